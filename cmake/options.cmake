@@ -1,0 +1,14 @@
+# Flags that every part is compiled with.
+add_library(skald_options INTERFACE)
+target_compile_options(skald_options INTERFACE
+  -Wall -Wextra
+  -ffp-contract=off          # a*b+c is fused only where an intrinsic says so: one arithmetic in every instance
+  -fno-math-errno)
+if(SKALD_WERROR)
+  target_compile_options(skald_options INTERFACE -Werror)
+endif()
+if(SKALD_SANITIZE)
+  target_compile_options(skald_options INTERFACE
+    -fsanitize=${SKALD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(skald_options INTERFACE -fsanitize=${SKALD_SANITIZE})
+endif()

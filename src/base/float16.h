@@ -1,0 +1,37 @@
+// bfloat16 and IEEE half as stored bits, with the conversions that every kernel must agree with bit for bit.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace skald {
+
+/// bfloat16: the upper half of a float.
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+/// IEEE 754 binary16.
+struct Float16 {
+  std::uint16_t bits;
+};
+
+constexpr float to_float(BFloat16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+
+/// Rounds to nearest even; a NaN stays a (quiet) NaN.
+constexpr BFloat16 to_bfloat16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffffU) > 0x7f800000U) return {static_cast<std::uint16_t>(bits >> 16 | 0x40U)};
+  return {static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16)};
+}
+
+constexpr float to_float(Float16 value) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(value.bits & 0x8000U) << 16;
+  const std::uint32_t magnitude = value.bits & 0x7fffU;
+  if (magnitude >= 0x7c00U) return std::bit_cast<float>(sign | 0x7f800000U | (magnitude & 0x3ffU) << 13);
+  if (magnitude >= 0x400U) return std::bit_cast<float>(sign | ((magnitude << 13) + 0x38000000U));
+  const float subnormal = static_cast<float>(magnitude) * 0x1p-24F;  // exact
+  return sign != 0 ? -subnormal : subnormal;
+}
+
+}  // namespace skald

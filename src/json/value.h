@@ -1,0 +1,81 @@
+// JSON as a small value type: what config files, tokenizers and requests are read into.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace skald::json {
+
+class Value;
+using Array = std::vector<Value>;
+struct Member;
+using Object = std::vector<Member>;  // in file order; keys are unique (the parser refuses duplicates)
+
+/// One JSON value. Integers that fit int64 are integers; every other number is a double.
+class Value {
+ public:
+  Value() = default;  // null
+  Value(std::nullptr_t) {}                                               // NOLINT(google-explicit-constructor)
+  Value(bool value) : data_(value) {}                                    // NOLINT(google-explicit-constructor)
+  Value(std::int64_t value) : data_(value) {}                            // NOLINT(google-explicit-constructor)
+  Value(int value) : data_(static_cast<std::int64_t>(value)) {}          // NOLINT(google-explicit-constructor)
+  Value(double value) : data_(value) {}                                  // NOLINT(google-explicit-constructor)
+  Value(std::string value) : data_(std::move(value)) {}                  // NOLINT(google-explicit-constructor)
+  Value(const char* value) : data_(std::string(value)) {}                // NOLINT(google-explicit-constructor)
+  Value(Array value);                                                    // NOLINT(google-explicit-constructor)
+  Value(Object value);                                                   // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
+  [[nodiscard]] bool is_bool() const { return std::holds_alternative<bool>(data_); }
+  [[nodiscard]] bool is_integer() const { return std::holds_alternative<std::int64_t>(data_); }
+  [[nodiscard]] bool is_number() const { return is_integer() || std::holds_alternative<double>(data_); }
+  [[nodiscard]] bool is_string() const { return std::holds_alternative<std::string>(data_); }
+  [[nodiscard]] bool is_array() const { return std::holds_alternative<Array>(data_); }
+  [[nodiscard]] bool is_object() const { return std::holds_alternative<Object>(data_); }
+
+  // Each requires the matching is_...(): a wrong call is a defect of the program, not of the input.
+  [[nodiscard]] bool as_bool() const { return std::get<bool>(data_); }
+  [[nodiscard]] std::int64_t as_integer() const { return std::get<std::int64_t>(data_); }
+  [[nodiscard]] double as_number() const;  // integer or double
+  [[nodiscard]] const std::string& as_string() const { return std::get<std::string>(data_); }
+  [[nodiscard]] const Array& as_array() const { return std::get<Array>(data_); }
+  [[nodiscard]] const Object& as_object() const { return std::get<Object>(data_); }
+
+  /// Member `key` of an object; nullptr where this is no object or has none.
+  [[nodiscard]] const Value* find(std::string_view key) const;
+
+  /// "string 'abc'", "number 4096.5", "an object": for error messages.
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data_;
+};
+
+struct Member {
+  std::string key;
+  Value value;
+};
+
+/// What a text may hold at most; over it is a LimitError that names the limit.
+struct Limits {
+  std::uint64_t bytes = 1ULL << 30;
+  int depth = 128;
+  std::uint64_t nodes = 1U << 20;  // values and keys
+};
+
+/// Parses one JSON text. `file` names it in errors, which carry line and column. Refuses duplicate keys, invalid UTF-8,
+/// a byte-order mark, unpaired surrogates, NaN and Infinity literals, numbers out of double's range, and anything but
+/// whitespace after the value (FormatError). No recursion on input depth, also when the value is destroyed.
+Value parse(std::string_view text, const std::string& file, const Limits& limits = {});
+
+/// Reads and parses a file of at most limits.bytes.
+Value parse_file(const std::string& path, const Limits& limits = {});
+
+/// Compact JSON text; strings are escaped as RFC 8259 asks, non-ASCII stays UTF-8. Doubles print shortest round-trip.
+std::string dump(const Value& value);
+
+}  // namespace skald::json
