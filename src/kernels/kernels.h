@@ -1,0 +1,130 @@
+// The kernel table: every inner loop of the program, compiled once per instruction set, chosen once at start.
+//
+// Numbers (the rule that every table keeps): for each weight format a table has one arithmetic per output element: the
+// same products, order and roundings for 1 row and for 512, in full tiles and in tails, whatever the thread count. So
+// a kernel may be called on any split of its rows or panels and gives the same bits.
+//
+// Vocabulary: a *panel* is kPanel neighbouring outputs (rows of W) packed together; a *cut* is kCut neighbouring key
+// positions; a *block* is kBlock positions of one layer and kv head in a state pool.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/cpu_features.h"
+
+namespace skald::kernels {
+
+inline constexpr std::size_t kPanel = 32;
+inline constexpr std::size_t kBlock = 32;
+inline constexpr std::size_t kCut = 256;
+
+/// How weights are stored in memory. Checkpoint dtypes are converted to one of these while loading.
+enum class WeightFormat { f32, bf16, f16 };
+inline constexpr int kWeightFormats = 3;
+
+/// How keys and values are stored.
+enum class KvType { f32, bf16 };
+inline constexpr int kKvTypes = 2;
+
+/// One y = x · Wᵀ over a range of panels. W [n, k] is packed; x and y are row-major f32.
+struct GemmCall {
+  const float* x;            // [m, k], rows x_stride apart
+  std::size_t x_stride;
+  const std::byte* packed_x;  // what pack_x made of x; nullptr where packed_x_bytes is 0
+  const std::byte* w;        // panel 0 of the packed weights
+  float* y;                  // [m, n], rows y_stride apart
+  std::size_t y_stride;
+  std::size_t m, n, k;
+};
+
+/// The kernels of one weight format.
+struct GemmKernels {
+  /// Bytes of one packed panel of k inputs: a multiple of 64.
+  std::size_t (*panel_bytes)(std::size_t k);
+  /// Packs n_rows <= kPanel rows of W, given as f32 [n_rows, k], into one panel; missing rows become zeros. Exact for
+  /// values that the format can hold, else rounded to nearest even.
+  void (*pack_panel)(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+  /// The inverse of pack_panel: row `row` of the panel as f32 [k].
+  void (*unpack_row)(const std::byte* panel, std::size_t row, std::size_t k, float* out);
+  /// Bytes of the packed form of m rows of x; 0 where gemm reads x itself.
+  std::size_t (*packed_x_bytes)(std::size_t m, std::size_t k);
+  /// Packs rows [row_begin, row_end) of x [m, k]; row_begin is a multiple of 16. Threads pack disjoint ranges of one buffer.
+  void (*pack_x)(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
+                 std::size_t m, std::byte* out);
+  /// y[:, 32·panel_begin .. min(n, 32·panel_end)) = x · Wᵀ for those panels. y's other columns are not touched.
+  void (*gemm)(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end);
+};
+
+/// One query of attention within one cut.
+struct CutQuery {
+  const float* q;        // [k_dim]
+  std::uint32_t begin;   // allowed positions of the cut: [begin, end), relative to the cut, end <= kCut
+  std::uint32_t end;
+  float alibi_slope;     // adds alibi_slope * (key position - query position); 0: none
+  std::int32_t distance;  // query position - first position of the cut: for ALiBi
+  const float* bias;     // [kCut] added to the scaled score (relative bias); nullptr: none
+  float* partial;        // [2 + v_dim]: out: max m, sum l of exp(s - m), then sum of exp(s - m) * v, not normalised
+};
+
+/// The keys and values of one kv head in one cut.
+struct CutKeys {
+  const std::byte* const* k_blocks;  // [kCut / kBlock]; only blocks that a query's range meets are read
+  const std::byte* const* v_blocks;  // [kCut / kBlock]
+  std::size_t k_dim, v_dim;
+  float scale;
+  float softcap;                     // s = softcap * tanh(s / softcap) before biases; 0: none
+};
+
+/// The kernels of one KV type. A K block holds [k_dim][kBlock] (positions run along the vector), a V block
+/// [kBlock][v_dim].
+struct KvKernels {
+  std::size_t (*k_block_bytes)(std::size_t k_dim);
+  std::size_t (*v_block_bytes)(std::size_t v_dim);
+  /// Stores one key [k_dim] / value [v_dim] at position `slot` of a block.
+  void (*store_k)(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
+  void (*store_v)(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
+  /// Attention of several queries over one cut. Scores are sequential FMAs over k_dim, values are added in ascending
+  /// position; a query's result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0.
+  void (*attend_cut)(const CutKeys& keys, std::span<const CutQuery> queries);
+};
+
+/// The gated or plain activation of an MLP: y = act(gate) * up.
+enum class Activation { silu, gelu_erf, gelu_tanh, relu };
+
+struct KernelTable {
+  const char* name;      // "avx512"
+  CpuFeatures required;
+  GemmKernels gemm[kWeightFormats];  // by WeightFormat
+  KvKernels kv[kKvTypes];            // by KvType
+
+  /// partial [2 + v_dim] of one more cut into the running `state` of the same form (exp of the differences of maxima).
+  void (*merge_partial)(const float* partial, std::size_t v_dim, float* state);
+  /// out [v_dim] = values / (l + exp(sink - m)); sink = -inf: none.
+  void (*finish_attention)(const float* state, std::size_t v_dim, float sink, float* out);
+
+  /// y[i] = x[i] / sqrt(mean(x²) + eps) * gain[i] for one row of n. x and y may be the same.
+  void (*rms_norm)(const float* x, const float* gain, std::size_t n, float eps, float* y);
+  /// y[i] = act(gate[i]) * up[i]; up may be nullptr (plain activation). y may be gate or up.
+  void (*activate)(Activation activation, const float* gate, const float* up, std::size_t n, float* y);
+  /// x[i] += y[i].
+  void (*add)(const float* y, std::size_t n, float* x);
+  /// Rotates one head in place: pairs (i, i + half) [Llama form] or (2i, 2i + 1) [interleaved]; cos, sin [half].
+  void (*rotate)(const float* cos, const float* sin, std::size_t half, bool interleaved, float* head);
+  /// max and log(sum(exp(x - max))) + max of one row of n: what a score needs without the whole softmax.
+  float (*log_sum_exp)(const float* x, std::size_t n);
+};
+
+/// The tables that this machine can run, best first; the last is "scalar".
+std::span<const KernelTable* const> available_tables();
+
+/// The table in use: the best one, or that of SKALD_ISA. Throws OptionError where SKALD_ISA names none that is
+/// available, with their names.
+const KernelTable& table();
+
+/// Takes another table from now on (tests): weights packed before must be dropped first.
+void use_table(std::string_view name);
+
+}  // namespace skald::kernels
