@@ -1,0 +1,90 @@
+// The one forward pass of the program: embed, layers [first, last), final norm, head.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "nn/batch.h"
+#include "nn/state.h"
+
+namespace skald::models {
+
+using nn::Batch;
+using nn::StateLayout;
+using nn::StatePool;
+using nn::TokenId;
+
+/// Sizes and limits that the rest of the program needs to know of a model.
+struct ModelShape {
+  std::string model_type;            // "llama"
+  std::int64_t n_layers = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t vocab_size = 0;       // rows of the head: logits per row
+  std::int64_t max_positions = 0;    // trained length (max_position_embeddings)
+  bool hard_limit = false;           // a position table: generation stops at max_positions
+  std::int64_t long_rope_from = 0;   // longrope: recompute once when a sequence first exceeds this; 0: never
+  bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
+  std::int64_t n_parameters = 0;
+  std::size_t weight_bytes = 0;      // as held in memory
+};
+
+/// The best tokens of one row that wanted a score.
+struct RowScore {
+  float log_prob = 0;                // of wants.score_token
+  std::vector<std::pair<TokenId, float>> top;  // wants.score_top, best first
+};
+
+/// Receives what rows wanted. Called on the thread that called forward(), rows ascending. Pointers are valid during
+/// the call.
+class OutputSink {
+ public:
+  virtual ~OutputSink() = default;
+  /// Logits of the rows with indices `rows` (at most 64 a call). logits [rows.size(), vocab_size]; may be changed.
+  virtual void on_logits(std::span<const std::int32_t> rows, float* logits) = 0;
+  virtual void on_score(std::int32_t /*row*/, RowScore /*score*/) {}
+  /// hidden [hidden_size] after `layer`.
+  virtual void on_hidden(std::int32_t /*row*/, std::int32_t /*layer*/, const float* /*hidden*/) {}
+  virtual void on_logits_at(std::int32_t /*row*/, std::int32_t /*layer*/, const float* /*logits*/) {}
+  /// probabilities [n_heads, n_keys] of the row at `layer`.
+  virtual void on_attentions(std::int32_t /*row*/, std::int32_t /*layer*/, const float* /*probabilities*/,
+                             std::int64_t /*n_heads*/, std::int64_t /*n_keys*/) {}
+};
+
+/// Polled between layers; true abandons the pass.
+using CancelPoll = std::function<bool()>;
+
+/// A loaded model. Families derive from it and supply embed, layer, final_norm, head and the state layout; weights are
+/// immutable after construction.
+class DecoderModel {
+ public:
+  virtual ~DecoderModel() = default;
+
+  [[nodiscard]] const ModelShape& shape() const { return shape_; }
+  [[nodiscard]] virtual StateLayout state_layout() const = 0;
+
+  /// Runs all rows of `batch`, whose room in `state` has been reserved; the caller commits it. Returns false where
+  /// `cancelled` said so: nothing was delivered for the layers not reached and nothing may be committed.
+  bool forward(const Batch& batch, StatePool& state, OutputSink& out, ThreadPool& pool,
+               const CancelPoll& cancelled = {}) const;
+
+ protected:
+  ModelShape shape_;
+  // Family hooks (embed, layer, final_norm, head) and the workspace are declared with the layer context.
+};
+
+/// What a person asks of loading.
+struct LoadOptions {
+  int bits = 0;          // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  bool strict = false;   // an unread tensor is an error
+  bool check_weights = false;  // report NaN and Inf in weights
+  std::function<void(double fraction)> progress = {};  // called now and then while weights are read
+};
+
+/// Loads the model in `folder` (config.json and weights). Throws skald::Error; nothing half-loaded is returned.
+std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool);
+
+}  // namespace skald::models
