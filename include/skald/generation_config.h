@@ -1,0 +1,77 @@
+// What a request asks for: the options of text generation, under the names that transformers gives them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skald/export.h"
+
+namespace skald {
+
+using TokenId = std::int32_t;
+
+/// Options of one request. A field left unset takes the value of the next lower rank: the model's
+/// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
+/// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
+struct GenerationConfig {
+  // How long.
+  std::optional<std::int64_t> max_new_tokens = {};
+  std::optional<std::int64_t> max_length = {};
+  std::optional<std::int64_t> min_new_tokens = {};
+  std::optional<std::int64_t> min_length = {};
+  std::optional<double> max_time = {};                        // seconds
+  std::optional<std::vector<std::string>> stop_strings = {};
+  std::optional<std::vector<TokenId>> eos_token_id = {};
+  std::optional<TokenId> pad_token_id = {};
+  std::optional<TokenId> bos_token_id = {};
+  // How tokens are chosen.
+  std::optional<bool> do_sample = {};
+  std::optional<double> temperature = {};
+  std::optional<std::int64_t> top_k = {};
+  std::optional<double> top_p = {};
+  std::optional<double> min_p = {};
+  std::optional<double> repetition_penalty = {};
+  std::optional<std::uint64_t> seed = {};
+  // What comes back.
+  std::optional<std::int64_t> num_return_sequences = {};
+  std::optional<bool> include_stop = {};                      // keep the stop text in the output
+  std::optional<std::int64_t> logprobs = {};                  // 0: of the chosen token; k: and of the k best
+
+  /// Sets an option by its name from text ("top_k", "40"). Throws OptionError naming the option, the value and the
+  /// range; an unknown name suggests the nearest known one.
+  SKALD_API void set(std::string_view name, std::string_view value);
+
+  /// Reads a generation_config.json (or its text). Fields of transformers that this version does not act on are
+  /// refused where they would change the result and accepted where they are at their default; unknown ones are errors.
+  SKALD_API static GenerationConfig load(const std::string& path);
+  SKALD_API static GenerationConfig from_json(std::string_view text, const std::string& file = "generation config");
+
+  /// Fields that are set here, over those of `lower`.
+  [[nodiscard]] SKALD_API GenerationConfig over(const GenerationConfig& lower) const;
+
+  /// The fields that are set, as JSON that transformers loads.
+  [[nodiscard]] SKALD_API std::string to_json() const;
+};
+
+/// One row of the option table.
+struct OptionInfo {
+  std::string_view name;        // "top_p": transformers' name, JSON field, Python keyword
+  std::string_view flag;        // "--top-p"
+  std::string_view aliases;     // further flags, comma-separated: "--num-samples"
+  std::string_view type;        // "integer", "number", "boolean", "text", "texts", "ids"
+  std::string_view range;       // "(0, 1]"
+  std::string_view meaning;     // one sentence, with formula and source
+};
+
+/// Every option, in the order of the reference page.
+SKALD_API std::span<const OptionInfo> generation_options();
+
+/// The defaults of a door, for what neither the request nor the model's file says.
+enum class Door { generate_command, library, transformers };
+SKALD_API GenerationConfig door_defaults(Door door);
+
+}  // namespace skald

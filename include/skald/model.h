@@ -1,0 +1,143 @@
+// A loaded model and what can be asked of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "skald/export.h"
+#include "skald/generation_config.h"
+#include "skald/tokenizer.h"
+
+namespace skald {
+
+/// Why a completion ended.
+enum class FinishReason { length, stop, cancelled, error };
+SKALD_API const char* to_string(FinishReason reason);
+
+/// Log-probability of one chosen token, and of the best alternatives where asked for.
+struct TokenLogprob {
+  TokenId token = 0;
+  float logprob = 0;
+  std::vector<std::pair<TokenId, float>> top;  // best first
+};
+
+/// One continuation of one prompt.
+struct Completion {
+  std::int64_t prompt_index = 0;       // which prompt of the call
+  std::int64_t index = 0;              // which of its num_return_sequences
+  std::string text;                    // continuation only
+  std::vector<TokenId> token_ids;      // continuation only, with the eos that ended it
+  FinishReason finish_reason = FinishReason::length;
+  std::string stop_text;               // the stop string that ended it, if one did
+  std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
+  std::uint64_t seed = 0;              // the seed that was used
+  std::optional<double> score;         // beams
+  std::vector<TokenLogprob> logprobs;  // where asked for
+  std::int64_t prompt_tokens = 0;
+};
+
+/// A prompt: text (encoded with the tokenizer's special tokens) or token ids (taken as they are).
+using Prompt = std::variant<std::string, std::vector<TokenId>>;
+
+/// What a streaming caller receives: text that is final, in order, never half a UTF-8 character.
+struct StreamEvent {
+  std::int64_t prompt_index = 0;
+  std::int64_t index = 0;
+  std::string text;                          // may be empty in the last event
+  std::vector<TokenId> token_ids;            // tokens since the event before
+  const Completion* finished = nullptr;      // set in the last event of a completion
+};
+using StreamCallback = std::function<void(const StreamEvent&)>;
+
+/// One call under way. Dropping it cancels it.
+class SKALD_API Generation {
+ public:
+  Generation(Generation&&) noexcept;
+  Generation& operator=(Generation&&) noexcept;
+  ~Generation();
+
+  /// Waits until all completions are there: prompts in order, of each the completions by index. Rethrows what went
+  /// wrong, the callback's own exceptions included.
+  std::vector<Completion> wait();
+  /// As wait() for at most `time`; false where it is still running.
+  bool wait_for(std::chrono::milliseconds time);
+  /// Ends the call soon; completions get finish_reason "cancelled" and keep what they have.
+  void cancel();
+
+ private:
+  friend class Model;
+  struct Impl;
+  explicit Generation(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// How a model is loaded.
+struct LoadOptions {
+  int bits = 0;             // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  int threads = 0;          // 0: all processors that this process may use
+  bool strict = false;      // a tensor that the model does not read is an error, not a warning
+  bool check_weights = false;
+  std::int64_t prefill_chunk = 512;   // prompt rows of one step at most
+  std::size_t kv_budget_bytes = 0;    // 0: from free memory
+  std::function<void(double fraction)> progress = {};
+};
+
+/// What is known of a model without loading its weights.
+struct ModelInfo {
+  std::string path;
+  std::string format;              // "safetensors"
+  std::string architecture;        // model_type
+  std::string dtype;               // of most weights
+  std::int64_t parameters = 0;
+  std::int64_t tensors = 0;
+  std::int64_t layers = 0, hidden_size = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t context = 0;
+  std::int64_t vocab_size = 0;
+  std::string tokenizer;           // "BPE, 4096 tokens"; empty: none
+  bool chat_template = false;
+  std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0;   // memory for weights at that precision
+  std::size_t kv_bytes_per_token = 0;                     // at the stored precision
+};
+
+/// A model in memory, shared by its copies. All calls are thread-safe.
+class SKALD_API Model {
+ public:
+  /// Loads the model folder at `path`. Throws Error.
+  static Model load(const std::string& path, const LoadOptions& options = {});
+  /// The folder of the model that ships with Skald. Throws PathError where it is not installed.
+  static std::string shipped_path();
+  /// Reads headers and configuration only.
+  static ModelInfo inspect(const std::string& path);
+
+  /// Runs prompts to the end: of each, `num_return_sequences` completions.
+  [[nodiscard]] std::vector<Completion> generate(const Prompt& prompt, const GenerationConfig& config = {}) const;
+  [[nodiscard]] std::vector<Completion> generate(const std::vector<Prompt>& prompts,
+                                                 const GenerationConfig& config = {}) const;
+
+  /// Starts a call and returns at once. `stream` is called on the engine's thread, once a step and completion.
+  [[nodiscard]] Generation submit(std::vector<Prompt> prompts, const GenerationConfig& config,
+                                  StreamCallback stream = {}, Door door = Door::library) const;
+
+  /// The model's own generation_config.json, with eos and friends from config.json where it has none.
+  [[nodiscard]] const GenerationConfig& generation_config() const;
+  /// Throws UnsupportedError where the folder has no tokenizer.
+  [[nodiscard]] const Tokenizer& tokenizer() const;
+  [[nodiscard]] bool has_tokenizer() const;
+  [[nodiscard]] const ModelInfo& info() const;
+  [[nodiscard]] int threads() const;
+  /// Bytes of weights read a step by one forward pass: for bandwidth figures.
+  [[nodiscard]] std::size_t weight_bytes() const;
+
+ private:
+  struct Impl;
+  explicit Model(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace skald

@@ -1,0 +1,13 @@
+// Skald's C++ interface.
+//
+//   auto model = skald::Model::load("path/to/model");
+//   skald::GenerationConfig config{.max_new_tokens = 50, .do_sample = true, .temperature = 0.7};
+//   for (const auto& completion : model.generate("Once upon a time", config)) std::puts(completion.text.c_str());
+#pragma once
+
+#include "skald/error.h"
+#include "skald/generation_config.h"
+#include "skald/log.h"
+#include "skald/model.h"
+#include "skald/system.h"
+#include "skald/tokenizer.h"
