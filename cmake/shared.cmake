@@ -1,5 +1,6 @@
 # libskald.so: one shared library made of every folder's objects; only what is marked SKALD_API is visible.
-add_library(skald SHARED)
+file(CONFIGURE OUTPUT skald.cc CONTENT "")  # CMake wants a source of the library's own
+add_library(skald SHARED ${CMAKE_CURRENT_BINARY_DIR}/skald.cc)
 foreach(part IN LISTS SKALD_LIBRARIES)
   target_link_libraries(skald PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,${part}>)
 endforeach()

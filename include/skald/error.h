@@ -13,18 +13,18 @@ namespace skald {
 
 /// Where an error arose and what was found there. Empty fields are not known or do not apply.
 struct ErrorFields {
-  std::string file;                         // path of the file, or the name of the input ("prompt", "--top-p")
+  std::string file = {};                     // path of the file, or the name of the input ("prompt", "--top-p")
   std::optional<std::uint64_t> offset = {};  // byte offset in that file
-  std::string field;                        // tensor, key, option: "hidden_size", "tensor 'lm_head.weight'"
-  std::string value;                        // what was found, escaped and cut to 64 bytes (see quoted())
-  std::string rule;                         // what must hold, with numbers, and what to do about it
+  std::string field = {};                    // tensor, key, option: "hidden_size", "tensor 'lm_head.weight'"
+  std::string value = {};                    // what was found, escaped and cut to 64 bytes (see quoted())
+  std::string rule = {};                     // what must hold, with numbers, and what to do about it
 };
 
 /// Base of everything that Skald throws. `what()` is one line of printable text made from the fields.
 class SKALD_API Error : public std::runtime_error {
  public:
   explicit Error(ErrorFields fields);
-  explicit Error(std::string rule) : Error(ErrorFields{.file = {}, .field = {}, .value = {}, .rule = std::move(rule)}) {}
+  explicit Error(std::string rule) : Error(ErrorFields{.rule = std::move(rule)}) {}
   [[nodiscard]] const ErrorFields& fields() const noexcept { return fields_; }
 
  private:
@@ -79,5 +79,6 @@ class SKALD_API UsageError : public Error {
 
 /// `bytes` as it may appear in a message: in single quotes, control and non-UTF-8 bytes escaped, cut to 64 bytes.
 SKALD_API std::string quoted(std::string_view bytes);
+inline std::string quoted(const std::string& bytes) { return quoted(std::string_view(bytes)); }  // not std::quoted
 
 }  // namespace skald

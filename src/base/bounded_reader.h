@@ -22,8 +22,7 @@ class BoundedReader {
 
   /// The next number, little-endian. Throws FormatError where fewer bytes are left.
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  T read(std::string_view field) {
+  requires std::is_arithmetic_v<T> T read(std::string_view field) {
     static_assert(std::endian::native == std::endian::little);
     T value;
     std::memcpy(&value, take(sizeof(T), field).data(), sizeof(T));

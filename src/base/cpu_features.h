@@ -9,7 +9,7 @@ namespace skald {
 
 /// One bit a feature, as needed by the kernel tables.
 enum class CpuFeature : std::uint32_t {
-  avx2 = 1U << 0,  // with FMA and F16C
+  avx2 = 1U << 0,    // with FMA and F16C
   avx512 = 1U << 1,  // F, BW, DQ, VL, CD
   avx512_vnni = 1U << 2,
   avx512_bf16 = 1U << 3,

@@ -12,19 +12,19 @@ void append_hex_escape(std::string& out, unsigned char byte) {
   out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
 }
 
-// Keeps a message on one line whatever a field holds: names come from files and may contain anything.
-std::string one_line(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
+// Appends `bytes` with every control and non-UTF-8 byte as \xNN: names come from files and may hold anything.
+void append_printable(std::string& out, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_sequence_length(bytes);  // 0 where the bytes are not UTF-8
+    const auto byte = static_cast<unsigned char>(bytes[0]);
+    if (length == 0 || byte < 0x20 || byte == 0x7f) {
       append_hex_escape(out, byte);
+      bytes.remove_prefix(1);
     } else {
-      out += c;
+      out += bytes.substr(0, length);
+      bytes.remove_prefix(length);
     }
   }
-  return out;
 }
 
 // "model.gguf: byte 0x18: n_kv = 7 <rule>"
@@ -41,7 +41,10 @@ std::string format_message(const ErrorFields& fields) {
   }
   if (!fields.value.empty()) text += fields.value + ": ";
   text += fields.rule;
-  return one_line(text);
+  std::string line;
+  line.reserve(text.size());
+  append_printable(line, text);
+  return line;
 }
 
 }  // namespace
@@ -49,21 +52,15 @@ std::string format_message(const ErrorFields& fields) {
 Error::Error(ErrorFields fields) : std::runtime_error(format_message(fields)), fields_(std::move(fields)) {}
 
 std::string quoted(std::string_view bytes) {
-  const bool cut = bytes.size() > kMaxQuotedBytes;
-  bytes = bytes.substr(0, kMaxQuotedBytes);
   std::string out = "'";
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_sequence_length(bytes);  // 0 where the bytes are not UTF-8
-    const auto byte = static_cast<unsigned char>(bytes[0]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
-      append_hex_escape(out, byte);
-      bytes.remove_prefix(1);
-    } else {
-      out += bytes.substr(0, length);
-      bytes.remove_prefix(length);
-    }
+  if (bytes.size() <= kMaxQuotedBytes) {
+    append_printable(out, bytes);
+    return out + "'";
   }
-  return out + (cut ? "...'" : "'");
+  std::size_t cut = kMaxQuotedBytes;  // not inside a character: step back over its continuation bytes
+  while (cut > kMaxQuotedBytes - 3 && (static_cast<unsigned char>(bytes[cut]) & 0xc0) == 0x80) --cut;
+  append_printable(out, bytes.substr(0, cut));
+  return out + "...'";
 }
 
 }  // namespace skald

@@ -16,8 +16,9 @@ TEST(Utf8, AcceptsEveryCodePointAndRoundTrips) {
 }
 
 TEST(Utf8, RefusesWhatTheStandardRefuses) {
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x80\x80\x80",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98"}) {
+  for (const char* bad :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98"}) {
     EXPECT_EQ(utf8_sequence_length(bad), 0U) << bad;
   }
   EXPECT_EQ(first_invalid_utf8("abc\xff"), 3U);
