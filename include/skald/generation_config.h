@@ -23,7 +23,7 @@ struct GenerationConfig {
   std::optional<std::int64_t> max_length = {};
   std::optional<std::int64_t> min_new_tokens = {};
   std::optional<std::int64_t> min_length = {};
-  std::optional<double> max_time = {};                        // seconds
+  std::optional<double> max_time = {};  // seconds
   std::optional<std::vector<std::string>> stop_strings = {};
   std::optional<std::vector<TokenId>> eos_token_id = {};
   std::optional<TokenId> pad_token_id = {};
@@ -38,8 +38,8 @@ struct GenerationConfig {
   std::optional<std::uint64_t> seed = {};
   // What comes back.
   std::optional<std::int64_t> num_return_sequences = {};
-  std::optional<bool> include_stop = {};                      // keep the stop text in the output
-  std::optional<std::int64_t> logprobs = {};                  // 0: of the chosen token; k: and of the k best
+  std::optional<bool> include_stop = {};      // keep the stop text in the output
+  std::optional<std::int64_t> logprobs = {};  // 0: of the chosen token; k: and of the k best
 
   /// Sets an option by its name from text ("top_k", "40"). Throws OptionError naming the option, the value and the
   /// range; an unknown name suggests the nearest known one.
@@ -59,12 +59,12 @@ struct GenerationConfig {
 
 /// One row of the option table.
 struct OptionInfo {
-  std::string_view name;        // "top_p": transformers' name, JSON field, Python keyword
-  std::string_view flag;        // "--top-p"
-  std::string_view aliases;     // further flags, comma-separated: "--num-samples"
-  std::string_view type;        // "integer", "number", "boolean", "text", "texts", "ids"
-  std::string_view range;       // "(0, 1]"
-  std::string_view meaning;     // one sentence, with formula and source
+  std::string_view name;     // "top_p": transformers' name, JSON field, Python keyword
+  std::string_view flag;     // "--top-p"
+  std::string_view aliases;  // further flags, comma-separated: "--num-samples"
+  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "ids"
+  std::string_view range;    // "(0, 1]"
+  std::string_view meaning;  // one sentence, with formula and source
 };
 
 /// Every option, in the order of the reference page.

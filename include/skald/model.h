@@ -29,10 +29,10 @@ struct TokenLogprob {
 
 /// One continuation of one prompt.
 struct Completion {
-  std::int64_t prompt_index = 0;       // which prompt of the call
-  std::int64_t index = 0;              // which of its num_return_sequences
-  std::string text;                    // continuation only
-  std::vector<TokenId> token_ids;      // continuation only, with the eos that ended it
+  std::int64_t prompt_index = 0;   // which prompt of the call
+  std::int64_t index = 0;          // which of its num_return_sequences
+  std::string text;                // continuation only
+  std::vector<TokenId> token_ids;  // continuation only, with the eos that ended it
   FinishReason finish_reason = FinishReason::length;
   std::string stop_text;               // the stop string that ended it, if one did
   std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
@@ -49,9 +49,9 @@ using Prompt = std::variant<std::string, std::vector<TokenId>>;
 struct StreamEvent {
   std::int64_t prompt_index = 0;
   std::int64_t index = 0;
-  std::string text;                          // may be empty in the last event
-  std::vector<TokenId> token_ids;            // tokens since the event before
-  const Completion* finished = nullptr;      // set in the last event of a completion
+  std::string text;                      // may be empty in the last event
+  std::vector<TokenId> token_ids;        // tokens since the event before
+  const Completion* finished = nullptr;  // set in the last event of a completion
 };
 using StreamCallback = std::function<void(const StreamEvent&)>;
 
@@ -79,30 +79,30 @@ class SKALD_API Generation {
 
 /// How a model is loaded.
 struct LoadOptions {
-  int bits = 0;             // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
-  int threads = 0;          // 0: all processors that this process may use
-  bool strict = false;      // a tensor that the model does not read is an error, not a warning
+  int bits = 0;         // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  int threads = 0;      // 0: all processors that this process may use
+  bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  std::int64_t prefill_chunk = 512;   // prompt rows of one step at most
-  std::size_t kv_budget_bytes = 0;    // 0: from free memory
+  std::int64_t prefill_chunk = 512;  // prompt rows of one step at most
+  std::size_t kv_budget_bytes = 0;   // 0: from free memory
   std::function<void(double fraction)> progress = {};
 };
 
 /// What is known of a model without loading its weights.
 struct ModelInfo {
   std::string path;
-  std::string format;              // "safetensors"
-  std::string architecture;        // model_type
-  std::string dtype;               // of most weights
+  std::string format;        // "safetensors"
+  std::string architecture;  // model_type
+  std::string dtype;         // of most weights
   std::int64_t parameters = 0;
   std::int64_t tensors = 0;
   std::int64_t layers = 0, hidden_size = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::int64_t context = 0;
   std::int64_t vocab_size = 0;
-  std::string tokenizer;           // "BPE, 4096 tokens"; empty: none
+  std::string tokenizer;  // "BPE, 4096 tokens"; empty: none
   bool chat_template = false;
-  std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0;   // memory for weights at that precision
-  std::size_t kv_bytes_per_token = 0;                     // at the stored precision
+  std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0;  // memory for weights at that precision
+  std::size_t kv_bytes_per_token = 0;                    // at the stored precision
 };
 
 /// A model in memory, shared by its copies. All calls are thread-safe.

@@ -13,12 +13,12 @@ namespace skald {
 SKALD_API const char* version();
 
 struct SystemInfo {
-  std::string cpu;                        // "AMD EPYC 9B45"
-  std::string cpu_features;               // "avx2 avx512 avx512_bf16"
+  std::string cpu;                         // "AMD EPYC 9B45"
+  std::string cpu_features;                // "avx2 avx512 avx512_bf16"
   std::vector<std::string> kernel_tables;  // that this machine can run, best first
-  std::string kernel_table;               // in use
-  int threads = 0;                        // processors that this process may use
-  std::size_t memory_available = 0;       // bytes
+  std::string kernel_table;                // in use
+  int threads = 0;                         // processors that this process may use
+  std::size_t memory_available = 0;        // bytes
 };
 SKALD_API SystemInfo system_info();
 

@@ -12,13 +12,19 @@ void append_hex_escape(std::string& out, unsigned char byte) {
   out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
 }
 
+// Whether `bytes` begin with a printable character of `length` bytes. C0 and C1 controls are not: terminals obey them.
+bool begins_printable(std::string_view bytes, std::size_t length) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  if (length == 1) return at(0) >= 0x20 && at(0) != 0x7f;
+  return length > 2 || (length == 2 && (at(0) != 0xc2 || at(1) >= 0xa0));
+}
+
 // Appends `bytes` with every control and non-UTF-8 byte as \xNN: names come from files and may hold anything.
 void append_printable(std::string& out, std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t length = utf8_sequence_length(bytes);  // 0 where the bytes are not UTF-8
-    const auto byte = static_cast<unsigned char>(bytes[0]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
-      append_hex_escape(out, byte);
+    if (!begins_printable(bytes, length)) {
+      append_hex_escape(out, static_cast<unsigned char>(bytes[0]));
       bytes.remove_prefix(1);
     } else {
       out += bytes.substr(0, length);

@@ -21,7 +21,8 @@ class Fields {
 
   [[nodiscard]] const Value* find(std::string_view key) const { return object_->find(key); }
   [[nodiscard]] bool has(std::string_view key) const;  // present and not null
-  [[nodiscard]] std::optional<std::int64_t> get_integer(std::string_view key, std::int64_t low, std::int64_t high) const;
+  [[nodiscard]] std::optional<std::int64_t> get_integer(std::string_view key, std::int64_t low,
+                                                        std::int64_t high) const;
   [[nodiscard]] std::int64_t need_integer(std::string_view key, std::int64_t low, std::int64_t high) const;
   [[nodiscard]] std::optional<double> get_number(std::string_view key, double low, double high) const;
   [[nodiscard]] double need_number(std::string_view key, double low, double high) const;
@@ -42,6 +43,8 @@ class Fields {
   [[noreturn]] void fail(std::string_view key, std::string rule) const;
 
  private:
+  [[noreturn]] void fail_item(std::string_view key, std::size_t index, const Value& item, std::string rule) const;
+
   const Value* object_;  // outlives this view
   std::string file_;
   std::string where_;

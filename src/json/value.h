@@ -18,16 +18,16 @@ using Object = std::vector<Member>;  // in file order; keys are unique (the pars
 /// One JSON value. Integers that fit int64 are integers; every other number is a double.
 class Value {
  public:
-  Value() = default;  // null
-  Value(std::nullptr_t) {}                                               // NOLINT(google-explicit-constructor)
-  Value(bool value) : data_(value) {}                                    // NOLINT(google-explicit-constructor)
-  Value(std::int64_t value) : data_(value) {}                            // NOLINT(google-explicit-constructor)
-  Value(int value) : data_(static_cast<std::int64_t>(value)) {}          // NOLINT(google-explicit-constructor)
-  Value(double value) : data_(value) {}                                  // NOLINT(google-explicit-constructor)
-  Value(std::string value) : data_(std::move(value)) {}                  // NOLINT(google-explicit-constructor)
-  Value(const char* value) : data_(std::string(value)) {}                // NOLINT(google-explicit-constructor)
-  Value(Array value);                                                    // NOLINT(google-explicit-constructor)
-  Value(Object value);                                                   // NOLINT(google-explicit-constructor)
+  Value() = default;                                             // null
+  Value(std::nullptr_t) {}                                       // NOLINT(google-explicit-constructor)
+  Value(bool value) : data_(value) {}                            // NOLINT(google-explicit-constructor)
+  Value(std::int64_t value) : data_(value) {}                    // NOLINT(google-explicit-constructor)
+  Value(int value) : data_(static_cast<std::int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
+  Value(double value) : data_(value) {}                          // NOLINT(google-explicit-constructor)
+  Value(std::string value) : data_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Value(const char* value) : data_(std::string(value)) {}        // NOLINT(google-explicit-constructor)
+  Value(Array value);                                            // NOLINT(google-explicit-constructor)
+  Value(Object value);                                           // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   [[nodiscard]] bool is_bool() const { return std::holds_alternative<bool>(data_); }
@@ -48,7 +48,7 @@ class Value {
   /// Member `key` of an object; nullptr where this is no object or has none.
   [[nodiscard]] const Value* find(std::string_view key) const;
 
-  /// "string 'abc'", "number 4096.5", "an object": for error messages.
+  /// "'abc'", "4096.5", "true", "null", "an array", "an object": for error messages.
   [[nodiscard]] std::string describe() const;
 
  private:
@@ -62,20 +62,22 @@ struct Member {
 
 /// What a text may hold at most; over it is a LimitError that names the limit.
 struct Limits {
-  std::uint64_t bytes = 1ULL << 30;
-  int depth = 128;
-  std::uint64_t nodes = 1U << 20;  // values and keys
+  std::uint64_t bytes = 128U << 20;
+  int depth = 128;                 // at most 1024
+  std::uint64_t nodes = 3U << 20;  // values and keys; the largest tokenizers have 2.2 M
 };
 
 /// Parses one JSON text. `file` names it in errors, which carry line and column. Refuses duplicate keys, invalid UTF-8,
 /// a byte-order mark, unpaired surrogates, NaN and Infinity literals, numbers out of double's range, and anything but
-/// whitespace after the value (FormatError). No recursion on input depth, also when the value is destroyed.
+/// whitespace after the value (FormatError). Reading does not recurse; destroying and dumping do, over the limited
+/// depth.
 Value parse(std::string_view text, const std::string& file, const Limits& limits = {});
 
 /// Reads and parses a file of at most limits.bytes.
 Value parse_file(const std::string& path, const Limits& limits = {});
 
-/// Compact JSON text; strings are escaped as RFC 8259 asks, non-ASCII stays UTF-8. Doubles print shortest round-trip.
+/// Compact JSON text; strings are escaped as RFC 8259 asks, non-ASCII stays UTF-8, bytes that are no UTF-8 become
+/// U+FFFD. Doubles print shortest round-trip, with a point or exponent; those that are not finite print as null.
 std::string dump(const Value& value);
 
 }  // namespace skald::json
