@@ -7,6 +7,9 @@ target_compile_options(skald_options INTERFACE
 if(SKALD_WERROR)
   target_compile_options(skald_options INTERFACE -Werror)
 endif()
+if(SKALD_PORTABLE)
+  target_compile_definitions(skald_options INTERFACE SKALD_PORTABLE)
+endif()
 if(SKALD_SANITIZE)
   target_compile_options(skald_options INTERFACE
     -fsanitize=${SKALD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
