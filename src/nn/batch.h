@@ -13,12 +13,14 @@ using SequenceId = std::int32_t;  // a handle of a StatePool
 /// What a row asks for. Several may be asked at once.
 struct Wants {
   bool logits = false;
-  bool score = false;             // log-probability of `score_token` and the best `score_top` tokens
-  bool attentions = false;        // probabilities of every layer, [layers, n_heads, keys]
+  bool score = false;       // log-probability of `score_token` and the best `score_top` tokens
+  bool attentions = false;  // probabilities of every layer, [layers, n_heads, keys]
   TokenId score_token = -1;
   std::int32_t score_top = 0;
-  std::span<const std::int32_t> hidden_at = {};  // hidden states after these layers; 0 = embeddings, n_layers = after final norm
-  std::span<const std::int32_t> logits_at = {};  // head applied to the hidden state after these layers, without final norm
+  std::span<const std::int32_t> hidden_at =
+      {};  // hidden states after these layers; 0 = embeddings, n_layers = after final norm
+  std::span<const std::int32_t> logits_at =
+      {};  // head applied to the hidden state after these layers, without final norm
 };
 
 /// One position of one sequence.

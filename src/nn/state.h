@@ -22,12 +22,13 @@ struct StateGroup {
     recurrent,  // a fixed number of bytes: a fork copies, a rewind restores a snapshot
   };
   Kind kind = Kind::paged;
-  std::vector<int> layers;     // model layers, in order
-  std::size_t kv_heads = 0;    // paged, cross
-  std::size_t k_dim = 0;       // paged, cross: per head; latent: the vector's size
-  std::size_t v_dim = 0;       // paged, cross: per head
-  std::int64_t window = 0;     // positions that a query sees, itself included; 0: all
-  std::size_t bytes = 0;       // recurrent: per layer
+  // Model layers, in order. A layer stands in one group; cross groups number their layers from the model's count on.
+  std::vector<int> layers;
+  std::size_t kv_heads = 0;  // paged, cross; latent: 1
+  std::size_t k_dim = 0;     // paged, cross: per head; latent: the vector's size
+  std::size_t v_dim = 0;     // paged, cross: per head; latent: 0
+  std::int64_t window = 0;   // positions that a query sees, itself included; 0: all
+  std::size_t bytes = 0;     // recurrent: per layer
 };
 
 struct StateLayout {
@@ -37,8 +38,9 @@ struct StateLayout {
 /// What a pool is made for.
 struct StatePoolOptions {
   kernels::KvType kv_type = kernels::KvType::f32;
-  std::size_t budget_bytes = 0;      // memory for blocks; grown in slabs up to this
-  std::int64_t longest_draft = 0;    // rows that a rewind may take back: kept behind a window
+  std::size_t budget_bytes = 0;    // memory for blocks; grown in slabs up to this
+  std::int64_t longest_draft = 0;  // rows that a rewind may take back: kept behind a window
+  std::int64_t longest_chunk = 0;  // rows of one sequence in one pass, at most; 0: not known. Bounds blocks_for
 };
 
 /// Sequences and their blocks. Blocks hold kernels::kBlock positions, are reference-counted and copied on write: full
@@ -56,8 +58,12 @@ class StatePool {
   SequenceId create();
   /// A sequence that shares everything that `parent` has. Copies nothing but recurrent state.
   SequenceId fork(SequenceId parent);
-  /// Drops the last `n` positions (n <= length). Recurrent groups restore the snapshot that covers it.
+  /// Drops the last `n` positions (n <= length). Throws UsageError where a window has freed what the new last position
+  /// would see, or where a recurrent group has no snapshot there: see rewindable().
   void rewind(SequenceId sequence, std::int64_t n);
+  /// The greatest length <= `length` that a rewind can reach: `length` itself, or for recurrent groups the end of an
+  /// earlier pass (its snapshot), from which the caller runs the rows between again. -1: none.
+  [[nodiscard]] std::int64_t rewindable(SequenceId sequence, std::int64_t length) const;
   void drop(SequenceId sequence);
   [[nodiscard]] std::int64_t length(SequenceId sequence) const;
 
@@ -69,7 +75,8 @@ class StatePool {
   /// Gives reserved room back: the pass was abandoned.
   void abandon(SequenceId sequence);
 
-  /// Blocks that `n` positions of one sequence need at most, over all groups, and blocks free: for admission.
+  /// What `n` positions of one sequence need at most, over all groups, and what is free: for admission. Counted in
+  /// units of the smallest block of the layout, so that groups of different sizes can be added.
   [[nodiscard]] std::size_t blocks_for(std::int64_t n) const;
   [[nodiscard]] std::size_t blocks_free() const;
   [[nodiscard]] std::size_t bytes_in_use() const;
@@ -83,8 +90,13 @@ class StatePool {
                 std::span<const std::byte*> out) const;
   /// Stores keys [kv_heads, k_dim] and values [kv_heads, v_dim] of one reserved position.
   void store(SequenceId sequence, int layer, std::int64_t position, const float* k, const float* v);
-  /// Recurrent state of one layer, [group.bytes].
+  /// Recurrent state of one layer, [group.bytes], of a sequence with reserved room; zeros before the first pass.
   std::span<std::byte> recurrent(SequenceId sequence, int layer);
+
+  /// Makes room for the keys and values of an encoder output of `n` positions, once per sequence: store() then takes
+  /// the layers of cross groups. Forks share it. Returns false (changing nothing) where the budget does not allow it.
+  [[nodiscard]] bool reserve_cross(SequenceId sequence, std::int64_t n);
+  [[nodiscard]] std::int64_t cross_length(SequenceId sequence) const;
 
   [[nodiscard]] const StateLayout& layout() const;
   [[nodiscard]] kernels::KvType kv_type() const;
