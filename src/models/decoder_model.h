@@ -20,21 +20,22 @@ using nn::TokenId;
 
 /// Sizes and limits that the rest of the program needs to know of a model.
 struct ModelShape {
-  std::string model_type;            // "llama"
+  std::string model_type;  // "llama"
   std::int64_t n_layers = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t vocab_size = 0;       // rows of the head: logits per row
-  std::int64_t max_positions = 0;    // trained length (max_position_embeddings)
-  bool hard_limit = false;           // a position table: generation stops at max_positions
-  std::int64_t long_rope_from = 0;   // longrope: recompute once when a sequence first exceeds this; 0: never
+  std::int64_t vocab_size = 0;         // rows of the head: logits per row
+  std::int64_t max_positions = 0;      // trained length (max_position_embeddings)
+  bool hard_limit = false;             // a position table: generation stops at max_positions
+  std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
   std::int64_t n_parameters = 0;
-  std::size_t weight_bytes = 0;      // as held in memory
+  std::size_t weight_bytes = 0;                    // as held in memory
+  kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions
 };
 
 /// The best tokens of one row that wanted a score.
 struct RowScore {
-  float log_prob = 0;                // of wants.score_token
+  float log_prob = 0;                          // of wants.score_token
   std::vector<std::pair<TokenId, float>> top;  // wants.score_top, best first
 };
 
@@ -78,8 +79,8 @@ class DecoderModel {
 
 /// What a person asks of loading.
 struct LoadOptions {
-  int bits = 0;          // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
-  bool strict = false;   // an unread tensor is an error
+  int bits = 0;                // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  bool strict = false;         // an unread tensor is an error
   bool check_weights = false;  // report NaN and Inf in weights
   std::function<void(double fraction)> progress = {};  // called now and then while weights are read
 };
