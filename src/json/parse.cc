@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/file_kind.h"
 #include "base/utf8.h"
 #include "json/value.h"
 #include "skald/error.h"
@@ -18,6 +19,7 @@ constexpr int kMaxDepth = 1024;  // destroying a value recurses this deep at mos
 struct Source {
   std::string_view text;
   const std::string& file;
+  std::optional<std::uint64_t> base = {};  // of the text in a binary file
 
   // "line 3 column 7" of the byte at `offset`; columns count bytes.
   [[nodiscard]] std::string place(std::size_t offset) const {
@@ -29,6 +31,7 @@ struct Source {
 
   template <typename E>
   [[noreturn]] void fail(std::size_t offset, std::string rule) const {
+    if (base) throw E(ErrorFields{.file = file, .offset = *base + offset, .rule = std::move(rule)});
     throw E(ErrorFields{.file = file, .field = place(offset), .rule = std::move(rule)});
   }
 };
@@ -236,22 +239,37 @@ void expect_utf8(const Source& source) {
   }
 }
 
-}  // namespace
-
-Value parse(std::string_view text, const std::string& file, const Limits& limits) {
-  if (text.size() > limits.bytes) {
-    throw LimitError(ErrorFields{.file = file,
-                                 .rule = "text of " + std::to_string(text.size()) + " bytes is over the limit of " +
-                                         std::to_string(limits.bytes) + " bytes"});
+Value parse_source(const Source& source, const Limits& limits) {
+  if (source.text.size() > limits.bytes) {
+    throw LimitError(ErrorFields{.file = source.file,
+                                 .rule = "text of " + std::to_string(source.text.size()) +
+                                         " bytes is over the limit of " + std::to_string(limits.bytes) + " bytes"});
   }
-  const Source source{text, file};
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) source.fail<FormatError>(0, "the text is empty");
+  if (source.text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    source.fail<FormatError>(0, "the text is empty");
+  }
   expect_utf8(source);
   return Builder(source, limits).build();
 }
 
+}  // namespace
+
+Value parse(std::string_view text, const std::string& file, const Limits& limits) {
+  return parse_source({text, file}, limits);
+}
+
+Value parse_at(std::string_view text, const std::string& file, std::uint64_t offset, const Limits& limits) {
+  return parse_source({text, file, offset}, limits);
+}
+
 Value parse_file(const std::string& path, const Limits& limits) {
-  return parse(read_text_file(path, limits.bytes), path, limits);
+  const std::string text = read_text_file(path, limits.bytes);
+  if (const std::string_view kind = recognize_file_kind(text); !kind.empty()) {
+    throw FormatError(
+        ErrorFields{.file = path,
+                    .rule = "not JSON: this is " + std::string(kind) + " (" + std::to_string(text.size()) + " bytes)"});
+  }
+  return parse(text, path, limits);
 }
 
 }  // namespace skald::json

@@ -73,6 +73,9 @@ struct Limits {
 /// depth.
 Value parse(std::string_view text, const std::string& file, const Limits& limits = {});
 
+/// As parse(), for a text that lies at byte `offset` of a binary file: errors carry the byte in that file.
+Value parse_at(std::string_view text, const std::string& file, std::uint64_t offset, const Limits& limits = {});
+
 /// Reads and parses a file of at most limits.bytes.
 Value parse_file(const std::string& path, const Limits& limits = {});
 
