@@ -31,11 +31,11 @@ inline constexpr int kKvTypes = 2;
 
 /// One y = x · Wᵀ over a range of panels. W [n, k] is packed; x and y are row-major f32.
 struct GemmCall {
-  const float* x;            // [m, k], rows x_stride apart
+  const float* x;  // [m, k], rows x_stride apart
   std::size_t x_stride;
   const std::byte* packed_x;  // what pack_x made of x; nullptr where packed_x_bytes is 0
-  const std::byte* w;        // panel 0 of the packed weights
-  float* y;                  // [m, n], rows y_stride apart
+  const std::byte* w;         // panel 0 of the packed weights
+  float* y;                   // [m, n], rows y_stride apart
   std::size_t y_stride;
   std::size_t m, n, k;
 };
@@ -51,7 +51,8 @@ struct GemmKernels {
   void (*unpack_row)(const std::byte* panel, std::size_t row, std::size_t k, float* out);
   /// Bytes of the packed form of m rows of x; 0 where gemm reads x itself.
   std::size_t (*packed_x_bytes)(std::size_t m, std::size_t k);
-  /// Packs rows [row_begin, row_end) of x [m, k]; row_begin is a multiple of 16. Threads pack disjoint ranges of one buffer.
+  /// Packs rows [row_begin, row_end) of x [m, k]; row_begin is a multiple of 16. Threads pack disjoint ranges of one
+  /// buffer.
   void (*pack_x)(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
                  std::size_t m, std::byte* out);
   /// y[:, 32·panel_begin .. min(n, 32·panel_end)) = x · Wᵀ for those panels. y's other columns are not touched.
@@ -60,13 +61,13 @@ struct GemmKernels {
 
 /// One query of attention within one cut.
 struct CutQuery {
-  const float* q;        // [k_dim]
-  std::uint32_t begin;   // allowed positions of the cut: [begin, end), relative to the cut, end <= kCut
+  const float* q;       // [k_dim]
+  std::uint32_t begin;  // allowed positions of the cut: [begin, end), relative to the cut, end <= kCut
   std::uint32_t end;
-  float alibi_slope;     // adds alibi_slope * (key position - query position); 0: none
+  float alibi_slope;      // adds alibi_slope * (key position - query position); 0: none
   std::int32_t distance;  // query position - first position of the cut: for ALiBi
-  const float* bias;     // [kCut] added to the scaled score (relative bias); nullptr: none
-  float* partial;        // [2 + v_dim]: out: max m, sum l of exp(s - m), then sum of exp(s - m) * v, not normalised
+  const float* bias;      // [kCut] added to the scaled score (relative bias); nullptr: none
+  float* partial;         // [2 + v_dim]: out: max m, sum l of exp(s - m), then sum of exp(s - m) * v, not normalised
 };
 
 /// The keys and values of one kv head in one cut.
@@ -75,11 +76,11 @@ struct CutKeys {
   const std::byte* const* v_blocks;  // [kCut / kBlock]
   std::size_t k_dim, v_dim;
   float scale;
-  float softcap;                     // s = softcap * tanh(s / softcap) before biases; 0: none
+  float softcap;  // s = softcap * tanh(s / softcap) before biases; 0: none
 };
 
 /// The kernels of one KV type. A K block holds [k_dim][kBlock] (positions run along the vector), a V block
-/// [kBlock][v_dim].
+/// [kBlock][v_dim rounded up to 16].
 struct KvKernels {
   std::size_t (*k_block_bytes)(std::size_t k_dim);
   std::size_t (*v_block_bytes)(std::size_t v_dim);
@@ -95,7 +96,7 @@ struct KvKernels {
 enum class Activation { silu, gelu_erf, gelu_tanh, relu };
 
 struct KernelTable {
-  const char* name;      // "avx512"
+  const char* name;  // "avx512"
   CpuFeatures required;
   GemmKernels gemm[kWeightFormats];  // by WeightFormat
   KvKernels kv[kKvTypes];            // by KvType

@@ -1,0 +1,230 @@
+// Attention of a few queries over one cut of keys: scores by the tile loop of gemm-inl.h (a K block is a panel whose
+// outputs are positions), softmax by rows, values by the same loop (a V block is a panel whose inputs are positions).
+//
+// Work and memory of a group of R queries: each K and V block is read once for R queries, scores stay in L1. What a
+// query gets depends on its own range only: positions outside it are masked before the softmax and never multiplied
+// with values, since blocks hold stale or not yet written rows there.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+/// How stored keys and values are read: one k, or one position, at a time.
+struct F32Kv {
+  static constexpr std::size_t kStep = 1;
+  static constexpr std::size_t kBytes = 4;
+  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) {
+    w[0] = load(reinterpret_cast<const float*>(p));
+  }
+};
+struct Bf16Kv {
+  static constexpr std::size_t kStep = 1;
+  static constexpr std::size_t kBytes = 2;
+  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_bf16(p); }
+};
+
+using Scores = float[kMaxRows][kCut];  // scaled scores, then exp(score - max)
+
+/// Scores of S strips of positions: strip s covers [positions[s], positions[s] + kLanes).
+template <class Kv, int R, int S>
+void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t* positions, Scores& scores) {
+  const float* q[R];
+  const std::byte* w[S];
+  Vec acc[R][S];
+  SKALD_UNROLL
+  for (int s = 0; s < S; ++s) {
+    w[s] = keys.k_blocks[positions[s] / kBlock] + positions[s] % kBlock * Kv::kBytes;
+  }
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    q[r] = queries[r].q;
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) acc[r][s] = zero();
+  }
+  accumulate<Kv, R, S>(q, w, kBlock * Kv::kBytes, keys.k_dim, acc);
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) store(acc[r][s] * splat(keys.scale), scores[r] + positions[s]);
+  }
+}
+
+/// Raw scores of R queries over every block that one of their ranges meets.
+template <class Kv, int R>
+void score_rows(const CutKeys& keys, const CutQuery* queries, Scores& scores) {
+  constexpr int kWide = wide_strips(R);
+  std::size_t positions[kCut / kLanes];
+  int n = 0;
+  for (std::size_t block = 0; block < kCut; block += kBlock) {
+    bool met = false;
+    for (int r = 0; r < R; ++r) met = met || (queries[r].begin < block + kBlock && block < queries[r].end);
+    for (std::size_t p = block; met && p < block + kBlock; p += kLanes) positions[n++] = p;
+  }
+  int i = 0;
+  for (; i + kWide <= n; i += kWide) score_tile<Kv, R, kWide>(keys, queries, positions + i, scores);
+  for (; i < n; i += kNarrow) score_tile<Kv, R, kNarrow>(keys, queries, positions + i, scores);
+}
+
+/// Soft-capped and biased scores of sixteen positions from `p` on; -inf outside the query's range.
+SKALD_INLINE Vec biased_scores(const CutKeys& keys, const CutQuery& query, std::size_t p, Vec s) {
+  if (keys.softcap != 0.0F) s = splat(keys.softcap) * tanh(s / splat(keys.softcap));
+  if (query.alibi_slope != 0.0F) {
+    alignas(64) static constexpr float kIota[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const auto start = static_cast<float>(static_cast<std::int64_t>(p) - query.distance);
+    s = fma(splat(query.alibi_slope), load(kIota) + splat(start), s);
+  }
+  if (query.bias != nullptr) s = s + load(query.bias + p);
+  const auto begin = static_cast<std::ptrdiff_t>(query.begin) - static_cast<std::ptrdiff_t>(p);
+  const auto end = static_cast<std::ptrdiff_t>(query.end) - static_cast<std::ptrdiff_t>(p);
+  return select(lanes(begin, end), s, splat(-kInfinity));
+}
+
+/// scores → exp(score - max) in place, and the maximum and sum to the query's partial. Infinite maxima: -inf is taken
+/// as 0 (every weight is 0), +inf gives NaN as torch's softmax does.
+inline void softmax_row(const CutKeys& keys, const CutQuery& query, float* scores) {
+  const std::size_t begin = query.begin / kLanes * kLanes;
+  Vec most = splat(-kInfinity);
+  for (std::size_t p = begin; p < query.end; p += kLanes) {
+    const Vec s = biased_scores(keys, query, p, load(scores + p));
+    store(s, scores + p);
+    most = max(s, most);
+  }
+  const float m = largest(most);
+  const Vec shift = splat(m == -kInfinity ? 0.0F : m);
+  Vec total = zero();
+  for (std::size_t p = begin; p < query.end; p += kLanes) {
+    const Vec e = exp(load(scores + p) - shift);
+    store(e, scores + p);
+    total = total + e;
+  }
+  query.partial[0] = m;
+  query.partial[1] = sum(total);
+}
+
+/// Adds positions [begin, end) of S strips of values to R partials.
+template <class Kv, int R, int S>
+SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const float* const (&scores)[R],
+                             const std::size_t (&range)[2], std::size_t column) {
+  const std::size_t stride = (keys.v_dim + kLanes - 1) / kLanes * kLanes * Kv::kBytes;
+  Vec acc[R][S];
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t at = column + s * kLanes;
+      const float* p = queries[r].partial + 2 + at;
+      acc[r][s] = at + kLanes <= keys.v_dim ? load(p) : load_first(p, keys.v_dim - at);
+    }
+  }
+  for (std::size_t position = range[0]; position < range[1];) {
+    const std::size_t n = std::min(range[1] - position, kBlock - position % kBlock);
+    const float* x[R];
+    const std::byte* w[S];
+    SKALD_UNROLL
+    for (int r = 0; r < R; ++r) x[r] = scores[r] + position;
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      w[s] = keys.v_blocks[position / kBlock] + position % kBlock * stride + (column + s * kLanes) * Kv::kBytes;
+    }
+    accumulate<Kv, R, S>(x, w, stride, n, acc);
+    position += n;
+  }
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t at = column + s * kLanes;
+      float* p = queries[r].partial + 2 + at;
+      if (at + kLanes <= keys.v_dim) {
+        store(acc[r][s], p);
+      } else {
+        store_first(acc[r][s], p, keys.v_dim - at);
+      }
+    }
+  }
+}
+
+/// Adds positions [begin, end), common to R queries, to their partials.
+template <class Kv, int R>
+void value_rows(const CutKeys& keys, const CutQuery* queries, const float (*scores)[kCut], std::size_t begin,
+                std::size_t end) {
+  if (begin >= end) return;
+  constexpr int kWide = wide_strips(R);
+  const std::size_t range[2] = {begin, end};
+  const float* x[R];
+  for (int r = 0; r < R; ++r) x[r] = scores[r];
+  std::size_t column = 0;
+  for (; column + (kWide - 1) * kLanes < keys.v_dim; column += kWide * kLanes) {
+    value_tile<Kv, R, kWide>(keys, queries, x, range, column);
+  }
+  for (; column < keys.v_dim; column += kLanes) value_tile<Kv, R, 1>(keys, queries, x, range, column);
+}
+
+/// R queries over one cut. What their ranges share is done together; what each has before and after it, alone.
+template <class Kv, int R>
+void attend_rows(const CutKeys& keys, const CutQuery* queries) {
+  alignas(64) Scores scores;
+  score_rows<Kv, R>(keys, queries, scores);
+  std::size_t begin = 0;
+  std::size_t end = kCut;
+  for (int r = 0; r < R; ++r) {
+    softmax_row(keys, queries[r], scores[r]);
+    std::memset(queries[r].partial + 2, 0, keys.v_dim * sizeof(float));
+    begin = std::max<std::size_t>(begin, queries[r].begin);
+    end = std::min<std::size_t>(end, queries[r].end);
+  }
+  if (begin >= end) begin = end = 0;  // nothing is shared
+  for (int r = 0; r < R; ++r) {
+    const std::size_t stop = begin == end ? queries[r].end : begin;
+    value_rows<Kv, 1>(keys, queries + r, scores + r, queries[r].begin, stop);
+  }
+  if (begin == end) return;
+  value_rows<Kv, R>(keys, queries, scores, begin, end);
+  for (int r = 0; r < R; ++r) value_rows<Kv, 1>(keys, queries + r, scores + r, end, queries[r].end);
+}
+
+using AttendFunction = void (*)(const CutKeys&, const CutQuery*);
+template <class Kv, std::size_t... R>
+constexpr std::array<AttendFunction, sizeof...(R)> make_attend(std::index_sequence<R...>) {
+  return {attend_rows<Kv, R + 1>...};
+}
+template <class Kv>
+inline constexpr auto kAttend = make_attend<Kv>(std::make_index_sequence<kMaxRows>());
+
+template <class Kv>
+void attend_cut(const CutKeys& keys, std::span<const CutQuery> queries) {
+  const std::size_t groups = (queries.size() + kMaxRows - 1) / kMaxRows;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const std::size_t begin = queries.size() * g / groups;
+    const std::size_t end = queries.size() * (g + 1) / groups;
+    kAttend<Kv>[end - begin - 1](keys, queries.data() + begin);
+  }
+}
+
+/// y = x * factor, or y + x * factor, over n floats.
+inline void add_scaled(const float* x, float factor, std::size_t n, float* y, float y_factor) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    store(fma(load(x + i), splat(factor), load(y + i) * splat(y_factor)), y + i);
+  }
+  if (i < n) {
+    store_first(fma(load_first(x + i, n - i), splat(factor), load_first(y + i, n - i) * splat(y_factor)), y + i, n - i);
+  }
+}
+
+inline void merge_partial(const float* partial, std::size_t v_dim, float* state) {
+  if (partial[1] == 0.0F) return;  // an empty range, or scores of -inf alone
+  const float m = first(max(splat(partial[0]), splat(state[0])));
+  const float shift = m == -kInfinity ? 0.0F : m;
+  const float keep = first(exp(splat(state[0] - shift)));
+  const float take = first(exp(splat(partial[0] - shift)));
+  state[0] = m;
+  add_scaled(partial + 1, take, v_dim + 1, state + 1, keep);
+}
+
+inline void finish_attention(const float* state, std::size_t v_dim, float sink, float* out) {
+  const float denominator = state[1] + (sink == -kInfinity ? 0.0F : first(exp(splat(sink - state[0]))));
+  for (std::size_t i = 0; i < v_dim; ++i) out[i] = state[2 + i] / denominator;
+}
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

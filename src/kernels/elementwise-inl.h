@@ -1,0 +1,122 @@
+// Norms, activations, rotations and the other kernels of one row.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+/// Sum over i of f(x)² for one row: four running Vecs, so that sums of every n have one order.
+inline float sum_of_squares(const float* x, std::size_t n) {
+  Vec sums[4] = {zero(), zero(), zero(), zero()};
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (int s = 0; s < 4; ++s) {
+      const Vec v = load(x + i + s * kLanes);
+      sums[s] = fma(v, v, sums[s]);
+    }
+  }
+  for (int s = 0; i < n; ++s, i += kLanes) {
+    const Vec v = n - i < kLanes ? load_first(x + i, n - i) : load(x + i);
+    sums[s] = fma(v, v, sums[s]);
+  }
+  return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+inline void rms_norm(const float* x, const float* gain, std::size_t n, float eps, float* y) {
+  const float mean = sum_of_squares(x, n) / static_cast<float>(n);
+  const float inverse = 1.0F / __builtin_sqrtf(mean + eps);
+  for (std::size_t i = 0; i < n; ++i) y[i] = x[i] * inverse * gain[i];
+}
+
+struct Silu {
+  static SKALD_INLINE Vec apply(Vec x) { return x / (splat(1.0F) + exp(zero() - x)); }
+};
+struct GeluErf {
+  static SKALD_INLINE Vec apply(Vec x) {
+    return splat(0.5F) * x * (splat(1.0F) + erf(x * splat(0.70710678118654752F)));
+  }
+};
+struct GeluTanh {
+  static SKALD_INLINE Vec apply(Vec x) {
+    const Vec inner = splat(0.79788456080286536F) * fma(splat(0.044715F) * x * x, x, x);  // sqrt(2 / pi)
+    return splat(0.5F) * x * (splat(1.0F) + tanh(inner));
+  }
+};
+struct Relu {
+  static SKALD_INLINE Vec apply(Vec x) { return max(zero(), x); }
+};
+
+template <class F>
+void activate_with(const float* gate, const float* up, std::size_t n, float* y) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec a = F::apply(load(gate + i));
+    store(up == nullptr ? a : a * load(up + i), y + i);
+  }
+  if (i == n) return;
+  const Vec a = F::apply(load_first(gate + i, n - i));
+  store_first(up == nullptr ? a : a * load_first(up + i, n - i), y + i, n - i);
+}
+
+inline void activate(Activation activation, const float* gate, const float* up, std::size_t n, float* y) {
+  switch (activation) {
+    case Activation::silu: return activate_with<Silu>(gate, up, n, y);
+    case Activation::gelu_erf: return activate_with<GeluErf>(gate, up, n, y);
+    case Activation::gelu_tanh: return activate_with<GeluTanh>(gate, up, n, y);
+    case Activation::relu: return activate_with<Relu>(gate, up, n, y);
+  }
+}
+
+// Where lanes do not meet, a plain loop has the same bits however the compiler vectorises it.
+inline void add(const float* y, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+/// Products and sum are rounded one by one, as x * cos + rotate_half(x) * sin is.
+inline void rotate(const float* cos, const float* sin, std::size_t half, bool interleaved, float* head) {
+  const std::size_t step = interleaved ? 2 : 1;
+  const std::size_t other = interleaved ? 1 : half;
+  for (std::size_t i = 0; i < half; ++i) {
+    float* pair = head + i * step;
+    const float a = pair[0];
+    const float b = pair[other];
+    pair[0] = a * cos[i] - b * sin[i];
+    pair[other] = b * cos[i] + a * sin[i];
+  }
+}
+
+inline float max_of(const float* x, std::size_t n) {
+  Vec most[4];
+  for (Vec& m : most) m = splat(-kInfinity);
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (int s = 0; s < 4; ++s) most[s] = max(load(x + i + s * kLanes), most[s]);
+  }
+  for (; i + kLanes <= n; i += kLanes) most[0] = max(load(x + i), most[0]);
+  if (i < n) {
+    const auto rest = static_cast<std::ptrdiff_t>(n - i);
+    most[0] = max(select(lanes(0, rest), load_first(x + i, n - i), splat(-kInfinity)), most[0]);
+  }
+  return largest(max(max(most[0], most[1]), max(most[2], most[3])));
+}
+
+/// An infinite maximum is not subtracted: -inf alone gives ln 0 = -inf, +inf gives +inf, as torch.logsumexp does.
+inline float log_sum_exp(const float* x, std::size_t n) {
+  const float most = max_of(x, n);
+  const float shift = __builtin_fabsf(most) == kInfinity ? 0.0F : most;
+  Vec sums[4] = {zero(), zero(), zero(), zero()};
+  std::size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (int s = 0; s < 4; ++s) sums[s] = sums[s] + exp(load(x + i + s * kLanes) - splat(shift));
+  }
+  for (int s = 0; i < n; ++s, i += kLanes) {
+    const Vec v = n - i < kLanes ? load_first(x + i, n - i) : load(x + i);
+    const auto rest = static_cast<std::ptrdiff_t>(n - i);
+    sums[s] = sums[s] + select(lanes(0, rest), exp(v - splat(shift)), zero());
+  }
+  const float total = sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  if (total == 0.0F) return -kInfinity;
+  if (!(total < kInfinity)) return total;  // +inf or NaN
+  return static_cast<float>(log(total) + shift);
+}
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

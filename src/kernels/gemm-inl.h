@@ -1,0 +1,208 @@
+// y = x · Wᵀ for packed weights. A *strip* is the sixteen neighbouring outputs that one Vec holds: half a panel.
+//
+// Every output is acc = fma(x[k], w[k], acc) for ascending k, from acc = 0. Tiles, cache blocks and panels only choose
+// which outputs are made together, so all of them give the same bits; an accumulator may rest in y between two blocks
+// of k.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+/// How the weights of one strip are read: kStep values of k at a time, kStep * kRowBytes bytes apart.
+struct F32Panel {
+  static constexpr auto panel_bytes = f32_panel_bytes;
+  static constexpr std::size_t kStep = 1;
+  static constexpr std::size_t kStrideBytes = kPanel * 4;
+  static constexpr std::size_t kStripBytes = kLanes * 4;
+  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) {
+    w[0] = load(reinterpret_cast<const float*>(p));
+  }
+};
+struct F16Panel {
+  static constexpr auto panel_bytes = f16_panel_bytes;
+  static constexpr std::size_t kStep = 1;
+  static constexpr std::size_t kStrideBytes = kPanel * 2;
+  static constexpr std::size_t kStripBytes = kLanes * 2;
+  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_f16(p); }
+};
+struct Bf16Panel {
+  static constexpr auto panel_bytes = bf16_panel_bytes;
+  static constexpr std::size_t kStep = 2;
+  static constexpr std::size_t kStrideBytes = kPanel * 4;
+  static constexpr std::size_t kStripBytes = kLanes * 4;
+  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[2]) { load_bf16_pairs(p, w[0], w[1]); }
+};
+
+/// acc[r][s] = fma(x[r][i], w[s][i], acc[r][s]) for i = 0 .. k - 1: the multiply-add loop of the whole program.
+template <class W, int R, int S>
+SKALD_INLINE void accumulate(const float* const (&x)[R], const std::byte* const (&w)[S], std::size_t stride,
+                             std::size_t k, Vec (&acc)[R][S]) {
+  constexpr std::size_t kPrefetchBytes = 2048;  // crosses pages, where the hardware's prefetcher stops
+  std::size_t offset = 0;
+  std::size_t i = 0;
+  for (; i + W::kStep <= k; i += W::kStep, offset += stride) {
+    Vec step[S][W::kStep];
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      if constexpr (R <= 4) __builtin_prefetch(w[s] + offset + kPrefetchBytes);
+      W::load_step(w[s] + offset, step[s]);
+    }
+    SKALD_UNROLL
+    for (std::size_t j = 0; j < W::kStep; ++j) {
+      SKALD_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Vec xr = splat(x[r][i + j]);
+        SKALD_UNROLL
+        for (int s = 0; s < S; ++s) acc[r][s] = fma(xr, step[s][j], acc[r][s]);
+      }
+    }
+  }
+  if constexpr (W::kStep == 2) {
+    if (i == k) return;
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      Vec step[2];
+      W::load_step(w[s] + offset, step);
+      SKALD_UNROLL
+      for (int r = 0; r < R; ++r) acc[r][s] = fma(splat(x[r][i]), step[0], acc[r][s]);
+    }
+  }
+}
+
+/// One tile: some rows of x, a block of k, some strips of neighbouring panels.
+struct TileCall {
+  const float* x;  // [R, k], rows x_stride apart
+  std::size_t x_stride;
+  const std::byte* w;  // first strip, at the first k of the block
+  std::size_t panel_bytes;
+  float* y;  // [R, columns], rows y_stride apart
+  std::size_t y_stride;
+  std::size_t k;
+  std::size_t columns;  // outputs from y on that exist
+  bool first;           // starts from zero, else from what y holds
+};
+
+template <class W, int R, int S>
+void gemm_tile(const TileCall& c) {
+  const float* x[R];
+  const std::byte* w[S];
+  Vec acc[R][S];
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) x[r] = c.x + r * c.x_stride;
+  SKALD_UNROLL
+  for (int s = 0; s < S; ++s) w[s] = c.w + s / 2 * c.panel_bytes + s % 2 * W::kStripBytes;
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t column = s * kLanes;
+      const float* y = c.y + r * c.y_stride + column;
+      if (c.first || column >= c.columns) {
+        acc[r][s] = zero();
+      } else {
+        acc[r][s] = c.columns - column >= kLanes ? load(y) : load_first(y, c.columns - column);
+      }
+    }
+  }
+  accumulate<W, R, S>(x, w, W::kStrideBytes, c.k, acc);
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t column = s * kLanes;
+      float* y = c.y + r * c.y_stride + column;
+      if (column + kLanes <= c.columns) {
+        store(acc[r][s], y);
+      } else if (column < c.columns) {
+        store_first(acc[r][s], y, c.columns - column);
+      }
+    }
+  }
+}
+
+/// Strips that a tile of `rows` rows takes when nothing else limits it: as many accumulators as there are registers.
+constexpr int wide_strips(int rows) {
+  int strips = kNarrow;
+  while (2 * strips * rows <= kAccumulators && strips < 8) strips *= 2;
+  return strips;
+}
+
+using TileFunction = void (*)(const TileCall&);
+struct TileFunctions {
+  TileFunction narrow, wide;
+};
+
+template <class W, std::size_t... R>
+constexpr std::array<TileFunctions, sizeof...(R)> make_tiles(std::index_sequence<R...>) {
+  return {TileFunctions{gemm_tile<W, R + 1, kNarrow>, gemm_tile<W, R + 1, wide_strips(R + 1)>}...};
+}
+/// Tiles by their number of rows - 1.
+template <class W>
+inline constexpr auto kTiles = make_tiles<W>(std::make_index_sequence<kMaxRows>());
+
+inline constexpr std::size_t kBlockK = 256;             // a panel's block of k stays in L1 / L2 from tile to tile
+inline constexpr std::size_t kBlockXBytes = 512 << 10;  // the block of x that stays in L2 from panel to panel
+inline constexpr std::size_t kBlockRows = kBlockXBytes / (kBlockK * 4) / kMaxRows * kMaxRows;
+
+/// All tiles of some strips: rows [0, m) cut evenly into as few tiles as possible.
+template <class W>
+void gemm_strips(TileCall c, std::size_t m, bool wide) {
+  const std::size_t tiles = (m + kMaxRows - 1) / kMaxRows;
+  for (std::size_t t = 0, row = 0; t < tiles; ++t) {
+    const std::size_t end = m * (t + 1) / tiles;
+    const auto& functions = kTiles<W>[end - row - 1];
+    (wide ? functions.wide : functions.narrow)(c);
+    c.x += (end - row) * c.x_stride;
+    c.y += (end - row) * c.y_stride;
+    row = end;
+  }
+}
+
+/// The outputs of some panels for a block of rows and k that fits in L2.
+template <class W>
+void gemm_block(const GemmCall& call, TileCall c, std::size_t m, std::size_t panel_begin, std::size_t panel_end) {
+  const bool one_tile = m <= kMaxRows;
+  const std::size_t wide = one_tile ? wide_strips(static_cast<int>(m)) : kNarrow;
+  const std::size_t block_k = one_tile ? c.k : kBlockK;  // nothing is read twice: stream whole panels
+  const TileCall base = c;
+  const std::size_t strip_end = 2 * panel_end;
+  for (std::size_t strip = 2 * panel_begin; strip < strip_end;) {
+    const std::size_t take = strip_end - strip >= wide ? wide : kNarrow;
+    const std::size_t column = strip * kLanes;
+    if (column >= call.n) return;
+    for (std::size_t k = 0; k < base.k; k += block_k) {
+      c.x = base.x + k;
+      c.w = base.w + strip / 2 * base.panel_bytes + strip % 2 * W::kStripBytes + k / W::kStep * W::kStrideBytes;
+      c.y = base.y + column;
+      c.k = std::min(block_k, base.k - k);
+      c.columns = call.n - column;
+      c.first = base.first && k == 0;
+      gemm_strips<W>(c, m, take == wide && wide > kNarrow);
+    }
+    strip += take;
+  }
+}
+
+template <class W>
+void gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  const std::size_t panel_bytes = W::panel_bytes(call.k);
+  for (std::size_t row = 0; row < call.m; row += kBlockRows) {
+    const std::size_t m = std::min(kBlockRows, call.m - row);
+    const std::size_t fits = kBlockXBytes / (4 * m) / kBlockK * kBlockK;
+    const std::size_t block_k = m <= kMaxRows ? call.k : std::max(fits, kBlockK);
+    for (std::size_t k = 0; k < call.k; k += block_k) {
+      const TileCall c{.x = call.x + row * call.x_stride + k,
+                       .x_stride = call.x_stride,
+                       .w = call.w + k / W::kStep * W::kStrideBytes,
+                       .panel_bytes = panel_bytes,
+                       .y = call.y + row * call.y_stride,
+                       .y_stride = call.y_stride,
+                       .k = std::min(block_k, call.k - k),
+                       .columns = 0,
+                       .first = k == 0};
+      gemm_block<W>(call, c, m, panel_begin, panel_end);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

@@ -1,0 +1,46 @@
+// Layouts of packed weights and of key and value blocks, the same for every table, and the code that fills them.
+//
+//   f32 panel    [k][32] float
+//   f16 panel    [k][32] half
+//   bf16 panel   [k / 2][32][2] bfloat16, k rounded up to 32: two neighbouring inputs of one output lie together, and
+//                32 inputs by 16 outputs are one tile of the AMX product
+//   K block      [k_dim][32] float or bfloat16: positions run along the vector
+//   V block      [32][v_dim rounded up to 16] float or bfloat16
+//
+// Padding inside a panel is zero; padding inside a V block is never looked at.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/kernels.h"
+
+namespace skald::kernels {
+
+std::size_t f32_panel_bytes(std::size_t k);
+std::size_t bf16_panel_bytes(std::size_t k);
+std::size_t f16_panel_bytes(std::size_t k);
+
+void pack_f32_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+void pack_bf16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+void pack_f16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+
+void unpack_f32_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
+void unpack_bf16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
+void unpack_f16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
+
+/// For the kernels that read x itself.
+std::size_t no_packed_x_bytes(std::size_t m, std::size_t k);
+void no_pack_x(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
+               std::size_t m, std::byte* out);
+
+std::size_t f32_k_block_bytes(std::size_t k_dim);
+std::size_t bf16_k_block_bytes(std::size_t k_dim);
+std::size_t f32_v_block_bytes(std::size_t v_dim);
+std::size_t bf16_v_block_bytes(std::size_t v_dim);
+
+void store_f32_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
+void store_bf16_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
+void store_f32_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
+void store_bf16_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
+
+}  // namespace skald::kernels

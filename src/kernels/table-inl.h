@@ -1,0 +1,38 @@
+// The kernels of one instruction set as a table. A table's source includes a Vec, then this.
+
+// clang-format off: each builds on those before it
+#include "kernels/attention-inl.h"
+#include "kernels/elementwise-inl.h"
+#include "kernels/gemm-inl.h"
+#include "kernels/math-inl.h"
+// clang-format on
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+constexpr KvKernels kF32Kv = {f32_k_block_bytes, f32_v_block_bytes, store_f32_k, store_f32_v, attend_cut<F32Kv>};
+constexpr KvKernels kBf16Kv = {bf16_k_block_bytes, bf16_v_block_bytes, store_bf16_k, store_bf16_v, attend_cut<Bf16Kv>};
+
+constexpr GemmKernels kF32Gemm = {f32_panel_bytes,   pack_f32_panel, unpack_f32_row,
+                                  no_packed_x_bytes, no_pack_x,      gemm<F32Panel>};
+constexpr GemmKernels kF16Gemm = {f16_panel_bytes,   pack_f16_panel, unpack_f16_row,
+                                  no_packed_x_bytes, no_pack_x,      gemm<F16Panel>};
+constexpr GemmKernels kVectorBf16Gemm = {bf16_panel_bytes,  pack_bf16_panel, unpack_bf16_row,
+                                         no_packed_x_bytes, no_pack_x,       gemm<Bf16Panel>};
+
+constexpr KernelTable make_table(const char* name, CpuFeatures required, const GemmKernels& bf16_gemm) {
+  return {.name = name,
+          .required = required,
+          .gemm = {kF32Gemm, bf16_gemm, kF16Gemm},
+          .kv = {kF32Kv, kBf16Kv},
+          .merge_partial = merge_partial,
+          .finish_attention = finish_attention,
+          .rms_norm = rms_norm,
+          .activate = activate,
+          .add = add,
+          .rotate = rotate,
+          .log_sum_exp = log_sum_exp};
+}
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

@@ -1,0 +1,21 @@
+// The one symbol that each table's source exports.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace skald::kernels {
+namespace scalar {
+extern const KernelTable kTable;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const KernelTable kTable;
+}
+namespace avx512 {
+extern const KernelTable kTable;
+}
+namespace amx {
+extern const KernelTable kTable;
+}
+#endif
+}  // namespace skald::kernels

@@ -1,0 +1,168 @@
+// Vec in plain C++: sixteen floats, one after another. The reference for every other Vec, and the only one that is
+// compiled on machines other than x86-64.
+//
+// A Vec has sixteen lanes on every ISA, however many registers that takes, so that lane-wise sums are made in one order
+// everywhere: all tables without tiles give the same bits.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+inline constexpr int kLanes = 16;
+inline constexpr int kMaxRows = 4;       // rows of one register tile
+inline constexpr int kAccumulators = 4;  // Vecs that a tile may keep in registers
+inline constexpr int kNarrow = 1;        // fewest strips of a tile: divides 2
+
+struct Vec {
+  float lane[kLanes];
+};
+struct Mask {
+  bool lane[kLanes];
+};
+
+SKALD_INLINE Vec splat(float x) {
+  Vec r;
+  for (float& lane : r.lane) lane = x;
+  return r;
+}
+SKALD_INLINE Vec zero() { return splat(0.0F); }
+
+SKALD_INLINE Vec load(const float* p) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = p[i];
+  return r;
+}
+/// The first n < 16 lanes from memory, zeros elsewhere; reads nothing beyond.
+SKALD_INLINE Vec load_first(const float* p, std::size_t n) {
+  Vec r = zero();
+  for (std::size_t i = 0; i < n; ++i) r.lane[i] = p[i];
+  return r;
+}
+SKALD_INLINE void store(const Vec& a, float* p) {
+  for (int i = 0; i < kLanes; ++i) p[i] = a.lane[i];
+}
+SKALD_INLINE void store_first(const Vec& a, float* p, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) p[i] = a.lane[i];
+}
+
+/// Sixteen bf16 / f16 values, widened exactly.
+SKALD_INLINE Vec load_bf16(const std::byte* p) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    BFloat16 value;
+    std::memcpy(&value, p + 2 * i, 2);
+    r.lane[i] = to_float(value);
+  }
+  return r;
+}
+SKALD_INLINE Vec load_f16(const std::byte* p) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    Float16 value;
+    std::memcpy(&value, p + 2 * i, 2);
+    r.lane[i] = to_float(value);
+  }
+  return r;
+}
+/// Sixteen (even, odd) pairs of bf16 from 64 bytes.
+SKALD_INLINE void load_bf16_pairs(const std::byte* p, Vec& even, Vec& odd) {
+  for (int i = 0; i < kLanes; ++i) {
+    BFloat16 pair[2];
+    std::memcpy(pair, p + 4 * i, 4);
+    even.lane[i] = to_float(pair[0]);
+    odd.lane[i] = to_float(pair[1]);
+  }
+}
+
+/// a * b + c with one rounding. libm's fmaf: exact on every machine, the compiler's own needs a target with FMA.
+SKALD_INLINE Vec fma(const Vec& a, const Vec& b, const Vec& c) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
+  return r;
+}
+SKALD_INLINE Vec operator+(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] + b.lane[i];
+  return r;
+}
+SKALD_INLINE Vec operator-(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] - b.lane[i];
+  return r;
+}
+SKALD_INLINE Vec operator*(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] * b.lane[i];
+  return r;
+}
+SKALD_INLINE Vec operator/(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] / b.lane[i];
+  return r;
+}
+/// The larger; b where either is a NaN (x86's rule).
+SKALD_INLINE Vec max(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+  return r;
+}
+
+/// a < b, false where either is a NaN.
+SKALD_INLINE Mask less(const Vec& a, const Vec& b) {
+  Mask r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = a.lane[i] < b.lane[i];
+  return r;
+}
+/// Lanes [begin, end); both may lie outside 0..16.
+SKALD_INLINE Mask lanes(std::ptrdiff_t begin, std::ptrdiff_t end) {
+  Mask r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = i >= begin && i < end;
+  return r;
+}
+SKALD_INLINE Vec select(const Mask& mask, const Vec& yes, const Vec& no) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = mask.lane[i] ? yes.lane[i] : no.lane[i];
+  return r;
+}
+
+SKALD_INLINE Vec abs(const Vec& a) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i)
+    r.lane[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(a.lane[i]) & 0x7fffffffU);
+  return r;
+}
+/// |a| with the sign of b.
+SKALD_INLINE Vec copysign(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    r.lane[i] = std::bit_cast<float>((std::bit_cast<std::uint32_t>(a.lane[i]) & 0x7fffffffU) |
+                                     (std::bit_cast<std::uint32_t>(b.lane[i]) & 0x80000000U));
+  }
+  return r;
+}
+/// The bits of a plus the low bits of b shifted to the exponent: a * 2^n where b = kRoundMagic + n.
+SKALD_INLINE Vec add_exponent(const Vec& a, const Vec& b) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    r.lane[i] =
+        std::bit_cast<float>(std::bit_cast<std::uint32_t>(a.lane[i]) + (std::bit_cast<std::uint32_t>(b.lane[i]) << 23));
+  }
+  return r;
+}
+
+/// Halves onto each other until one is left: the same tree on every ISA.
+SKALD_INLINE float sum(Vec a) {
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.lane[i] = a.lane[i] + a.lane[i + width];
+  }
+  return a.lane[0];
+}
+SKALD_INLINE float largest(Vec a) {
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.lane[i] = a.lane[i] > a.lane[i + width] ? a.lane[i] : a.lane[i + width];
+  }
+  return a.lane[0];
+}
+SKALD_INLINE float first(const Vec& a) { return a.lane[0]; }
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA
