@@ -7,7 +7,7 @@
 
 namespace skald::decode {
 
-using ModelIndex = std::int32_t;      // 0: the main model; then draft, expert, ...
+using ModelIndex = std::int32_t;  // 0: the main model; then draft, expert, ...
 using SequenceHandle = std::int32_t;
 
 class LanguageModel {

@@ -3,39 +3,63 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "decode/candidates.h"
 #include "decode/language_model.h"
+#include "skald/model.h"  // Completion
 
 namespace skald::decode {
 
-/// Rows that a strategy wants computed next.
+/// Rows that a strategy wants computed next. The engine may compute them over several forward passes (a long prompt).
 class StepPlan {
  public:
   virtual ~StepPlan() = default;
   /// Rows for `tokens`, which follow on in `sequence` of model `model` (0: the main one); the last `n_logits` of them
-  /// want logits. Returns the index of the first row that wants some, within this plan.
+  /// want logits. `tokens` must stay in place until advance(). Returns the index of the first row that wants logits:
+  /// such rows are counted over the whole plan.
   virtual std::int32_t add(ModelIndex model, SequenceHandle sequence, std::span<const TokenId> tokens,
                            std::int64_t n_logits) = 0;
 };
 
-/// Logits of the rows of this strategy's plan.
-class StepResult {
- public:
-  virtual ~StepResult() = default;
-  /// Raw logits [vocab_size] of row `row` (as add() counted). May be changed in place.
-  [[nodiscard]] virtual std::span<float> logits(std::int32_t row) const = 0;
+/// One completion as far as it is known, and how much of it its caller has been told.
+struct Output {
+  Completion completion = {};
+  std::size_t text_told = 0;    // bytes of completion.text
+  std::size_t tokens_told = 0;  // of completion.token_ids
+  bool finished = false;
+  bool finish_told = false;
 };
 
-/// Greedy and sampling, beams, contrastive, assisted, ...: one object a request and prompt. It owns its sequences
-/// through LanguageModel: appends, forks, rewinds and drops them.
+/// What one thread needs to weigh a row.
+struct Scratch {
+  explicit Scratch(std::size_t vocab_size) : candidates(vocab_size) {}
+  Candidates candidates;
+  std::vector<float> raw_logits;  // [vocab_size] once a request has asked for log-probabilities
+};
+
+/// Greedy and sampling, beams, contrastive, assisted, ...: one object a request. It owns its sequences through
+/// LanguageModel: appends, forks, rewinds and drops them.
+///
+/// A step is plan(), then take() for every row that wanted logits, then advance(). The rows come one by one because
+/// logits never lie in memory for more than 64 rows at once: a strategy that weighs rows against each other keeps the
+/// few best of each in take() and decides in advance(). A step may be abandoned after some take() calls and be run
+/// again from there with the same rows, so that take() only notes and advance() acts.
 class DecodingStrategy {
  public:
   virtual ~DecodingStrategy() = default;
   virtual void plan(StepPlan& plan) = 0;
-  virtual void advance(const StepResult& result) = 0;
+  /// Raw logits [vocab_size] of row `row` (as add() counted); may be changed in place. Called for different rows at the
+  /// same time from several threads, each with its own `scratch`.
+  virtual void take(std::int32_t row, std::span<float> logits, Scratch& scratch) = 0;
+  /// All rows of the plan are computed and committed.
+  virtual void advance() = 0;
   [[nodiscard]] virtual bool finished() const = 0;
+  /// Ends every completion that is still open, with the text it has.
+  virtual void finish(FinishReason reason, std::string_view notice) = 0;
+  /// The completions, by index.
+  [[nodiscard]] virtual std::span<Output> outputs() = 0;
 };
 
 }  // namespace skald::decode

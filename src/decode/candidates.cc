@@ -1,0 +1,142 @@
+#include "decode/candidates.h"
+
+#include <array>
+#include <cmath>
+
+namespace skald::decode {
+namespace {
+
+constexpr float kOut = -std::numeric_limits<float>::infinity();
+
+constexpr bool better(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+}
+
+}  // namespace
+
+float max_of(std::span<const float> values) {
+  // Eight running maxima, so that the loop becomes vector code: the order of a maximum does not matter.
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> best;
+  best.fill(kOut);
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      best[lane] = values[i + lane] > best[lane] ? values[i + lane] : best[lane];
+    }
+  }
+  for (; i < values.size(); ++i) best[0] = values[i] > best[0] ? values[i] : best[0];
+  return *std::max_element(best.begin(), best.end());
+}
+
+double log_sum_exp(std::span<const float> values) {
+  const float max = max_of(values);
+  if (!(max > kOut)) return kOut;
+  double sum = 0;
+  for (const float value : values) sum += std::exp(value - max);
+  return max + std::log(sum);
+}
+
+Candidates::Candidates(std::size_t vocab_size) {
+  entries_.reserve(vocab_size);
+  scratch_.reserve(vocab_size);
+}
+
+void Candidates::reset(std::span<float> logits) {
+  logits_ = logits;
+  entries_.clear();
+  dense_ = true;
+  sorted_ = false;
+}
+
+float* Candidates::find(TokenId token) {
+  if (dense_) return static_cast<std::size_t>(token) < logits_.size() ? &logits_[token] : nullptr;
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Candidate& c) { return c.token == token; });
+  return it != entries_.end() ? &it->logit : nullptr;
+}
+
+float Candidates::kth_largest(std::size_t k) {
+  // Keeps a heap of the k best. Past the first few thousand tokens almost none gets in, so a scan costs little more
+  // than its comparisons; where k is large, one selection over a copy is cheaper.
+  constexpr std::size_t kLargestHeap = 256;
+  scratch_.clear();
+  if (k > kLargestHeap) {
+    for_each([&](TokenId, float logit) { scratch_.push_back(logit); });
+    const auto kth = scratch_.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(scratch_.begin(), kth, scratch_.end(), std::greater<>());
+    return *kth;
+  }
+  for_each([&](TokenId, float logit) {
+    if (scratch_.size() == k) {
+      if (logit <= scratch_.front()) return;
+      std::pop_heap(scratch_.begin(), scratch_.end(), std::greater<>());
+      scratch_.pop_back();
+    }
+    scratch_.push_back(logit);
+    std::push_heap(scratch_.begin(), scratch_.end(), std::greater<>());
+  });
+  return scratch_.front();
+}
+
+void Candidates::top_k(std::size_t k) {
+  if (k == 0 || k >= size()) return;
+  keep_if([least = kth_largest(k)](float logit) { return logit >= least; });
+}
+
+void Candidates::top_p(double p) {
+  const float max = this->max();
+  if (p >= 1 || !(max > kOut)) return;
+  keep_if([](float) { return true; });
+  double total = 0;
+  for (const Candidate& c : entries_) total += std::exp(static_cast<double>(c.logit) - max);
+  // Only the best are put in order, in growing portions: mostly few tokens hold the mass.
+  const auto least = static_cast<float>(1 - p);
+  std::size_t kept = 0, ordered = sorted_ ? entries_.size() : 0;
+  double above = 0;  // probability of the candidates better than number `kept`
+  for (;; ++kept) {
+    if (kept == ordered) {
+      if (ordered == entries_.size()) break;
+      const std::size_t next = std::min(entries_.size(), std::max<std::size_t>(64, 4 * ordered));
+      const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(ordered);
+      const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(next);
+      if (end != entries_.end()) std::nth_element(begin, end - 1, entries_.end(), better);
+      std::sort(begin, end, better);
+      ordered = next;
+    }
+    // Compared in f32, as the reference does: 1 - 0.9 and the sum of the tail then meet on the same value.
+    if (kept > 0 && static_cast<float>(1 - above) <= least) break;
+    above += std::exp(static_cast<double>(entries_[kept].logit) - max) / total;
+  }
+  entries_.resize(kept);
+  sorted_ = true;
+}
+
+std::span<const Candidate> Candidates::sorted() {
+  keep_if([](float) { return true; });
+  if (!sorted_) std::sort(entries_.begin(), entries_.end(), better);
+  sorted_ = true;
+  return entries_;
+}
+
+float Candidates::max() const {
+  if (dense_) return max_of(logits_);
+  if (sorted_) return entries_.empty() ? kOut : entries_.front().logit;
+  float best = kOut;
+  for (const Candidate& c : entries_) best = std::max(best, c.logit);
+  return best;
+}
+
+TokenId Candidates::argmax() const {
+  const float best = max();
+  if (!(best > kOut)) return -1;
+  if (dense_) {
+    return static_cast<TokenId>(std::find(logits_.begin(), logits_.end(), best) - logits_.begin());
+  }
+  TokenId token = std::numeric_limits<TokenId>::max();
+  for (const Candidate& c : entries_) {
+    if (c.logit == best) token = std::min(token, c.token);
+  }
+  return token;
+}
+
+}  // namespace skald::decode

@@ -1,0 +1,117 @@
+// The tokens that may still be chosen at one step, with their logits.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "skald/generation_config.h"  // TokenId
+
+namespace skald::decode {
+
+struct Candidate {
+  TokenId token;
+  float logit;
+};
+
+/// Owns how the set is held: dense over the caller's logits until the first filter, then a list of survivors, sorted or
+/// not. Processors never need to know. Values are always logits; a logit of -inf means that the token is out. One
+/// object serves one thread and every step: after construction nothing allocates.
+class Candidates {
+ public:
+  /// For steps over at most `vocab_size` tokens.
+  explicit Candidates(std::size_t vocab_size);
+
+  /// Begins a step: every token of `logits` [vocab_size] is a candidate. Changes are written there while dense.
+  void reset(std::span<float> logits);
+
+  /// Entries held; tokens at -inf are counted until a filter drops them.
+  [[nodiscard]] std::size_t size() const { return dense_ ? logits_.size() : entries_.size(); }
+
+  /// Calls `visit(token, logit)` for every entry; tokens ascend while dense.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    if (dense_) {
+      for (std::size_t t = 0; t < logits_.size(); ++t) visit(static_cast<TokenId>(t), logits_[t]);
+    } else {
+      for (const Candidate& c : entries_) visit(c.token, c.logit);
+    }
+  }
+
+  /// Replaces every logit by `change(logit)`, which must not change their order.
+  template <typename Change>
+  void transform(Change change) {
+    if (dense_) {
+      for (float& logit : logits_) logit = change(logit);
+    } else {
+      for (Candidate& c : entries_) c.logit = change(c.logit);
+    }
+  }
+
+  /// Replaces the logit of one token by `change(logit)`; nothing happens where it is no candidate any more.
+  template <typename Change>
+  void update(TokenId token, Change change) {
+    if (float* logit = find(token)) {
+      *logit = change(*logit);
+      sorted_ = false;
+    }
+  }
+
+  /// Takes `token` out.
+  void remove(TokenId token) {
+    update(token, [](float) { return -std::numeric_limits<float>::infinity(); });
+  }
+
+  /// Keeps the candidates whose logit satisfies `keep`; those at -inf go in any case.
+  template <typename Keep>
+  void keep_if(Keep keep) {
+    const auto stays = [&](float logit) { return logit > -std::numeric_limits<float>::infinity() && keep(logit); };
+    if (dense_) {
+      entries_.clear();
+      for_each([&](TokenId token, float logit) {
+        if (stays(logit)) entries_.push_back({token, logit});
+      });
+      dense_ = false;
+      sorted_ = false;
+    } else {
+      std::erase_if(entries_, [&](const Candidate& c) { return !stays(c.logit); });
+    }
+  }
+
+  /// Keeps the k largest logits and all that tie with the k-th.
+  void top_k(std::size_t k);
+
+  /// Keeps the candidates from the best down to the one at which their probabilities first reach `p`; at least one.
+  /// transformers' rule: sorted ascending, those are dropped whose cumulative probability is <= 1 - p. Among equal
+  /// logits the lower token ids are kept.
+  void top_p(double p);
+
+  /// Best first, equal logits by ascending token. Candidates at -inf are gone.
+  std::span<const Candidate> sorted();
+
+  /// Largest logit; -inf where there is no candidate.
+  [[nodiscard]] float max() const;
+
+  /// The token with the largest logit, the lowest id on ties; -1 where there is no candidate.
+  [[nodiscard]] TokenId argmax() const;
+
+ private:
+  float* find(TokenId token);
+  [[nodiscard]] float kth_largest(std::size_t k);
+
+  std::span<float> logits_;         // [vocab_size], the caller's
+  std::vector<Candidate> entries_;  // where not dense
+  std::vector<float> scratch_;      // [vocab_size] at most
+  bool dense_ = true;
+  bool sorted_ = false;  // entries_ are best first
+};
+
+/// Largest of `values`; -inf for none. NaN values are passed over.
+float max_of(std::span<const float> values);
+
+/// log(sum(exp(values))), added in double in the order given.
+double log_sum_exp(std::span<const float> values);
+
+}  // namespace skald::decode

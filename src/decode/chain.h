@@ -1,0 +1,36 @@
+// The processors of one sequence, in transformers' order.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "decode/processor.h"
+
+namespace skald::decode {
+
+/// Runs its processors one after the other.
+class ProcessorChain {
+ public:
+  ProcessorChain() = default;
+  ProcessorChain(ProcessorChain&&) = default;
+  ProcessorChain& operator=(ProcessorChain&&) = default;
+  ProcessorChain(const ProcessorChain& other);  // clones every processor
+  ProcessorChain& operator=(const ProcessorChain&) = delete;
+  ~ProcessorChain() = default;
+
+  void add(std::unique_ptr<LogitsProcessor> processor) { processors_.push_back(std::move(processor)); }
+  void apply(const StepContext& step, Candidates& candidates) const;
+  void accept(TokenId token);
+  void rewind(std::int64_t n_tokens);
+  [[nodiscard]] std::size_t size() const { return processors_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<LogitsProcessor>> processors_;
+};
+
+/// The chain that `config` (with every rank resolved) asks for. Order: the one of transformers 5.23,
+/// GenerationMixin._get_logits_processor. Those that only shape the distribution are there when sampling alone.
+ProcessorChain build_chain(const GenerationConfig& config, std::int64_t prompt_length, std::size_t vocab_size);
+
+}  // namespace skald::decode
