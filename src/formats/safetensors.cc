@@ -59,7 +59,8 @@ class IndexReader {
     refuse_tensors_in_two_shards();
     check_every_mapped_tensor();
     check_total_size();
-    const std::string description = path_.filename().native() + " (" + std::to_string(files_.size()) + " shards)";
+    const std::string description = path_.filename().native() + " (" + std::to_string(files_.size()) +
+                                    (files_.size() == 1 ? " shard)" : " shards)");
     return std::make_unique<SafetensorsSource>(std::move(files_), std::move(tensors_), description);
   }
 
