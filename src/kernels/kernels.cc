@@ -14,6 +14,10 @@ namespace skald::kernels {
 namespace {
 
 constexpr std::array kTables = {
+#if defined(__x86_64__)
+    &avx512::kTable,
+    &avx2::kTable,
+#endif
     &scalar::kTable,
 };
 

@@ -1,10 +1,11 @@
 // The kernels of one instruction set as a table. A table's source includes a Vec, then this.
 
-// clang-format off: each builds on those before it
-#include "kernels/attention-inl.h"
+// Each builds on those before it.
+// clang-format off
+#include "kernels/math-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/gemm-inl.h"
-#include "kernels/math-inl.h"
+#include "kernels/attention-inl.h"
 // clang-format on
 
 namespace skald::kernels::SKALD_ISA {

@@ -2,11 +2,11 @@
 #include "kernels/tables.h"
 
 #define SKALD_ISA scalar
-// clang-format off: the order matters
+// clang-format off
 #include "kernels/begin_isa.h"
-#include "kernels/end_isa.h"
-#include "kernels/table-inl.h"
 #include "kernels/vec_scalar-inl.h"
+#include "kernels/table-inl.h"
+#include "kernels/end_isa.h"
 // clang-format on
 
 namespace skald::kernels::scalar {

@@ -1,0 +1,115 @@
+// Vec on AVX2 with FMA and F16C: two registers, lanes 0-7 and 8-15. The meaning of each function is vec_scalar-inl.h's.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+inline constexpr int kLanes = 16;
+inline constexpr int kMaxRows = 6;
+inline constexpr int kAccumulators = 6;
+inline constexpr int kNarrow = 1;
+
+struct Vec {
+  __m256 low, high;
+};
+struct Mask {
+  __m256 low, high;  // all bits of a lane set or clear
+};
+
+/// Lanes begin <= i < end of one register whose first lane is number `base`.
+SKALD_INLINE __m256i lane_bits(int base, int begin, int end) {
+  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(base));
+  const __m256i from = _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(begin - 1));
+  return _mm256_and_si256(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
+}
+
+SKALD_INLINE Vec zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+SKALD_INLINE Vec splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+SKALD_INLINE Vec load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+SKALD_INLINE Vec load_first(const float* p, std::size_t n) {
+  const int end = static_cast<int>(n);
+  return {_mm256_maskload_ps(p, lane_bits(0, 0, end)), _mm256_maskload_ps(p + 8, lane_bits(8, 0, end))};
+}
+SKALD_INLINE void store(Vec a, float* p) {
+  _mm256_storeu_ps(p, a.low);
+  _mm256_storeu_ps(p + 8, a.high);
+}
+SKALD_INLINE void store_first(Vec a, float* p, std::size_t n) {
+  const int end = static_cast<int>(n);
+  _mm256_maskstore_ps(p, lane_bits(0, 0, end), a.low);
+  _mm256_maskstore_ps(p + 8, lane_bits(8, 0, end), a.high);
+}
+
+SKALD_INLINE __m128i load_eight_halves(const std::byte* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+SKALD_INLINE __m256 widen_bf16(__m128i bits) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+SKALD_INLINE Vec load_bf16(const std::byte* p) {
+  return {widen_bf16(load_eight_halves(p)), widen_bf16(load_eight_halves(p + 16))};
+}
+SKALD_INLINE Vec load_f16(const std::byte* p) {
+  return {_mm256_cvtph_ps(load_eight_halves(p)), _mm256_cvtph_ps(load_eight_halves(p + 16))};
+}
+SKALD_INLINE void load_bf16_pairs(const std::byte* p, Vec& even, Vec& odd) {
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000U));
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32));
+  even = {_mm256_castsi256_ps(_mm256_slli_epi32(low, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
+  odd = {_mm256_castsi256_ps(_mm256_and_si256(low, upper)), _mm256_castsi256_ps(_mm256_and_si256(high, upper))};
+}
+
+SKALD_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+SKALD_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+SKALD_INLINE Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+SKALD_INLINE Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+SKALD_INLINE Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+SKALD_INLINE Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+
+SKALD_INLINE Mask less(Vec a, Vec b) {
+  return {_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ), _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ)};
+}
+SKALD_INLINE int to_lane(std::ptrdiff_t i) { return static_cast<int>(i < 0 ? 0 : i > kLanes ? kLanes : i); }
+SKALD_INLINE Mask lanes(std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const int b = to_lane(begin);
+  const int e = to_lane(end);
+  return {_mm256_castsi256_ps(lane_bits(0, b, e)), _mm256_castsi256_ps(lane_bits(8, b, e))};
+}
+SKALD_INLINE Vec select(Mask mask, Vec yes, Vec no) {
+  return {_mm256_blendv_ps(no.low, yes.low, mask.low), _mm256_blendv_ps(no.high, yes.high, mask.high)};
+}
+
+SKALD_INLINE Vec abs(Vec a) {
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
+}
+SKALD_INLINE Vec copysign(Vec a, Vec b) {
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  const Vec magnitude = abs(a);
+  return {_mm256_or_ps(magnitude.low, _mm256_and_ps(sign, b.low)),
+          _mm256_or_ps(magnitude.high, _mm256_and_ps(sign, b.high))};
+}
+SKALD_INLINE __m256 add_exponent(__m256 a, __m256 b) {
+  const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(b), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), shifted));
+}
+SKALD_INLINE Vec add_exponent(Vec a, Vec b) { return {add_exponent(a.low, b.low), add_exponent(a.high, b.high)}; }
+
+SKALD_INLINE float sum(Vec a) {
+  const __m256 eight = _mm256_add_ps(a.low, a.high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+SKALD_INLINE float largest(Vec a) {
+  const __m256 eight = _mm256_max_ps(a.low, a.high);
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+SKALD_INLINE float first(Vec a) { return _mm256_cvtss_f32(a.low); }
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

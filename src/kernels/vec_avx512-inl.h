@@ -1,0 +1,84 @@
+// Vec on AVX-512 (F, BW, DQ, VL, CD): one register. The meaning of each function is vec_scalar-inl.h's.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+inline constexpr int kLanes = 16;
+inline constexpr int kMaxRows = 12;
+inline constexpr int kAccumulators = 24;
+inline constexpr int kNarrow = 2;
+
+struct Vec {
+  __m512 v;
+};
+struct Mask {
+  __mmask16 m;
+};
+
+SKALD_INLINE __mmask16 first_bits(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
+
+SKALD_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
+SKALD_INLINE Vec splat(float x) { return {_mm512_set1_ps(x)}; }
+SKALD_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+SKALD_INLINE Vec load_first(const float* p, std::size_t n) { return {_mm512_maskz_loadu_ps(first_bits(n), p)}; }
+SKALD_INLINE void store(Vec a, float* p) { _mm512_storeu_ps(p, a.v); }
+SKALD_INLINE void store_first(Vec a, float* p, std::size_t n) { _mm512_mask_storeu_ps(p, first_bits(n), a.v); }
+
+SKALD_INLINE Vec load_bf16(const std::byte* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))};
+}
+SKALD_INLINE Vec load_f16(const std::byte* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+SKALD_INLINE void load_bf16_pairs(const std::byte* p, Vec& even, Vec& odd) {
+  const __m512i bits = _mm512_loadu_si512(p);
+  even.v = _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+  odd.v = _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xffff0000U))));
+}
+
+SKALD_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+SKALD_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+SKALD_INLINE Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+SKALD_INLINE Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+SKALD_INLINE Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
+SKALD_INLINE Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+
+SKALD_INLINE Mask less(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+SKALD_INLINE __mmask16 bits_below(std::ptrdiff_t n) {
+  return first_bits(static_cast<std::size_t>(n < 0 ? 0 : n > kLanes ? kLanes : n));
+}
+SKALD_INLINE Mask lanes(std::ptrdiff_t begin, std::ptrdiff_t end) {
+  return {static_cast<__mmask16>(bits_below(end) & ~bits_below(begin))};
+}
+SKALD_INLINE Vec select(Mask mask, Vec yes, Vec no) { return {_mm512_mask_blend_ps(mask.m, no.v, yes.v)}; }
+
+SKALD_INLINE Vec abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
+SKALD_INLINE Vec copysign(Vec a, Vec b) {
+  const __m512 sign = _mm512_set1_ps(-0.0F);
+  return {_mm512_or_ps(_mm512_andnot_ps(sign, a.v), _mm512_and_ps(sign, b.v))};
+}
+SKALD_INLINE Vec add_exponent(Vec a, Vec b) {
+  const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(b.v), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), shifted))};
+}
+
+SKALD_INLINE __m256 low_half(Vec a) { return _mm512_castps512_ps256(a.v); }
+SKALD_INLINE __m256 high_half(Vec a) { return _mm512_extractf32x8_ps(a.v, 1); }
+
+SKALD_INLINE float sum(Vec a) {
+  const __m256 eight = _mm256_add_ps(low_half(a), high_half(a));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+SKALD_INLINE float largest(Vec a) {
+  const __m256 eight = _mm256_max_ps(low_half(a), high_half(a));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+SKALD_INLINE float first(Vec a) { return _mm512_cvtss_f32(a.v); }
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

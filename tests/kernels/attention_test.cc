@@ -1,0 +1,278 @@
+// Attention over one cut: against exact arithmetic, bit by bit across groupings and tables, and blind to what lies
+// outside a query's range.
+#include <algorithm>
+#include <memory>
+
+#include "support.h"
+
+namespace skald::kernels {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+// The keys and values of one kv head in one cut, positions [0, written); everything else is NaN, blocks without any
+// position are nullptr.
+class Cut {
+ public:
+  Cut(const KernelTable& table, KvType type, std::size_t k_dim, std::size_t v_dim, std::size_t written, unsigned seed)
+      : kernels(table.kv[static_cast<int>(type)]),
+        k(random_floats(written * k_dim, seed)),
+        v(random_floats(written * v_dim, seed + 1)) {
+    keys = {.k_blocks = k_blocks_, .v_blocks = v_blocks_, .k_dim = k_dim, .v_dim = v_dim, .scale = 0.3F, .softcap = 0};
+    for (std::size_t p = 0; p < written; ++p) {
+      const std::size_t block = p / kBlock;
+      if (p % kBlock == 0) {
+        k_blocks_[block] = make_block(kernels.k_block_bytes(k_dim));
+        v_blocks_[block] = make_block(kernels.v_block_bytes(v_dim));
+      }
+      kernels.store_k(k.data() + p * k_dim, k_dim, p % kBlock, const_cast<std::byte*>(k_blocks_[block]));
+      kernels.store_v(v.data() + p * v_dim, v_dim, p % kBlock, const_cast<std::byte*>(v_blocks_[block]));
+    }
+    if (type == KvType::f32) return;
+    for (float& x : k) x = to_float(to_bfloat16(x));
+    for (float& x : v) x = to_float(to_bfloat16(x));
+  }
+
+  const KvKernels& kernels;
+  std::vector<float> k, v;  // [written, dim], as stored
+  CutKeys keys;
+
+ private:
+  const std::byte* make_block(std::size_t bytes) {
+    blocks_.emplace_back(bytes, std::byte{0xff});
+    return blocks_.back().data();
+  }
+  const std::byte* k_blocks_[kCut / kBlock] = {};
+  const std::byte* v_blocks_[kCut / kBlock] = {};
+  std::vector<std::vector<std::byte>> blocks_;
+};
+
+// Queries with partials of exactly 2 + v_dim floats each.
+struct Queries {
+  Queries(std::size_t n, const CutKeys& keys, unsigned seed) : q(random_floats(n * keys.k_dim, seed)) {
+    for (std::size_t i = 0; i < n; ++i) {
+      partials.emplace_back(2 + keys.v_dim, kNan);
+      list.push_back({.q = q.data() + i * keys.k_dim,
+                      .begin = 0,
+                      .end = kCut,
+                      .alibi_slope = 0,
+                      .distance = 0,
+                      .bias = nullptr,
+                      .partial = partials.back().data()});
+    }
+  }
+  std::vector<float> q;  // [n, k_dim]
+  std::vector<std::vector<float>> partials;
+  std::vector<CutQuery> list;
+};
+
+void expect_exact(const Cut& cut, const CutQuery& query) {
+  const CutKeys& keys = cut.keys;
+  std::vector<long double> scores;
+  long double most = -std::numeric_limits<long double>::infinity();
+  for (std::size_t p = query.begin; p < query.end; ++p) {
+    long double s = 0;
+    for (std::size_t i = 0; i < keys.k_dim; ++i) s += static_cast<long double>(query.q[i]) * cut.k[p * keys.k_dim + i];
+    s *= keys.scale;
+    if (keys.softcap != 0) s = keys.softcap * std::tanh(s / keys.softcap);
+    s += static_cast<long double>(query.alibi_slope) * (static_cast<long double>(p) - query.distance);
+    if (query.bias != nullptr) s += query.bias[p];
+    scores.push_back(s);
+    most = std::max(most, s);
+  }
+  ASSERT_NEAR(query.partial[0], static_cast<double>(most), 2e-5 * std::max<double>(1, std::fabs(most)));
+  long double total = 0;
+  for (const long double s : scores) total += std::exp(s - most);
+  ASSERT_NEAR(query.partial[1], static_cast<double>(total), 5e-5 * static_cast<double>(total));
+  for (std::size_t c = 0; c < keys.v_dim; ++c) {
+    long double value = 0;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      value += std::exp(scores[i] - most) * cut.v[(query.begin + i) * keys.v_dim + c];
+    }
+    ASSERT_NEAR(query.partial[2 + c], static_cast<double>(value), 5e-5 * static_cast<double>(total)) << c;
+  }
+}
+
+constexpr KvType kTypes[] = {KvType::f32, KvType::bf16};
+
+class AttentionTest : public TableTest {};
+
+TEST_P(AttentionTest, MatchesExactArithmeticForRaggedShapesAndRanges) {
+  std::mt19937 engine(1);
+  for (const KvType type : kTypes) {
+    for (const auto& [k_dim, v_dim] :
+         {std::pair{64, 64}, {128, 128}, {1, 1}, {48, 80}, {33, 100}, {192, 17}, {16, 256}}) {
+      for (const std::size_t written : {1, 31, 32, 100, 256}) {
+        Cut cut(table(), type, k_dim, v_dim, written, 2);
+        Queries queries(1 + engine() % 14, cut.keys, 4);
+        for (CutQuery& query : queries.list) {
+          query.begin = engine() % written;
+          query.end = query.begin + 1 + engine() % (written - query.begin);
+        }
+        cut.kernels.attend_cut(cut.keys, queries.list);
+        for (const CutQuery& query : queries.list) expect_exact(cut, query);
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
+  const std::vector<float> bias = random_floats(kCut, 5);
+  for (const KvType type : kTypes) {
+    Cut cut(table(), type, 64, 64, 200, 6);
+    for (const float softcap : {0.0F, 5.0F}) {
+      cut.keys.softcap = softcap;
+      Queries queries(9, cut.keys, 8);
+      for (std::size_t i = 0; i < queries.list.size(); ++i) {
+        CutQuery& query = queries.list[i];
+        query.begin = static_cast<std::uint32_t>(5 * i);
+        query.end = static_cast<std::uint32_t>(200 - i);
+        query.alibi_slope = i % 2 == 0 ? 0.0F : 0.07F * static_cast<float>(i);
+        query.distance = static_cast<std::int32_t>(1000 * (i / 4) + query.end);
+        query.bias = i % 3 == 0 ? bias.data() : nullptr;
+      }
+      cut.kernels.attend_cut(cut.keys, queries.list);
+      for (const CutQuery& query : queries.list) expect_exact(cut, query);
+    }
+  }
+}
+
+TEST_P(AttentionTest, AnyGroupingGivesTheSameBits) {
+  std::mt19937 engine(9);
+  for (const KvType type : kTypes) {
+    Cut cut(table(), type, 80, 72, 240, 10);
+    for (int trial = 0; trial < 12; ++trial) {
+      Queries alone(30, cut.keys, 12);
+      for (std::size_t i = 0; i < 30; ++i) {  // causal rows, windows, disjoint and empty ranges
+        CutQuery& query = alone.list[i];
+        query.end = static_cast<std::uint32_t>(trial % 3 == 0 ? 1 + i / 4 : engine() % 241);
+        query.begin = static_cast<std::uint32_t>(trial % 2 == 0 ? 0 : engine() % (query.end + 1));
+      }
+      Queries together(30, cut.keys, 12);
+      for (std::size_t i = 0; i < 30; ++i) {
+        together.list[i].begin = alone.list[i].begin;
+        together.list[i].end = alone.list[i].end;
+        cut.kernels.attend_cut(cut.keys, std::span(alone.list).subspan(i, 1));
+      }
+      for (std::size_t i = 0; i < 30;) {
+        const std::size_t n = std::min<std::size_t>(30 - i, 1 + engine() % 29);
+        cut.kernels.attend_cut(cut.keys, std::span(together.list).subspan(i, n));
+        i += n;
+      }
+      for (std::size_t i = 0; i < 30; ++i) ASSERT_TRUE(same_bits(together.partials[i], alone.partials[i])) << i;
+    }
+  }
+}
+
+TEST_P(AttentionTest, AgreesWithTheScalarTableBitForBit) {
+  const KernelTable& scalar = *find_table("scalar");
+  const std::vector<float> bias = random_floats(kCut, 13);
+  for (const KvType type : kTypes) {
+    Cut cut(table(), type, 40, 50, 256, 14);
+    Cut reference(scalar, type, 40, 50, 256, 14);
+    cut.keys.softcap = reference.keys.softcap = 3.0F;
+    Queries queries(13, cut.keys, 16);
+    Queries expected(13, cut.keys, 16);
+    for (Queries* side : {&queries, &expected}) {
+      for (std::size_t i = 0; i < side->list.size(); ++i) {
+        side->list[i].begin = static_cast<std::uint32_t>(7 * i);
+        side->list[i].end = static_cast<std::uint32_t>(256 - 3 * i);
+        side->list[i].alibi_slope = 0.01F;
+        side->list[i].distance = 300;
+        side->list[i].bias = bias.data();
+      }
+    }
+    cut.kernels.attend_cut(cut.keys, queries.list);
+    reference.kernels.attend_cut(reference.keys, expected.list);
+    for (std::size_t i = 0; i < queries.list.size(); ++i) {
+      ASSERT_TRUE(same_bits(queries.partials[i], expected.partials[i]));
+      table().merge_partial(queries.partials[i].data(), 50, queries.partials[0].data());
+      scalar.merge_partial(expected.partials[i].data(), 50, expected.partials[0].data());
+    }
+    std::vector<float> out(50);
+    std::vector<float> out_scalar(50);
+    table().finish_attention(queries.partials[0].data(), 50, 0.5F, out.data());
+    scalar.finish_attention(expected.partials[0].data(), 50, 0.5F, out_scalar.data());
+    ASSERT_TRUE(same_bits(out, out_scalar));
+  }
+}
+
+TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
+  Cut cut(table(), KvType::f32, 16, 16, 64, 17);
+  Queries queries(4, cut.keys, 19);
+  std::vector<float> all_masked(kCut, -kInf);
+  std::vector<float> one_left = all_masked;
+  one_left[20] = 0.0F;
+  for (CutQuery& query : queries.list) query.end = 64;
+  queries.list[0].begin = 64;
+  queries.list[1].bias = all_masked.data();
+  queries.list[2].bias = one_left.data();
+  cut.kernels.attend_cut(cut.keys, queries.list);
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(queries.partials[i][0], -kInf);
+    for (std::size_t c = 1; c < 18; ++c) EXPECT_EQ(queries.partials[i][c], 0.0F);
+  }
+  EXPECT_EQ(queries.partials[2][1], 1.0F);
+  for (std::size_t c = 0; c < 16; ++c) EXPECT_EQ(queries.partials[2][2 + c], cut.v[20 * 16 + c]);
+  expect_exact(cut, queries.list[3]);
+
+  std::vector<float> infinite(kCut, 0.0F);
+  infinite[3] = kInf;
+  queries.list[1].bias = infinite.data();
+  queries.q[2 * 16] = kNan;
+  cut.kernels.attend_cut(cut.keys, queries.list);
+  for (const int i : {1, 2}) {
+    EXPECT_TRUE(std::isnan(queries.partials[i][1])) << i;
+    for (std::size_t c = 0; c < 16; ++c) EXPECT_TRUE(std::isnan(queries.partials[i][2 + c]));
+  }
+  expect_exact(cut, queries.list[3]);
+}
+
+TEST_P(AttentionTest, MergedCutsEqualOneSoftmax) {
+  constexpr std::size_t kDim = 24;
+  constexpr int kCuts = 4;
+  std::vector<float> state(2 + kDim, 0.0F);
+  state[0] = -kInf;
+  long double total = 0;
+  std::vector<long double> values(kDim);
+  for (int c = 0; c < kCuts; ++c) {
+    Cut cut(table(), KvType::f32, kDim, kDim, 256, 20 + c);
+    Queries queries(1, cut.keys, 50);
+    if (c == 2) queries.list[0].end = 0;
+    cut.kernels.attend_cut(cut.keys, queries.list);
+    table().merge_partial(queries.partials[0].data(), kDim, state.data());
+    for (std::size_t p = 0; p < queries.list[0].end; ++p) {
+      long double s = 0;
+      for (std::size_t i = 0; i < kDim; ++i) s += static_cast<long double>(queries.q[i]) * cut.k[p * kDim + i];
+      const long double e = std::exp(s * cut.keys.scale);
+      total += e;
+      for (std::size_t i = 0; i < kDim; ++i) values[i] += e * cut.v[p * kDim + i];
+    }
+  }
+  for (const float sink : {-kInf, 1.5F}) {
+    std::vector<float> out(kDim);
+    table().finish_attention(state.data(), kDim, sink, out.data());
+    const long double denominator = total + (sink == -kInf ? 0.0L : std::exp(static_cast<long double>(sink)));
+    for (std::size_t i = 0; i < kDim; ++i) EXPECT_NEAR(out[i], static_cast<double>(values[i] / denominator), 1e-5);
+  }
+}
+
+TEST_P(AttentionTest, MergingKeepsNanAndIgnoresEmptyPartials) {
+  std::vector<float> state = {-kInf, 0, 0};
+  std::vector<float> empty = {-kInf, 0, 0};
+  table().merge_partial(empty.data(), 1, state.data());
+  EXPECT_TRUE(same_bits(state, empty));
+  std::vector<float> partial = {2.0F, 1.0F, 3.0F};
+  table().merge_partial(partial.data(), 1, state.data());
+  table().merge_partial(empty.data(), 1, state.data());
+  EXPECT_TRUE(same_bits(state, partial));
+  std::vector<float> bad = {-kInf, kNan, kNan};
+  table().merge_partial(bad.data(), 1, state.data());
+  EXPECT_TRUE(std::isnan(state[1]) && std::isnan(state[2]));
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, AttentionTest, testing::ValuesIn(kTableNames), table_name);
+
+}  // namespace
+}  // namespace skald::kernels
