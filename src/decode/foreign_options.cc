@@ -1,0 +1,109 @@
+#include "decode/foreign_options.h"
+
+#include "skald/error.h"
+
+namespace skald::decode {
+namespace {
+
+// transformers 5.23, GenerationConfig. null is always harmless.
+constexpr ForeignOption kForeignOptions[] = {
+    // Strategies.
+    {"num_beams", "1"},
+    {"num_beam_groups", "1"},
+    {"diversity_penalty", "0 0.0"},
+    {"penalty_alpha", "0 0.0"},
+    {"dola_layers", ""},
+    {"force_words_ids", "[]"},
+    {"constraints", "[]"},
+    {"guidance_scale", "1 1.0"},
+    {"token_healing", "false"},
+    {"low_memory", "*"},      // how contrastive search is computed
+    {"length_penalty", "*"},  // beams only
+    {"early_stopping", "*"},  // beams only
+    // Drafting: it changes speed only.
+    {"use_mtp", "*"},
+    {"prompt_lookup_num_tokens", "*"},
+    {"max_matching_ngram_size", "*"},
+    {"num_assistant_tokens", "*"},
+    {"num_assistant_tokens_schedule", "*"},
+    {"assistant_confidence_threshold", "*"},
+    {"assistant_early_exit", "*"},
+    {"assistant_lookbehind", "*"},
+    {"target_lookbehind", "*"},
+    {"assistant_ensemble_weight", ""},  // lossy
+    {"speculation_type", "*"},
+    {"is_assistant", "*"},
+    // Changes to the logits.
+    {"top_h", ""},
+    {"typical_p", "1 1.0"},
+    {"epsilon_cutoff", "0 0.0"},
+    {"eta_cutoff", "0 0.0"},
+    {"encoder_repetition_penalty", "1 1.0"},
+    {"no_repeat_ngram_size", "0"},
+    {"encoder_no_repeat_ngram_size", "0"},
+    {"bad_words_ids", "[]"},
+    {"sequence_bias", "[] {}"},
+    {"suppress_tokens", "[]"},
+    {"begin_suppress_tokens", "[]"},
+    {"forced_bos_token_id", ""},
+    {"forced_eos_token_id", ""},
+    {"forced_decoder_ids", "[]"},
+    {"exponential_decay_length_penalty", ""},
+    {"remove_invalid_values", "false"},
+    {"renormalize_logits", "*"},  // a constant added to every logit
+    {"watermarking_config", ""},
+    // What comes back, the cache, and speed.
+    {"output_attentions", "*"},
+    {"output_hidden_states", "*"},
+    {"output_scores", "*"},
+    {"output_logits", "*"},
+    {"return_dict_in_generate", "*"},
+    {"use_cache", "*"},
+    {"cache_implementation",
+     R"("dynamic" "dynamic_full" "static" "offloaded" "offloaded_static" "sliding_window" "hybrid" "hybrid_chunked" )"
+     R"("offloaded_hybrid" "offloaded_hybrid_chunked")"},
+    {"cache_config", "*"},
+    {"max_cache_len", "*"},
+    {"prefill_chunk_size", "*"},
+    {"return_legacy_cache", "*"},
+    {"compile_config", "*"},
+    {"disable_compile", "*"},
+    {"continuous_batching_config", "*"},
+    // Encoder-decoder models, and the file itself.
+    {"decoder_start_token_id", "*"},
+    {"generation_kwargs", "{}"},
+    {"transformers_version", "*"},
+    {"_from_model_config", "*"},
+    {"_commit_hash", "*"},
+};
+
+bool is_harmless(std::string_view list, std::string_view value) {
+  if (list == "*") return true;
+  while (!list.empty()) {
+    const std::size_t space = std::min(list.find(' '), list.size());
+    if (list.substr(0, space) == value) return true;
+    list.remove_prefix(std::min(space + 1, list.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
+const ForeignOption* find_foreign_option(std::string_view name) {
+  for (const ForeignOption& option : kForeignOptions) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+void check_foreign_option(const ForeignOption& option, const json::Value& value, const std::string& file) {
+  if (value.is_null()) return;
+  const std::string shown = json::dump(value);
+  if (is_harmless(option.harmless, shown)) return;
+  throw OptionError({.file = file,
+                     .field = std::string(option.name),
+                     .value = shown.substr(0, 64),
+                     .rule = "not available in this version of skald; remove it or set it to its default"});
+}
+
+}  // namespace skald::decode

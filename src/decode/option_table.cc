@@ -1,0 +1,146 @@
+// The rows of the option table.
+#include "decode/options.h"
+
+namespace skald::decode {
+namespace {
+
+using G = GenerationConfig;
+
+constexpr double kLongest = 1 << 24;  // tokens
+constexpr double kLargestId = (1 << 24) - 1;
+constexpr double kInt32Max = 2147483647;
+constexpr double kInt53 = 9007199254740991;  // what every JSON reader keeps exact
+
+// {name, flag, aliases, type, range, meaning}, member, bounds
+const Option kOptions[] = {
+    {{"max_new_tokens", "--max-new-tokens", "--max-tokens", "integer", "[1, 16777216]",
+      "Tokens to generate at most. Goes before max_length."},
+     &G::max_new_tokens,
+     1,
+     kLongest},
+    {{"max_length", "--max-length", "", "integer", "[1, 16777216]",
+      "Tokens of prompt and continuation together, at most."},
+     &G::max_length,
+     1,
+     kLongest},
+    {{"min_new_tokens", "--min-new-tokens", "--min-tokens", "integer", "[0, 16777216]",
+      "No end-of-sequence token before that many tokens are generated. Goes before min_length."},
+     &G::min_new_tokens,
+     0,
+     kLongest},
+    {{"min_length", "--min-length", "", "integer", "[0, 16777216]",
+      "No end-of-sequence token before prompt and continuation together have that many tokens."},
+     &G::min_length,
+     0,
+     kLongest},
+    {{"max_time", "--max-time", "", "number", "(0, 1000000000]",
+      "Seconds after which generation stops; the token under way is finished."},
+     &G::max_time,
+     0,
+     1e9,
+     true},
+    {{"stop_strings", "--stop-strings", "--stop", "texts", "at most 64 of 1 to 1024 bytes",
+      "Generation stops where one of these texts appears in the continuation; as a flag, once for each text."},
+     &G::stop_strings,
+     0,
+     0},
+    {{"eos_token_id", "--eos-token-id", "", "ids", "[0, 16777215]",
+      "Token or tokens that end a continuation. Default: the model's."},
+     &G::eos_token_id,
+     0,
+     kLargestId},
+    {{"pad_token_id", "--pad-token-id", "", "integer", "[-1, 16777215]",
+      "Token that fills finished rows in array results; it never changes what is generated."},
+     &G::pad_token_id,
+     -1,
+     kLargestId},
+    {{"bos_token_id", "--bos-token-id", "", "integer", "[-1, 16777215]",
+      "Token that an empty prompt is replaced with; -1: none. Default: the model's."},
+     &G::bos_token_id,
+     -1,
+     kLargestId},
+    {{"do_sample", "--do-sample", "--sample", "boolean", "true or false",
+      "Draw each token from the distribution (true) or take the most probable one (false)."},
+     &G::do_sample,
+     0,
+     1},
+    {{"temperature", "--temperature", "", "number", "[0, 1000000]",
+      "Divides the logits: below 1 sharpens the distribution, above 1 flattens it; 0 is greedy decoding."},
+     &G::temperature,
+     0,
+     1e6},
+    {{"top_k", "--top-k", "", "integer", "[-1, 2147483647]",
+      "Draw among the k most probable tokens and those that tie with the k-th; 0 or -1: all. Fan et al. 2018, "
+      "https://arxiv.org/abs/1805.04833"},
+     &G::top_k,
+     -1,
+     kInt32Max},
+    {{"top_p", "--top-p", "", "number", "(0, 1]",
+      "Draw among the smallest set of most probable tokens that together have probability p. Holtzman et al. 2019, "
+      "https://arxiv.org/abs/1904.09751"},
+     &G::top_p,
+     0,
+     1,
+     true},
+    {{"min_p", "--min-p", "", "number", "[0, 1]",
+      "Draw among the tokens with p_i >= min_p * max_j p_j. Nguyen et al. 2024, https://arxiv.org/abs/2407.01082"},
+     &G::min_p,
+     0,
+     1},
+    {{"repetition_penalty", "--repetition-penalty", "", "number", "(0, 1000]",
+      "r > 1 makes tokens of prompt and continuation less likely: their logit l becomes l / r, or l * r where "
+      "negative. "
+      "Keskar et al. 2019, https://arxiv.org/abs/1909.05858"},
+     &G::repetition_penalty,
+     0,
+     1000,
+     true},
+    {{"seed", "--seed", "", "integer", "[0, 9007199254740991]",
+      "Equal seeds give equal texts, whatever else runs. Unset: a fresh one for each request, which is reported."},
+     &G::seed,
+     0,
+     kInt53},
+    {{"num_return_sequences", "--num-return-sequences", "--num-samples,--n", "integer", "[1, 128]",
+      "Continuations of each prompt; they share its computation."},
+     &G::num_return_sequences,
+     1,
+     128},
+    {{"include_stop", "--include-stop", "", "boolean", "true or false", "Keep the stop string in the text."},
+     &G::include_stop,
+     0,
+     1},
+    {{"logprobs", "--logprobs", "", "integer", "[0, 20]",
+      "Report the log-probability that the model gave to each chosen token (before any option changed it), and to the "
+      "k most probable ones."},
+     &G::logprobs,
+     0,
+     20},
+};
+
+}  // namespace
+
+std::span<const Option> option_table() { return kOptions; }
+
+}  // namespace skald::decode
+
+namespace skald {
+
+std::span<const OptionInfo> generation_options() {
+  static const std::vector<OptionInfo> rows = [] {
+    std::vector<OptionInfo> infos;
+    for (const auto& option : decode::option_table()) infos.push_back(option.info);
+    return infos;
+  }();
+  return rows;
+}
+
+GenerationConfig door_defaults(Door door) {
+  switch (door) {
+    case Door::generate_command: return {.max_new_tokens = 100, .do_sample = true};
+    case Door::library: return {.max_new_tokens = 200, .do_sample = true};
+    case Door::transformers: return {.max_new_tokens = 20, .do_sample = false, .top_k = 50, .include_stop = true};
+  }
+  return {};
+}
+
+}  // namespace skald

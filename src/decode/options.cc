@@ -1,0 +1,339 @@
+#include "decode/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <type_traits>
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "decode/foreign_options.h"
+#include "skald/error.h"
+
+namespace skald::decode {
+namespace {
+
+constexpr std::size_t kMaxStopStrings = 64;
+constexpr std::size_t kMaxStopBytes = 1024;
+
+// "--top-p" and "top-p" are "top_p".
+std::string canonical(std::string_view name) {
+  if (name.starts_with("--")) name.remove_prefix(2);
+  std::string out(name);
+  std::replace(out.begin(), out.end(), '-', '_');
+  return out;
+}
+
+template <typename Visit>
+void for_each_alias(std::string_view aliases, Visit visit) {
+  while (!aliases.empty()) {
+    const std::size_t comma = std::min(aliases.find(','), aliases.size());
+    visit(aliases.substr(0, comma));
+    aliases.remove_prefix(std::min(comma + 1, aliases.size()));
+  }
+}
+
+// Edits (insertions, deletions, replacements, swaps of neighbours) that make `b` of `a`.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+std::string unknown_option_rule(std::string_view name) {
+  const std::string wanted = canonical(name.substr(0, 64));
+  std::string_view nearest;
+  std::size_t distance = std::max<std::size_t>(2, wanted.size() / 3) + 1;
+  const auto consider = [&](std::string_view candidate, std::string_view shown) {
+    const std::size_t d = edit_distance(wanted, canonical(candidate));
+    if (d >= distance) return;
+    distance = d;
+    nearest = shown;
+  };
+  for (const Option& option : option_table()) {
+    consider(option.info.name, option.info.name);
+    for_each_alias(option.info.aliases, [&](std::string_view alias) { consider(alias, option.info.name); });
+  }
+  if (nearest.empty()) return "is not an option of text generation";
+  return "is not an option of text generation; did you mean " + std::string(nearest) + "?";
+}
+
+std::string type_rule(const Option& option) {
+  const std::string_view type = option.info.type;
+  const std::string range(option.info.range);
+  if (type == "boolean") return "must be true or false";
+  if (type == "ids") return "must be a token id or a list of token ids in " + range;
+  if (type == "texts") return "must be a text or a list of texts, " + range;
+  return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
+}
+
+struct Place {
+  const Option& option;
+  const std::string& file;
+  std::string_view name;
+
+  [[noreturn]] void fail(std::string value, std::string rule) const {
+    throw OptionError({.file = file, .field = std::string(name), .value = std::move(value), .rule = std::move(rule)});
+  }
+  [[noreturn]] void fail(const json::Value& value) const {
+    const std::string shown = value.is_number() || value.is_bool() ? json::dump(value) : value.describe();
+    fail(shown, type_rule(option));
+  }
+  [[nodiscard]] bool in_range(double number) const {
+    return number >= option.low && number <= option.high && !(option.low_open && number == option.low);
+  }
+};
+
+std::int64_t integer_of(const json::Value& value, const Place& place) {
+  if (!value.is_integer() || !place.in_range(static_cast<double>(value.as_integer()))) place.fail(value);
+  return value.as_integer();
+}
+
+void check_stop_strings(const std::vector<std::string>& strings, const Place& place) {
+  if (strings.size() > kMaxStopStrings) {
+    place.fail(std::to_string(strings.size()) + " texts",
+               "at most " + std::to_string(kMaxStopStrings) + " are allowed");
+  }
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    const std::string which = "text " + std::to_string(i);
+    if (strings[i].empty()) place.fail(which, "is empty: a stop string has 1 to 1024 bytes");
+    if (strings[i].size() > kMaxStopBytes) {
+      place.fail(which, "has " + std::to_string(strings[i].size()) + " bytes: a stop string has 1 to 1024");
+    }
+    if (first_invalid_utf8(strings[i]) != strings[i].size()) place.fail(quoted(strings[i]), "is not UTF-8");
+  }
+}
+
+// One conversion for each type of member.
+void convert(const json::Value& value, const Place& place, std::optional<std::int64_t>& out) {
+  out = integer_of(value, place);
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::uint64_t>& out) {
+  out = static_cast<std::uint64_t>(integer_of(value, place));
+}
+void convert(const json::Value& value, const Place& place, std::optional<TokenId>& out) {
+  out = static_cast<TokenId>(integer_of(value, place));
+}
+void convert(const json::Value& value, const Place& place, std::optional<double>& out) {
+  if (!value.is_number() || !place.in_range(value.as_number())) place.fail(value);
+  out = value.as_number();
+}
+void convert(const json::Value& value, const Place& place, std::optional<bool>& out) {
+  if (!value.is_bool()) place.fail(value);
+  out = value.as_bool();
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<TokenId>>& out) {
+  std::vector<TokenId> ids;
+  if (value.is_array()) {
+    for (const json::Value& item : value.as_array()) ids.push_back(static_cast<TokenId>(integer_of(item, place)));
+  } else {
+    ids.push_back(static_cast<TokenId>(integer_of(value, place)));
+  }
+  out = std::move(ids);
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::string>>& out) {
+  std::vector<std::string> texts;
+  const auto add = [&](const json::Value& item) {
+    if (!item.is_string()) place.fail(item);
+    texts.push_back(item.as_string());
+  };
+  if (value.is_array()) {
+    for (const json::Value& item : value.as_array()) add(item);
+  } else {
+    add(value);
+  }
+  check_stop_strings(texts, place);
+  out = std::move(texts);
+}
+
+template <typename T>
+json::Value to_value(const T& value) {
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double>) {
+    return value;
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<std::int64_t>(value);
+  } else {
+    json::Array items;
+    for (const auto& item : value) items.emplace_back(to_value(item));
+    return items;
+  }
+}
+template <>
+json::Value to_value(const std::string& value) {
+  return value;
+}
+
+// What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
+json::Value parse_typed(std::string_view type, std::string_view text) {
+  const auto number = [](std::string_view digits) -> json::Value {
+    std::int64_t integer = 0;
+    double real = 0;
+    const char* const end = digits.data() + digits.size();
+    if (const auto r = std::from_chars(digits.data(), end, integer); r.ec == std::errc() && r.ptr == end)
+      return integer;
+    if (const auto r = std::from_chars(digits.data(), end, real); r.ec == std::errc() && r.ptr == end) return real;
+    return std::string(digits);
+  };
+  if (type == "texts") return std::string(text);
+  if (type == "boolean") {
+    if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
+    if (text == "false" || text == "0" || text == "no" || text == "off") return false;
+    return std::string(text);
+  }
+  if (type != "ids") return number(text);
+  json::Array ids;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    ids.push_back(number(text.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return ids;
+}
+
+}  // namespace
+
+const Option* find_option(std::string_view name) {
+  const std::string wanted = canonical(name);
+  for (const Option& option : option_table()) {
+    bool found = option.info.name == wanted;
+    for_each_alias(option.info.aliases, [&](std::string_view alias) { found |= canonical(alias) == wanted; });
+    if (found) return &option;
+  }
+  return nullptr;
+}
+
+void assign(GenerationConfig& config, const Option& option, const json::Value& value, const std::string& file,
+            std::string_view name) {
+  const Place place{option, file, name};
+  std::visit([&](auto member) { convert(value, place, config.*member); }, option.member);
+}
+
+void check(const GenerationConfig& config) {
+  GenerationConfig checked;
+  for (const Option& option : option_table()) {
+    std::visit(
+        [&](auto member) {
+          using Member = std::remove_cvref_t<decltype(config.*member)>;
+          if (!(config.*member)) return;
+          if constexpr (std::is_same_v<Member, std::optional<std::uint64_t>>) {
+            // Above int64 only a program can come: a JSON integer ends there.
+            if (*(config.*member) > static_cast<std::uint64_t>(option.high)) {
+              Place{option, {}, option.info.name}.fail(std::to_string(*(config.*member)), type_rule(option));
+            }
+          }
+          assign(checked, option, to_value(*(config.*member)), {}, option.info.name);
+        },
+        option.member);
+  }
+}
+
+GenerationConfig read_generation_config(const json::Value& json, const std::string& file, UnknownFields unknown) {
+  if (!json.is_object()) throw OptionError({.file = file, .value = json.describe(), .rule = "must be an object"});
+  GenerationConfig config;
+  for (const auto& [key, value] : json.as_object()) {
+    if (const Option* const option = find_option(key); option != nullptr && option->info.name == key) {
+      if (!value.is_null()) assign(config, *option, value, file, key);
+    } else if (const ForeignOption* const foreign = find_foreign_option(key)) {
+      check_foreign_option(*foreign, value, file);
+    } else if (unknown == UnknownFields::refuse) {
+      throw OptionError({.file = file, .field = quoted(key), .rule = unknown_option_rule(key)});
+    } else {
+      log_notice(LogLevel::warning, file + ": " + quoted(key) + " is not known and has no effect");
+    }
+  }
+  return config;
+}
+
+GenerationConfig read_legacy_settings(const json::Value& config_json, const std::string& file) {
+  GenerationConfig config;
+  if (!config_json.is_object()) return config;
+  for (const auto& [key, value] : config_json.as_object()) {
+    if (value.is_null()) continue;
+    if (const Option* const option = find_option(key); option != nullptr && option->info.name == key) {
+      assign(config, *option, value, file, key);
+    } else if (const ForeignOption* const foreign = find_foreign_option(key)) {
+      check_foreign_option(*foreign, value, file);
+    }
+  }
+  return config;
+}
+
+std::string option_reference() {
+  std::string page =
+      "# Options of text generation\n\n"
+      "Every option has one name: it is the field in a `generation_config.json` (and for `--config`), the member of\n"
+      "`skald::GenerationConfig`, and with dashes the flag of the command. A value given in the call goes before\n"
+      "`--config`, that before the model's own `generation_config.json`, and that before the defaults of the door.\n\n"
+      "| option | flags | value | meaning |\n|---|---|---|---|\n";
+  for (const Option& option : option_table()) {
+    std::string flags = "`" + std::string(option.info.flag) + "`";
+    for_each_alias(option.info.aliases, [&](std::string_view alias) { flags += " `" + std::string(alias) + "`"; });
+    page += "| `" + std::string(option.info.name) + "` | " + flags + " | " + std::string(option.info.type) + ", " +
+            std::string(option.info.range) + " | " + std::string(option.info.meaning) + " |\n";
+  }
+  page += "\n## Defaults where neither the call nor the model says anything\n\n| door | defaults |\n|---|---|\n";
+  page += "| `skald generate` | `" + door_defaults(Door::generate_command).to_json() + "` |\n";
+  page += "| library | `" + door_defaults(Door::library).to_json() + "` |\n";
+  page += "| transformers | `" + door_defaults(Door::transformers).to_json() + "` |\n";
+  return page;
+}
+
+}  // namespace skald::decode
+
+namespace skald {
+
+void GenerationConfig::set(std::string_view name, std::string_view value) {
+  const decode::Option* const option = decode::find_option(name);
+  if (option == nullptr) throw OptionError({.field = quoted(name), .rule = decode::unknown_option_rule(name)});
+  if (option->info.type != "texts") {
+    return decode::assign(*this, *option, decode::parse_typed(option->info.type, value), {}, name);
+  }
+  json::Array texts;  // one more text: a flag is given once for each
+  for (const std::string& text : stop_strings.value_or(std::vector<std::string>{})) texts.emplace_back(text);
+  texts.emplace_back(std::string(value));
+  decode::assign(*this, *option, texts, {}, name);
+}
+
+GenerationConfig GenerationConfig::load(const std::string& path) {
+  return decode::read_generation_config(json::parse_file(path), path, decode::UnknownFields::refuse);
+}
+
+GenerationConfig GenerationConfig::from_json(std::string_view text, const std::string& file) {
+  return decode::read_generation_config(json::parse(text, file), file, decode::UnknownFields::refuse);
+}
+
+GenerationConfig GenerationConfig::over(const GenerationConfig& lower) const {
+  GenerationConfig merged = lower;
+  for (const decode::Option& option : decode::option_table()) {
+    std::visit(
+        [&](auto member) {
+          if (this->*member) merged.*member = this->*member;
+        },
+        option.member);
+  }
+  return merged;
+}
+
+std::string GenerationConfig::to_json() const {
+  json::Object fields;
+  for (const decode::Option& option : decode::option_table()) {
+    std::visit(
+        [&](auto member) {
+          if (this->*member) fields.push_back({std::string(option.info.name), decode::to_value(*(this->*member))});
+        },
+        option.member);
+  }
+  return json::dump(fields);
+}
+
+}  // namespace skald
