@@ -95,9 +95,10 @@ float tile_dot(std::span<const float> x, std::span<const float> w) {
   float acc = 0.0F;
   for (std::size_t block = 0; block < x.size(); block += 32) {
     float chain[2] = {0.0F, 0.0F};
-    for (std::size_t i = block; i < std::min(block + 32, x.size()); ++i) {
-      const float a = flush(to_float(to_bfloat16(x[i])));
-      chain[i % 2] = flush(std::fma(a, flush(w[i]), chain[i % 2]));
+    for (std::size_t i = block; i < block + 32; ++i) {
+      const bool padding = i >= x.size();  // zeros: they turn -0 into +0
+      const float a = padding ? 0.0F : flush(to_float(to_bfloat16(x[i])));
+      chain[i % 2] = flush(std::fma(a, padding ? 0.0F : flush(w[i]), chain[i % 2]));
     }
     acc = flush(acc + flush(chain[0] + chain[1]));
   }
@@ -266,6 +267,18 @@ TEST_P(GemmTest, ReadsRowsWithAStrideAndWritesRowsWithAStride) {
                                     : fma_dot(std::span(x).subspan(row * kXStride, kK),
                                               std::span<const float>(w.values).subspan(column * kK, kK));
     ASSERT_TRUE(same_bits(y[i], want)) << i;
+  }
+}
+
+TEST_P(GemmTest, TinyValuesAreFlushedByTilesOnly) {
+  constexpr std::size_t kM = 18, kN = 40, kK = 70;
+  for (const float scale : {1e-18F, 1e-19F, 1e-20F, 1e-38F}) {
+    for (const WeightFormat format : kFormats) {
+      std::vector<float> values = random_floats(kN * kK, 15, format == WeightFormat::f16 ? 1.0F : scale);
+      const Weights w(table(), format, values, kN, kK);
+      const std::vector<float> x = random_floats(kM * kK, 16, scale);
+      ASSERT_TRUE(same_bits(run(w, x, kM), expected(table(), format, w, x, kM))) << scale;
+    }
   }
 }
 

@@ -1,0 +1,20 @@
+#if defined(__x86_64__)
+#include "kernels/isa_headers.h"
+#include "kernels/tables.h"
+
+#define SKALD_ISA amx
+#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,amx-tile,amx-bf16"
+// clang-format off
+#include "kernels/begin_isa.h"
+#include "kernels/vec_avx512-inl.h"
+#include "kernels/table-inl.h"
+#include "kernels/tile-inl.h"
+#include "kernels/tile_gemm-inl.h"
+#include "kernels/end_isa.h"
+// clang-format on
+
+namespace skald::kernels::amx {
+constinit const KernelTable kTable = make_table(
+    "amx", {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::amx_tile, CpuFeature::amx_bf16}, kTileBf16Gemm<AmxTiles>);
+}
+#endif
