@@ -45,6 +45,7 @@ class Tokenizer {
   /// The same from a parsed tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(const json::Value& json, const std::string& file);
 
+  struct Parts;  // text/parts.h
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
@@ -71,7 +72,6 @@ class Tokenizer {
 
  private:
   friend class Detokenizer;
-  struct Parts;
   explicit Tokenizer(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

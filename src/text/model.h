@@ -1,0 +1,45 @@
+// The model stage: words to tokens.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "json/fields.h"
+#include "text/encoding.h"
+#include "text/vocabulary.h"
+
+namespace skald::text {
+
+/// A token of a word, and the bytes of the word that it stands for.
+struct WordToken {
+  TokenId id = 0;
+  std::uint32_t begin = 0, end = 0;
+};
+
+/// Immutable after loading; one Scratch belongs to one thread at a time.
+class Model {
+ public:
+  /// What a model reuses between words: buffers, a cache.
+  struct Scratch {
+    virtual ~Scratch() = default;
+  };
+  virtual ~Model() = default;
+
+  [[nodiscard]] virtual std::unique_ptr<Scratch> make_scratch() const = 0;
+  /// Appends the tokens of `word`, which is not empty.
+  virtual void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const = 0;
+  [[nodiscard]] virtual const Vocabulary& vocabulary() const = 0;
+
+  /// Asks the model to take bytes where a ByteLevel stage would give it byte-level characters, which saves mapping the
+  /// text. False where it cannot.
+  virtual bool use_bytes() { return false; }
+  /// These ids must not come out of a word that spells them: they are special tokens.
+  virtual void exclude_words(const std::vector<TokenId>& special) { static_cast<void>(special); }
+};
+
+/// Makes the model that `fields` describes; UnsupportedError lists the known types.
+std::unique_ptr<Model> make_model(const json::Fields& fields);
+
+}  // namespace skald::text

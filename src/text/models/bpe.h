@@ -1,0 +1,87 @@
+// Byte-pair encoding. Reference: `tokenizers` models/bpe; Sennrich et al., https://arxiv.org/abs/1508.07909
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "text/flat_map.h"
+#include "text/model.h"
+
+namespace skald::text {
+
+/// What merging two neighbours gives, and how early it is done.
+struct Merge {
+  std::uint32_t rank = 0;
+  TokenId id = 0;
+};
+
+/// Merges by the pair's ids.
+class MergeTable {
+ public:
+  void reserve(std::size_t count) { merges_.reserve(count); }
+  bool insert(TokenId left, TokenId right, Merge merge) { return merges_.insert(key(left, right), merge); }
+  [[nodiscard]] const Merge* find(TokenId left, TokenId right) const { return merges_.find(key(left, right)); }
+
+ private:
+  static std::uint64_t key(TokenId left, TokenId right) {
+    return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  }
+  FlatMap<Merge> merges_;
+};
+
+class Bpe final : public Model {
+ public:
+  explicit Bpe(const json::Fields& fields);
+
+  [[nodiscard]] std::unique_ptr<Scratch> make_scratch() const override;
+  void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
+  [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
+  bool use_bytes() override;
+  void exclude_words(const std::vector<TokenId>& special) override;
+
+ private:
+  void read_merges(const json::Fields& fields);
+  void add_merge(const json::Fields& fields, std::size_t number, std::string_view left, std::string_view right);
+  void read_unknown(const json::Fields& fields);
+  void index_words();
+  void split_bytes(std::string_view word, std::vector<WordToken>& symbols) const;
+  void split_chars(std::string_view word, std::vector<WordToken>& symbols) const;
+  bool fall_back_to_bytes(std::string_view symbol, ByteRange place, std::vector<WordToken>& symbols) const;
+  [[nodiscard]] TokenId whole_word(std::string_view word) const;
+
+  Vocabulary vocabulary_;
+  MergeTable merges_;
+  TokenId unknown_ = -1;  // stands for characters that the vocabulary lacks; -1: they are dropped
+  bool fuse_unknown_ = false;
+  bool ignore_merges_ = false;  // a word that is a token is that token, whatever the merges say
+  bool takes_bytes_ = false;
+  std::string prefix_, suffix_;                            // of symbols after the first, and of the last
+  std::array<TokenId, 256> byte_symbols_{};                // token of each byte-level character; -1: none
+  std::optional<std::array<TokenId, 256>> byte_fallback_;  // tokens "<0x00>" ...; -1: none
+  std::vector<bool> excluded_;                             // by id, see exclude_words()
+  std::string word_bytes_;                                 // the byte form of every token, for words_
+  StringMap words_;  // tokens by their bytes, where takes_bytes_ and ignore_merges_
+};
+
+/// Merges `symbols` until no pair of neighbours is in `merges`: lowest rank first, leftmost first among equals.
+/// O(n log n); short words take a quadratic path without a queue.
+class Merger {
+ public:
+  void merge(const MergeTable& merges, std::vector<WordToken>& symbols);
+
+ private:
+  struct Candidate {
+    std::uint32_t rank, position;
+    TokenId id;
+  };
+  void merge_short(const MergeTable& merges, std::vector<WordToken>& symbols);
+  void merge_long(const MergeTable& merges, std::vector<WordToken>& symbols);
+  void push(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left);
+
+  std::vector<Candidate> queue_;              // a heap, best first
+  std::vector<std::uint32_t> next_, before_;  // [symbols]: neighbours still there
+  std::vector<Merge> pairs_;                  // [symbols]: what each symbol and the next one merge to
+};
+
+}  // namespace skald::text

@@ -1,0 +1,39 @@
+#include "text/normalizers/types.h"
+#include "text/stage.h"
+
+namespace skald::text {
+namespace {
+
+constexpr StageType<Normalizer> kTypes[] = {
+    {"NFC", make_as<UnicodeForm<NormalForm::nfc>, Normalizer>},
+    {"NFD", make_as<UnicodeForm<NormalForm::nfd>, Normalizer>},
+    {"NFKC", make_as<UnicodeForm<NormalForm::nfkc>, Normalizer>},
+    {"NFKD", make_as<UnicodeForm<NormalForm::nfkd>, Normalizer>},
+    {"Lowercase", make_as<Lowercase, Normalizer>},
+    {"Strip", make_as<StripSpaces, Normalizer>},
+    {"StripAccents", make_as<StripAccents, Normalizer>},
+    {"Replace", make_as<ReplacePattern, Normalizer>},
+    {"Prepend", make_as<Prepend, Normalizer>},
+    {"ByteLevel", make_as<ByteLevelNormalizer, Normalizer>},
+};
+
+}  // namespace
+
+NormalizerChain::NormalizerChain(const json::Fields& fields) {
+  append_stages<Normalizer>(fields, "normalizers", kTypes, stages_);
+}
+
+Piece NormalizerChain::normalize(const Piece& in, AlignedText (&buffers)[2]) const {
+  Piece piece = in;
+  int free = 0;  // the buffer that does not hold `piece`
+  for (const auto& stage : stages_) {
+    if (piece.text.empty()) break;
+    buffers[free].clear();
+    if (!stage->normalize(piece, buffers[free])) continue;
+    piece = buffers[free].piece();
+    free = 1 - free;
+  }
+  return piece;
+}
+
+}  // namespace skald::text

@@ -1,0 +1,155 @@
+#include "text/parts.h"
+
+#include <algorithm>
+
+#include "skald/error.h"
+
+namespace skald::text {
+namespace {
+
+constexpr std::size_t kMaxAddedTokens = 1U << 20;
+
+AddedToken read_added_token(const json::Fields& fields) {
+  AddedToken token;
+  token.id = static_cast<TokenId>(fields.need_integer("id", 0, kMaxTokenId));
+  token.content = fields.need_string("content");
+  if (token.content.empty()) fields.fail("content", "must not be empty");
+  token.single_word = fields.get_bool("single_word").value_or(false);
+  token.lstrip = fields.get_bool("lstrip").value_or(false);
+  token.rstrip = fields.get_bool("rstrip").value_or(false);
+  token.special = fields.get_bool("special").value_or(false);
+  token.normalized = fields.get_bool("normalized").value_or(!token.special);
+  return token;
+}
+
+// Truncation and padding are the caller's business here; a file that holds something else in their place is malformed.
+void check_unused(const json::Fields& fields) {
+  for (const std::string_view key : {"truncation", "padding"}) static_cast<void>(fields.get_object(key));
+  const std::string version = fields.get_string("version").value_or("1.0");
+  if (version == "1.0") return;
+  throw UnsupportedError(
+      ErrorFields{.file = fields.file(), .field = "version", .value = quoted(version), .rule = "must be '1.0'"});
+}
+
+}  // namespace
+
+std::unique_ptr<Model::Scratch> ScratchPool::take(const Model& model) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      auto scratch = std::move(free_.back());
+      free_.pop_back();
+      return scratch;
+    }
+  }
+  return model.make_scratch();
+}
+
+void ScratchPool::give_back(std::unique_ptr<Model::Scratch> scratch) {
+  const std::lock_guard lock(mutex_);
+  if (free_.size() < kKept) free_.push_back(std::move(scratch));
+}
+
+Tokenizer::Parts::Parts(const json::Value& json, const std::string& file) {
+  const json::Fields fields(json, file);
+  check_unused(fields);
+  const auto model_fields = fields.get_object("model");
+  if (!model_fields) fields.fail("model", "must be an object");
+  if (const auto stage = fields.get_object("normalizer")) normalizer = NormalizerChain(*stage);
+  if (const auto stage = fields.get_object("pre_tokenizer")) pre_tokenizer = PreTokenizerChain(*stage);
+  if (const auto stage = fields.get_object("decoder")) decoder = DecoderChain(*stage);
+  model = make_model(*model_fields);
+  if (pre_tokenizer.maps_bytes() && model->use_bytes()) pre_tokenizer.keep_bytes();
+  read_added_tokens(fields);
+  make_finders();
+  if (const auto stage = fields.get_object("post_processor")) post_processor = PostProcessorChain(*stage, *this);
+}
+
+void Tokenizer::Parts::read_added_tokens(const json::Fields& fields) {
+  const json::Value* const list = fields.find("added_tokens");
+  const bool present = list != nullptr && !list->is_null();
+  if (present && !list->is_array()) fields.fail("added_tokens", "must be an array");
+  const std::size_t count = present ? list->as_array().size() : 0;
+  if (count > kMaxAddedTokens) {
+    throw LimitError(ErrorFields{.file = fields.file(),
+                                 .field = "added_tokens",
+                                 .value = std::to_string(count) + " entries",
+                                 .rule = "at most " + std::to_string(kMaxAddedTokens) + " are read"});
+  }
+  size = model->vocabulary().size();
+  limit = model->vocabulary().id_limit();
+  added.reserve(count);  // added_ids points into their contents
+  added_ids.reserve(count);
+  FlatMap<std::uint32_t> taken;
+  taken.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const json::Fields item(list->as_array()[i], fields.file(), "added_tokens[" + std::to_string(i) + "]");
+    add_token(item, read_added_token(item));
+    const AddedToken& token = added.back();
+    if (!taken.insert(static_cast<std::uint64_t>(token.id), static_cast<std::uint32_t>(i))) {
+      item.fail("id", "the id already belongs to another added token");
+    }
+  }
+  std::sort(added.begin(), added.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  added_ids.reserve(count);  // again: sorting has moved short contents
+  for (const AddedToken& token : added) added_ids.insert(token.content, token.id);
+}
+
+void Tokenizer::Parts::add_token(const json::Fields& fields, AddedToken token) {
+  const Vocabulary& vocabulary = model->vocabulary();
+  const TokenId in_vocabulary = vocabulary.find(token.content);
+  if (in_vocabulary >= 0 && in_vocabulary != token.id) {
+    fields.fail("id", quoted(token.content) + " has id " + std::to_string(in_vocabulary) + " in the vocabulary");
+  }
+  if (in_vocabulary < 0 && vocabulary.contains(token.id)) {
+    fields.fail("id", "the id belongs to " + quoted(vocabulary.token(token.id)) + " in the vocabulary");
+  }
+  if (in_vocabulary < 0) ++size;
+  limit = std::max(limit, token.id + 1);
+  added.push_back(std::move(token));
+  if (!added_ids.insert(added.back().content, added.back().id)) {
+    fields.fail("content", "is the content of another added token");
+  }
+}
+
+void Tokenizer::Parts::make_finders() {
+  special.assign(static_cast<std::size_t>(limit), false);
+  added_spellings.reserve(added.size());
+  std::vector<const AddedToken*> raw, normalized;
+  std::vector<std::string_view> raw_contents, normalized_contents;
+  std::vector<TokenId> special_ids;
+  StringMap seen;  // tokens may normalise into each other: the first one, by id, has the form
+  seen.reserve(added.size());
+  for (const AddedToken& token : added) {
+    special[static_cast<std::size_t>(token.id)] = token.special;
+    if (token.special) special_ids.push_back(token.id);
+    AlignedText buffers[2];
+    const Piece form = token.normalized ? normalizer.normalize({token.content}, buffers) : Piece{token.content};
+    added_spellings.emplace_back(form.text);
+    if (!token.normalized) {
+      raw.push_back(&token);
+      raw_contents.push_back(token.content);
+    } else if (!added_spellings.back().empty() && seen.insert(added_spellings.back(), token.id)) {
+      normalized.push_back(&token);
+      normalized_contents.push_back(added_spellings.back());
+    }
+  }
+  raw_finder = AddedTokenFinder(raw, raw_contents);
+  normalized_finder = AddedTokenFinder(normalized, normalized_contents);
+  model->exclude_words(special_ids);
+}
+
+const AddedToken* Tokenizer::Parts::added_by_id(TokenId id) const {
+  const auto it =
+      std::lower_bound(added.begin(), added.end(), id, [](const AddedToken& token, TokenId x) { return token.id < x; });
+  return it != added.end() && it->id == id ? &*it : nullptr;
+}
+
+std::string_view Tokenizer::Parts::spelling(TokenId id) const {
+  if (const AddedToken* const token = added_by_id(id)) {
+    return added_spellings[static_cast<std::size_t>(token - added.data())];
+  }
+  return model->vocabulary().token(id);
+}
+
+}  // namespace skald::text

@@ -1,0 +1,65 @@
+// What a Tokenizer is made of.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "text/added_tokens.h"
+#include "text/decoder.h"
+#include "text/model.h"
+#include "text/normalizer.h"
+#include "text/post_processor.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace skald::text {
+
+/// Scratch objects that are not in use, so that threads neither share nor rebuild them.
+class ScratchPool {
+ public:
+  std::unique_ptr<Model::Scratch> take(const Model& model);
+  void give_back(std::unique_ptr<Model::Scratch> scratch);
+
+ private:
+  static constexpr std::size_t kKept = 8;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Model::Scratch>> free_;
+};
+
+struct Tokenizer::Parts final : TokenLookup {
+  Parts(const json::Value& json, const std::string& file);
+
+  [[nodiscard]] bool is_token(TokenId id) const override { return !spelling(id).empty(); }
+  [[nodiscard]] bool is_added(TokenId id) const override { return added_by_id(id) != nullptr; }
+  /// As decode() sees it: an added token that is looked for in normalised text has its normalised form.
+  [[nodiscard]] std::string_view id_to_token(TokenId id) const override { return spelling(id); }
+  [[nodiscard]] std::string_view spelling(TokenId id) const;
+  [[nodiscard]] const AddedToken* added_by_id(TokenId id) const;
+  [[nodiscard]] bool is_special(TokenId id) const {
+    return id >= 0 && static_cast<std::size_t>(id) < special.size() && special[static_cast<std::size_t>(id)];
+  }
+
+  std::unique_ptr<Model> model;
+  NormalizerChain normalizer;
+  PreTokenizerChain pre_tokenizer;
+  PostProcessorChain post_processor;
+  DecoderChain decoder;
+  std::vector<AddedToken> added;             // by ascending id
+  std::vector<std::string> added_spellings;  // of each: its content, normalised where it is looked for so
+  StringMap added_ids;                       // by content
+  AddedTokenFinder raw_finder, normalized_finder;
+  std::vector<bool> special;  // by id
+  std::size_t size = 0;       // number of tokens
+  TokenId limit = 0;          // one past the largest id
+  SpecialTokens roles;
+  mutable ScratchPool scratch;
+
+ private:
+  void read_added_tokens(const json::Fields& fields);
+  void add_token(const json::Fields& fields, AddedToken token);
+  void make_finders();
+};
+
+}  // namespace skald::text

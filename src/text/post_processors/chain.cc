@@ -1,0 +1,34 @@
+#include "text/post_processors/types.h"
+#include "text/stage.h"
+
+namespace skald::text {
+namespace {
+
+constexpr StageType<PostProcessor> kTypes[] = {
+    {"TemplateProcessing", make_as<TemplateProcessing, PostProcessor>},
+    {"ByteLevel", make_as<ByteLevelProcessing, PostProcessor>},
+    {"BertProcessing", make_as<BertProcessing, PostProcessor>},
+    {"RobertaProcessing", make_as<RobertaProcessing, PostProcessor>},
+};
+
+}  // namespace
+
+PostProcessorChain::PostProcessorChain(const json::Fields& fields, const TokenLookup& tokens) {
+  append_stages<PostProcessor>(fields, "processors", kTypes, stages_);
+  std::vector<TokenId> ids;
+  for (const auto& stage : stages_) stage->added_ids(ids);
+  for (const TokenId id : ids) {
+    if (tokens.is_token(id)) continue;
+    throw FormatError(ErrorFields{.file = fields.file(),
+                                  .field = "post_processor",
+                                  .value = std::to_string(id),
+                                  .rule = "an id that the post-processor adds must be a token"});
+  }
+}
+
+void PostProcessorChain::process(std::string_view text, const TokenLookup& tokens, bool add_special_tokens,
+                                 Encoding& encoding) const {
+  for (const auto& stage : stages_) stage->process(text, tokens, add_special_tokens, encoding);
+}
+
+}  // namespace skald::text

@@ -1,0 +1,29 @@
+#include "text/pre_tokenizers/types.h"
+#include "text/stage.h"
+
+namespace skald::text {
+namespace {
+
+constexpr StageType<PreTokenizer> kTypes[] = {
+    {"ByteLevel", make_as<ByteLevel, PreTokenizer>},
+    {"Split", make_as<Split, PreTokenizer>},
+    {"Metaspace", make_as<Metaspace, PreTokenizer>},
+    {"Digits", make_as<Digits, PreTokenizer>},
+    {"Punctuation", make_as<PunctuationSplit, PreTokenizer>},
+    {"Whitespace", make_as<Whitespace, PreTokenizer>},
+    {"WhitespaceSplit", make_as<WhitespaceSplit, PreTokenizer>},
+};
+
+}  // namespace
+
+PreTokenizerChain::PreTokenizerChain(const json::Fields& fields) {
+  append_stages<PreTokenizer>(fields, "pretokenizers", kTypes, stages_);
+}
+
+void PreTokenizerChain::split_from(std::size_t stage, const Piece& piece, PieceSink out) const {
+  if (piece.text.empty()) return;
+  if (stage == stages_.size()) return out(piece);
+  stages_[stage]->split(piece, [&](const Piece& part) { split_from(stage + 1, part, out); });
+}
+
+}  // namespace skald::text

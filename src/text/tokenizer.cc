@@ -1,0 +1,137 @@
+#include "text/tokenizer.h"
+
+#include <filesystem>
+
+#include "base/utf8.h"
+#include "skald/error.h"
+#include "text/lossy_utf8.h"
+#include "text/parts.h"
+#include "text/roles.h"
+
+namespace skald::text {
+namespace {
+
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
+constexpr json::Limits kFileLimits = {.bytes = 256U << 20, .depth = 128, .nodes = 1U << 22};
+
+// `text` with every ill-formed part as U+FFFD.
+AlignedText make_valid(std::string_view text) {
+  AlignedText out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const std::size_t good = first_invalid_utf8(rest);
+    out.append({text.substr(0, at + good), nullptr, 0}, at, at + good);
+    at += good;
+    if (at == text.size()) break;
+    const std::size_t bad = ill_formed_length(text.substr(at));
+    out.append(kReplacement, {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + bad)});
+    at += bad;
+  }
+  return out;
+}
+
+/// One call of encode().
+class Encoder {
+ public:
+  Encoder(const Tokenizer::Parts& parts, bool parse_special, Encoding& out)
+      : parts_(parts), parse_special_(parse_special), out_(out), scratch_(parts.scratch.take(*parts.model)) {}
+  ~Encoder() { parts_.scratch.give_back(std::move(scratch_)); }
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  void encode(const Piece& text) {
+    parts_.raw_finder.split(text.text, parse_special_,
+                            [&](std::size_t begin, std::size_t end, const AddedToken* token) {
+                              const Piece piece = text.slice(begin, end);
+                              token != nullptr ? put(piece, token->id) : encode_text(piece);
+                            });
+  }
+
+ private:
+  void encode_text(const Piece& text) {
+    AlignedText buffers[2];
+    const Piece normal = parts_.normalizer.normalize(text, buffers);
+    const auto visit = [&](std::size_t begin, std::size_t end, const AddedToken* token) {
+      const Piece piece = normal.slice(begin, end);
+      token != nullptr ? put(piece, token->id) : parts_.pre_tokenizer.split(piece, word_sink_);
+    };
+    parts_.normalized_finder.split(normal.text, parse_special_, visit);
+  }
+
+  void put(const Piece& piece, TokenId id) {
+    out_.ids.push_back(id);
+    out_.offsets.push_back(piece.text.empty() ? ByteRange{} : piece.origin(0, piece.text.size()));
+  }
+
+  void put_word(const Piece& word) {
+    tokens_.clear();
+    parts_.model->tokenize(word.text, *scratch_, tokens_);
+    for (const WordToken& token : tokens_) {
+      out_.ids.push_back(token.id);
+      out_.offsets.push_back(word.origin(token.begin, token.end));
+    }
+  }
+
+  const Tokenizer::Parts& parts_;
+  bool parse_special_;
+  Encoding& out_;
+  std::unique_ptr<Model::Scratch> scratch_;
+  std::vector<WordToken> tokens_;
+  struct WordSink {
+    Encoder* encoder;
+    void operator()(const Piece& word) const { encoder->put_word(word); }
+  } word_sink_{this};
+};
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) {
+  return Tokenizer(std::make_unique<Parts>(json, file));
+}
+
+Tokenizer Tokenizer::load(const std::string& folder) {
+  const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
+  Tokenizer tokenizer = from_json(json::parse_file(file, kFileLimits), file);
+  tokenizer.parts_->roles = read_roles(folder, tokenizer);
+  return tokenizer;
+}
+
+Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  if (text.size() > kMaxTextBytes) {
+    throw LimitError(ErrorFields{.file = "text",
+                                 .field = {},
+                                 .value = std::to_string(text.size()) + " bytes",
+                                 .rule = "at most " + std::to_string(kMaxTextBytes) + " bytes are encoded at once"});
+  }
+  Encoding out;
+  Encoder encoder(*parts_, options.parse_special, out);
+  if (first_invalid_utf8(text) == text.size()) {
+    encoder.encode({text});
+  } else {
+    const AlignedText valid = make_valid(text);
+    encoder.encode(valid.piece());
+  }
+  parts_->post_processor.process(text, *parts_, options.add_special_tokens, out);
+  return out;
+}
+
+std::optional<TokenId> Tokenizer::token_to_id(std::string_view token) const {
+  TokenId id = parts_->added_ids.find(token);
+  if (id < 0) id = parts_->model->vocabulary().find(token);
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+std::string_view Tokenizer::id_to_token(TokenId id) const { return parts_->spelling(id); }
+std::string Tokenizer::token_bytes(TokenId id) const { return parts_->decoder.token_bytes(parts_->spelling(id)); }
+std::size_t Tokenizer::vocab_size() const { return parts_->size; }
+TokenId Tokenizer::id_limit() const { return parts_->limit; }
+bool Tokenizer::is_special(TokenId id) const { return parts_->is_special(id); }
+std::span<const AddedToken> Tokenizer::added_tokens() const { return parts_->added; }
+const SpecialTokens& Tokenizer::special_tokens() const { return parts_->roles; }
+
+}  // namespace skald::text

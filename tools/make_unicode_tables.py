@@ -1,0 +1,254 @@
+"""Writes src/text/unicode_tables.cc: what the `tokenizers` package believes about every code point.
+
+The pre-tokenizers of a tokenizer.json are defined by the Unicode data that is compiled into `tokenizers`, and that is
+several data sets of different age: Oniguruma's for the classes of split patterns, the Rust standard library's for
+whitespace, numbers and lower case, the `regex` crate's for \\w beside added tokens, `unicode_categories` for
+punctuation, and `unicode-normalization-alignments` for the normal forms. So nothing is taken from a copy of the Unicode
+database (nor from Python's unicodedata, whose age depends on Python): every value below is asked of the installed
+package, for all 1,112,064 code points that UTF-8 can carry.
+
+    pip install tokenizers==0.23.3
+    python tools/make_unicode_tables.py src/text/unicode_tables.cc
+"""
+
+import sys
+
+import tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
+
+PINNED = "0.23.3"
+CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+CATEGORIES = (
+    "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
+)
+SCRIPTS = (
+    "Other Latin Greek Cyrillic Armenian Hebrew Arabic Devanagari Bengali Tamil Thai Lao Tibetan Myanmar Georgian "
+    "Hangul Ethiopic Khmer Mongolian Hiragana Katakana Bopomofo Han Common Inherited".split()
+)
+HANGUL_SYLLABLES = range(0xAC00, 0xAC00 + 11172)
+BLOCK = 128
+
+
+def matched(pattern):
+    """The code points that a class of the split patterns' regex engine matches."""
+    text = "".join(map(chr, CODE_POINTS))
+    rest = pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str(text)
+    return set(CODE_POINTS) - {ord(c) for piece, _ in rest for c in piece}
+
+
+def removed_by(pre_tokenizer):
+    """The code points that `pre_tokenizer` drops."""
+    rest = pre_tokenizer.pre_tokenize_str("".join(map(chr, CODE_POINTS)))
+    return set(CODE_POINTS) - {ord(c) for piece, _ in rest for c in piece}
+
+
+def isolated_by(pre_tokenizer):
+    """The code points that `pre_tokenizer` cuts from a letter before them."""
+    return {c for c in CODE_POINTS if len(pre_tokenizer.pre_tokenize_str("a" + chr(c))) == 2}
+
+
+def word_characters():
+    """\\w of the `regex` crate: one piece with a letter in `Whitespace`."""
+    whitespace = pre_tokenizers.Whitespace()
+    return {c for c in CODE_POINTS if whitespace.pre_tokenize_str("a" + chr(c)) == [("a" + chr(c), (0, 2))]}
+
+
+def mapped(normalizer):
+    """{code point: its image} where `normalizer` changes it."""
+    images = ((c, normalizer.normalize_str(chr(c))) for c in CODE_POINTS)
+    return {c: [ord(x) for x in image] for c, image in images if image != chr(c)}
+
+
+def combining_classes():
+    """{code point: canonical combining class != 0}, from the order into which NFD puts pairs of marks.
+
+    `ladder` holds one mark of each class; a mark is swapped with the marks of higher classes before it.
+    """
+    nfd = normalizers.NFD().normalize_str
+    ladder = {
+        1: 0x334, 6: 0x16FF0, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3, 14: 0x5B4,
+        15: 0x5B5, 16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD, 23: 0x5BF, 24: 0x5C1,
+        25: 0x5C2, 26: 0xFB1E, 27: 0x64B, 28: 0x64C, 29: 0x64D, 30: 0x64E, 31: 0x64F, 32: 0x650, 33: 0x651, 34: 0x652,
+        35: 0x670, 36: 0x711, 84: 0xC55, 91: 0xC56, 103: 0xE38, 107: 0xE48, 118: 0xEB8, 122: 0xEC8, 129: 0xF71,
+        130: 0xF72, 132: 0xF74, 202: 0x321, 214: 0x1DCE, 216: 0x31B, 218: 0x302A, 220: 0x316, 222: 0x59A, 224: 0x302E,
+        226: 0x1D16D, 228: 0x5AE, 230: 0x301, 232: 0x315, 233: 0x35C, 234: 0x35D, 240: 0x345,
+    }  # fmt: skip
+
+    def swapped(first, second):
+        return first != second and nfd("x" + chr(first) + chr(second)) == "x" + chr(second) + chr(first)
+
+    # Marks that this data set does not know do not take part; the rest must form one strict order.
+    known = [(k, c) for k, c in ladder.items() if swapped(0x345, c) or k == 240]
+    for (_, low), (_, high) in zip(known, known[1:]):
+        assert swapped(high, low) and not swapped(low, high)
+    top, bottom = known[-1][1], known[0][1]
+    classes = {}
+    for c in CODE_POINTS:
+        if nfd(chr(c)) != chr(c) or not (swapped(top, c) or swapped(c, bottom)):
+            continue
+        below = [k for k, mark in known if swapped(c, mark)]  # classes lower than c's
+        above = [k for k, mark in known if swapped(mark, c)]
+        between = [k for k, _ in known if k not in below and k not in above]
+        assert len(between) == 1, hex(c)
+        classes[c] = between[0]
+    return classes
+
+
+def compositions(canonical):
+    """{(first, second): composite} as NFC knows them, without Hangul syllables."""
+    nfc = normalizers.NFC().normalize_str
+    pairs = {}
+    for c, parts in canonical.items():
+        if c in HANGUL_SYLLABLES or nfc(chr(c)) != chr(c) or len(parts) < 2:
+            continue
+        first = nfc("".join(map(chr, parts[:-1])))
+        assert len(first) == 1 and nfc(first + chr(parts[-1])) == chr(c), hex(c)
+        pairs[ord(first), parts[-1]] = c
+    return pairs
+
+
+def two_stage(values):
+    """Row of each code point's block, and the distinct blocks, of a value per code point."""
+    blocks, rows = {}, []
+    for start in range(0, 0x110000, BLOCK):
+        block = tuple(values[start : start + BLOCK])
+        rows.append(blocks.setdefault(block, len(blocks)))
+    return rows, list(blocks)
+
+
+def lower_case_runs(lower):
+    """Runs (first, last, step, difference) of code points whose lower case lies at one distance."""
+    single = {c: image[0] for c, image in lower.items() if len(image) == 1}
+    runs = []
+    for c in sorted(single):
+        difference = single[c] - c
+        if runs:
+            first, last, step, d = runs[-1]
+            gap = c - last
+            if d == difference and gap <= 2 and (step in (0, gap)):
+                runs[-1] = (first, c, gap, d)
+                continue
+        runs.append((c, c, 0, difference))
+    return [(first, last, step or 1, d) for first, last, step, d in runs]
+
+
+def script_runs(script):
+    """Runs (first, last, script) of code points of one script."""
+    runs = []
+    for c, number in enumerate(script):
+        if number and runs and runs[-1][1:] == (c - 1, number):
+            runs[-1] = (runs[-1][0], c, number)
+        elif number:
+            runs.append((c, c, number))
+    return runs
+
+
+def c_array(kind, name, items, form=str):
+    lines, line = [], "   "
+    for item in items:
+        text = " " + form(item) + ","
+        if len(line) + len(text) > 120:
+            lines.append(line)
+            line = "   "
+        line += text
+    lines.append(line)
+    return f"const {kind} {name}[{len(items)}] = {{\n" + "\n".join(lines) + "\n};\n"
+
+
+def character_flags():
+    """{code point: bits}, in the order of text::CharFlag."""
+    columns = [
+        matched(r"\s"),
+        matched(r"\w"),
+        word_characters(),
+        isolated_by(pre_tokenizers.Digits(individual_digits=True)),
+        isolated_by(pre_tokenizers.Punctuation()),
+        {c for c in CODE_POINTS if normalizers.StripAccents().normalize_str("a" + chr(c)) == "a"},
+    ]
+    # One whitespace class serves all: the regex engine's, the standard library's, and that of Strip.
+    assert columns[0] == removed_by(pre_tokenizers.WhitespaceSplit())
+    assert columns[0] == {c for c in CODE_POINTS if normalizers.Strip().normalize_str(chr(c)) == ""}
+    flags = [0] * 0x110000
+    for bit, members in enumerate(columns):
+        for c in members:
+            flags[c] |= 1 << bit
+    return flags
+
+
+def main(path):
+    assert tokenizers.__version__ == PINNED, f"tokenizers {PINNED} defines the tables, not {tokenizers.__version__}"
+    category, script = [0] * 0x110000, [0] * 0x110000
+    for number, name in enumerate(CATEGORIES):
+        for c in matched(r"\p{%s}" % name) if name not in ("Cn", "Cs") else ():
+            assert category[c] == 0
+            category[c] = number
+    for number, name in enumerate(SCRIPTS[1:], 1):
+        for c in matched(r"\p{%s}" % name):
+            script[c] = number
+    flags = character_flags()
+    classes = combining_classes()
+    canonical = mapped(normalizers.NFD())
+    compatible = mapped(normalizers.NFKD())
+    nfc, nfkc = mapped(normalizers.NFC()), mapped(normalizers.NFKC())
+    pairs = compositions(canonical)
+    seconds = {second for _, second in pairs} | set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
+    lower = mapped(normalizers.Lowercase())
+    assert [c for c, image in lower.items() if len(image) > 1] == [0x130] and lower[0x130] == [0x69, 0x307]
+
+    # A character is inert in a form if it stays as it is and no neighbour can change it.
+    starters = [c not in classes for c in range(0x110000)]
+    inert = [
+        starters[c] * ((c not in canonical) * 1 + (c not in compatible) * 2)
+        + (starters[c] and c not in seconds) * ((c not in nfc) * 4 + (c not in nfkc) * 8)
+        for c in range(0x110000)
+    ]
+    keys = list(zip(category, flags, (classes.get(c, 0) for c in range(0x110000)), inert))
+    records = {}
+    rows, blocks = two_stage([records.setdefault(key, len(records)) for key in keys])
+    assert len(records) < 256 and len(blocks) < 65536, (len(records), len(blocks))
+
+    for table in (canonical, compatible):
+        for c in HANGUL_SYLLABLES:
+            del table[c]
+    pool, index = [], {}
+    for image in sorted({tuple(i) for i in (*canonical.values(), *compatible.values())}, key=len, reverse=True):
+        index[image] = len(pool)
+        pool += image
+
+    def decomposition_rows(table):
+        return [(c, index[tuple(i)], len(i)) for c, i in sorted(table.items())]
+
+    def row(item):
+        return "{" + ", ".join(f"{x:#x}" if abs(x) > 9 else str(x) for x in item) + "}"
+
+    only_compatible = {c: i for c, i in compatible.items() if canonical.get(c) != i}
+    out = [
+        f"// Generated by tools/make_unicode_tables.py from `tokenizers` {PINNED}. Do not edit.",
+        '#include "text/unicode_tables.h"\n',
+        "// clang-format off",
+        "namespace skald::text::tables {\n",
+        c_array("CharRecord", "kRecords", list(records), lambda r: "{%d, %d, %d, %d}" % r),
+        c_array("std::uint16_t", "kBlockOf", rows),
+        c_array("std::uint8_t", "kBlocks", [record for block in blocks for record in block]),
+        c_array("char32_t", "kDecomposed", pool, lambda c: f"{c:#x}"),
+        c_array("Decomposition", "kCanonical", decomposition_rows(canonical), row),
+        c_array("Decomposition", "kCompatible", decomposition_rows(only_compatible), row),
+        c_array("Composition", "kCompositions", [(*pair, c) for pair, c in sorted(pairs.items())], row),
+        c_array("LowerCaseRun", "kLowerCase", lower_case_runs(lower), row),
+        c_array("ScriptRun", "kScripts", script_runs(script), row),
+        f"const std::size_t kScriptsSize = {len(script_runs(script))};",
+        f"const std::size_t kCanonicalSize = {len(canonical)};",
+        f"const std::size_t kCompatibleSize = {len(only_compatible)};",
+        f"const std::size_t kCompositionsSize = {len(pairs)};",
+        f"const std::size_t kLowerCaseSize = {len(lower_case_runs(lower))};",
+        "\n}  // namespace skald::text::tables",
+        "// clang-format on",
+    ]
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(out) + "\n")
+    print(f"{path}: {len(records)} records, {len(blocks)} blocks, {len(canonical)} canonical, "
+          f"{len(only_compatible)} compatible, {len(pairs)} compositions, {len(classes)} marks")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
