@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Measures Skald's speed on this machine and prints it as tables.
+
+Runs `skald bench` on the model that ships and on a random Llama of TinyLlama-1.1B's shape, made on the spot in f32 and
+bf16; times the start of the program to the first text; runs the kernel benchmarks. Speed is shown as a share of the
+memory bandwidth measured beside it, since a figure alone means little on another machine.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SHIPPED = "(shipped)"  # stands for the model that `skald` takes where none is named
+LLAMA_PARAMETERS = 1_100_048_384
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def run_json(command):
+    """The JSON object that `command` prints."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"bench: failed ({done.returncode}): {' '.join(map(str, command))}")
+    return json.loads(done.stdout)
+
+
+def table(header, rows):
+    """A Markdown table; the first column is left-aligned, the others right."""
+    lines = [" | ".join(header), " | ".join([":---"] + ["---:"] * (len(header) - 1))]
+    return "\n".join(f"| {line} |" for line in lines + [" | ".join(row) for row in rows])
+
+
+def make_llama(maker, folder, dtype):
+    """The random model in `folder`, made unless it is there; None where it does not fit."""
+    size = LLAMA_PARAMETERS * (4 if dtype == "f32" else 2)
+    model = folder / f"random-llama-1.1b-{dtype}"
+    if (model / "config.json").exists():
+        return model
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < size + (1 << 30):
+        say(f"no room for {model} ({size / 1e9:.1f} GB): left out")
+        return None
+    say(f"making {model} ({size / 1e9:.1f} GB)")
+    subprocess.run([maker, model, dtype], check=True)
+    return model
+
+
+def bench(skald, model, threads, **work):
+    """The figures of `skald bench` for one piece of work."""
+    command = [skald, "bench", "--json"]
+    if model != SHIPPED:
+        command.append(model)
+    if threads:
+        command += ["--threads", str(threads)]
+    for name, value in work.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    return run_json(command)
+
+
+def model_rows(skald, name, model, threads, batches):
+    """Rows of the table of models, one a batch size."""
+    rows = []
+    for batch in batches:
+        say(f"{name}, batch {batch}")
+        work = {"prompt_tokens": 512 if batch == 1 else 64, "gen_tokens": 32, "batch": batch}
+        result = bench(skald, model, threads, **work)
+        share = result["dram_share"]
+        rows.append(
+            [
+                name,
+                str(batch),
+                f"{result['prefill_tokens_per_s']:.0f} ({work['prompt_tokens']})",
+                f"{result['decode_tokens_per_s']:.1f}",
+                f"{share * result['dram_bytes_per_s'] / 1e9:.1f}",
+                f"{share * 100:.0f} %",
+                f"{result['load_s']:.3f}",
+                f"{result['peak_rss_bytes'] / 2**20:.0f}",
+            ]
+        )
+    return rows
+
+
+def first_text_seconds(skald, threads):
+    """From starting the process to the first bytes of its text."""
+    command = [skald, "generate", "--prompt", "Once upon a time", "--max-new-tokens", "8", "--seed", "1"]
+    if threads:
+        command += ["--threads", str(threads)]
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+        first = process.stdout.read(1)
+        seconds = time.perf_counter() - start
+        process.stdout.read()
+    if process.returncode != 0 or not first:
+        raise SystemExit(f"bench: failed ({process.returncode}): {' '.join(map(str, command))}")
+    return seconds
+
+
+def startup_text(skald, threads, runs=20):
+    times = sorted(first_text_seconds(skald, threads) for _ in range(runs))
+    return (
+        f"Start of the program to its first text, shipped model, {runs} runs: "
+        f"median {statistics.median(times) * 1e3:.0f} ms, fastest {times[0] * 1e3:.0f} ms."
+    )
+
+
+def kernel_rows(program):
+    """The kernel benchmarks: time, and the rate that each states."""
+    result = run_json([program, "--benchmark_format=json", "--benchmark_min_time=0.1"])
+    rows = []
+    for entry in result["benchmarks"]:
+        rates = [f"{entry[key] / 1e9:.1f} {unit}" for key, unit in RATES.items() if key in entry]
+        rows.append([f"`{entry['name']}`", f"{entry['real_time']:.4g} {entry['time_unit']}", ", ".join(rates) or "-"])
+    return rows
+
+
+RATES = {"bytes_per_second": "GB/s", "flops": "GFLOPS", "FLOPS": "GFLOPS", "items_per_second": "G items/s"}
+
+
+def measure(options):
+    tools = options.build / "bench"
+    info = run_json([options.skald, "info", "--bandwidth", "--json"])
+    parts = [
+        f"{info['cpu']}, {options.threads or info['threads']} threads, `{info['kernel_table']}` kernels; memory gives "
+        f"{info['memory_bytes_per_s'] / 1e9:.1f} GB/s. Skald {info['version']}."
+    ]
+    rows = model_rows(options.skald, "shipped", SHIPPED, options.threads, options.batches)
+    for dtype in [] if options.quick else ["f32", "bf16"]:
+        model = make_llama(tools / "make_llama", options.models, dtype)
+        if model:
+            rows += model_rows(options.skald, f"1.1 B Llama, {dtype}", model, options.threads, options.batches)
+    header = ["model", "batch", "prefill tokens/s (prompt)", "decode tokens/s", "GB/s", "of memory", "load s", "peak MiB"]
+    parts += [table(header, rows), startup_text(options.skald, options.threads)]
+    kernels = tools / "bench_kernels"
+    if kernels.exists() and not options.quick:
+        say("kernels")
+        parts.append(table(["kernel", "time", "rate"], kernel_rows(kernels)))
+    return "\n\n".join(parts)
+
+
+def write_page(text):
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    say(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release", help="build tree to measure")
+    parser.add_argument("--models", type=Path, default=ROOT / "build" / "bench", help="where the random models are kept")
+    parser.add_argument("--threads", type=int, help="threads (default: all)")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16], help="batch sizes (default: 1 4 16)")
+    parser.add_argument("--quick", action="store_true", help="only the shipped model")
+    parser.add_argument("--write", action="store_true", help="also write the tables into docs/performance.md")
+    options = parser.parse_args()
+    options.skald = Path(os.environ.get("SKALD_CLI", options.build / "cli" / "skald"))
+    return options
+
+
+def main():
+    options = parse_arguments()
+    text = measure(options)
+    print(text)
+    if options.write:
+        write_page(text)
+
+
+if __name__ == "__main__":
+    main()

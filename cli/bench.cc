@@ -1,0 +1,217 @@
+// skald bench: the speed of a model on this machine, against what its memory allows.
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "command.h"
+#include "generation_flags.h"
+#include "json_object.h"
+#include "report.h"
+#include "skald/skald.h"
+#include "terminal.h"
+
+namespace skald::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+const Clock::time_point process_start = Clock::now();  // before main(): dynamic loading is not in it
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// Times of one call of `rows` prompts of equal length.
+class RowTimes {
+ public:
+  explicit RowTimes(std::int64_t rows) : rows_(rows), tokens_(static_cast<std::size_t>(rows)) {}
+
+  void count(const StreamEvent& event) {
+    if (event.token_ids.empty()) return;
+    const auto now = Clock::now();
+    std::int64_t& tokens = tokens_[static_cast<std::size_t>(event.prompt_index)];
+    if (tokens == 0 && ++started_ == rows_) prefilled_ = now;
+    if (started_ == rows_ && now > prefilled_) decoded_ += static_cast<std::int64_t>(event.token_ids.size());
+    tokens += static_cast<std::int64_t>(event.token_ids.size());
+    last_ = now;
+  }
+
+  // From the start of the call until every row has its first token.
+  [[nodiscard]] double prefill_seconds() const { return seconds_between(start_, prefilled_); }
+  // Tokens of all rows a second after that.
+  [[nodiscard]] double decode_rate() const {
+    const double seconds = seconds_between(prefilled_, last_);
+    return seconds > 0 ? static_cast<double>(decoded_) / seconds : 0;
+  }
+
+ private:
+  std::int64_t rows_;
+  std::vector<std::int64_t> tokens_;  // [rows]
+  std::int64_t started_ = 0;
+  std::int64_t decoded_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point prefilled_;
+  Clock::time_point last_;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+struct Figures {
+  double prefill_tokens_per_s = 0;
+  double decode_tokens_per_s = 0;
+  double load_s = 0;
+  double first_token_s = 0;  // from the start of the process, 8 prompt tokens
+  double bandwidth = 0;      // bytes a second that memory gives
+  double dram_share = 0;
+};
+
+class Bench final : public Command {
+ public:
+  [[nodiscard]] Words words() const override {
+    return {.name = "bench",
+            .summary = "Measure how fast a model reads prompts and writes text on this machine.",
+            .synopsis = "[MODEL] [--prompt-tokens N] [--gen-tokens N] [--batch N] [--json]",
+            .details =
+                "Prompts are random tokens. The share of memory bandwidth is weight bytes x steps a second over "
+                "what the same threads read from memory when they do nothing else.",
+            .examples =
+                "skald bench\n"
+                "skald bench path/to/model --prompt-tokens 512 --gen-tokens 32 --batch 8 --threads 2\n"
+                "skald bench path/to/model --bits 16 --json"};
+  }
+
+  void add_flags(Flags& flags) override {
+    constexpr std::int64_t kMaxTokens = 1 << 20;
+    flags.group("Work");
+    flags.integer("--prompt-tokens", prompt_tokens_, 1, kMaxTokens, "Tokens of each prompt. Default: 512.");
+    flags.integer("--gen-tokens", gen_tokens_, 1, kMaxTokens, "Tokens written after each prompt. Default: 32.");
+    flags.integer("--batch", batch_, 1, 4096, "Prompts at once. Default: 1.");
+    flags.integer("--beams", beams_, 1, 4096, "Beams of each prompt: only 1 in this version.");
+    flags.integer("--repeat", repeat_, 1, 1000, "Runs, of which the medians count. Default: 3.");
+    flags.group("Output");
+    flags.toggle("--json", json_, "Write one JSON object.");
+    load_.add_to(flags);
+  }
+
+  int run(const std::vector<std::string>& positional) override {
+    if (beams_ > 1) {
+      throw UnsupportedError(
+          {.field = "--beams", .value = std::to_string(beams_), .rule = "beam search is not in this version: 1"});
+    }
+    const std::string path = model_path(positional);
+    const auto start = Clock::now();
+    const Model model = load_.load(path);
+    Figures figures{.load_s = seconds_between(start, Clock::now())};
+    check_context(model.info());
+    run_once(model, 8, 1, 1);  // also warms up threads and caches
+    figures.first_token_s = seconds_between(process_start, Clock::now());
+    measure(model, figures);
+    write_output(json_ ? as_json(model, figures) : as_table(model, figures));
+    return 0;
+  }
+
+ private:
+  void check_context(const ModelInfo& info) const {
+    if (info.context == 0 || prompt_tokens_ + gen_tokens_ + 1 <= info.context) return;
+    throw OptionError({.field = "--prompt-tokens",
+                       .value = std::to_string(prompt_tokens_),
+                       .rule = "with --gen-tokens " + std::to_string(gen_tokens_) +
+                               " and one more is beyond the model's " + std::to_string(info.context) + " positions"});
+  }
+
+  static std::vector<Prompt> random_prompts(const ModelInfo& info, std::int64_t rows, std::int64_t tokens) {
+    std::mt19937_64 random(0);  // NOLINT(cert-msc51-cpp): the same work in every run
+    std::vector<Prompt> prompts;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::vector<TokenId> ids;
+      for (std::int64_t i = 0; i < tokens; ++i) {
+        ids.push_back(static_cast<TokenId>(random() % static_cast<std::uint64_t>(info.vocab_size)));
+      }
+      prompts.emplace_back(std::move(ids));
+    }
+    return prompts;
+  }
+
+  static RowTimes run_once(const Model& model, std::int64_t prompt_tokens, std::int64_t rows, std::int64_t tokens) {
+    GenerationConfig config{.max_new_tokens = tokens, .do_sample = false};
+    config.eos_token_id.emplace();  // none: every row runs to its end
+    std::vector<Prompt> prompts = random_prompts(model.info(), rows, prompt_tokens);
+    RowTimes times(rows);
+    model.submit(std::move(prompts), config, [&times](const StreamEvent& event) { times.count(event); }).wait();
+    return times;
+  }
+
+  void measure(const Model& model, Figures& figures) const {
+    std::vector<double> prefill;
+    std::vector<double> decode;
+    for (int i = 0; i < repeat_; ++i) {
+      const RowTimes times = run_once(model, prompt_tokens_, batch_, gen_tokens_ + 1);
+      prefill.push_back(static_cast<double>(prompt_tokens_ * batch_) / times.prefill_seconds());
+      decode.push_back(times.decode_rate());
+    }
+    figures.prefill_tokens_per_s = median(prefill);
+    figures.decode_tokens_per_s = median(decode);
+    figures.bandwidth = measure_memory_bandwidth(model.threads());
+    figures.dram_share = bytes_per_s(model, figures) / figures.bandwidth;
+  }
+
+  // Weights that the steps of decoding read.
+  [[nodiscard]] double bytes_per_s(const Model& model, const Figures& figures) const {
+    return static_cast<double>(model.weight_bytes()) * figures.decode_tokens_per_s / static_cast<double>(batch_);
+  }
+
+  [[nodiscard]] std::string as_json(const Model& model, const Figures& figures) const {
+    return JsonObject()
+        .add("model", model.info().path)
+        .add("kernel_table", system_info().kernel_table)
+        .add("threads", model.threads())
+        .add("prompt_tokens", prompt_tokens_)
+        .add("gen_tokens", gen_tokens_)
+        .add("batch", batch_)
+        .add("beams", beams_)
+        .add("prefill_tokens_per_s", figures.prefill_tokens_per_s)
+        .add("decode_tokens_per_s", figures.decode_tokens_per_s)
+        .add("load_s", figures.load_s)
+        .add("first_token_s", figures.first_token_s)
+        .add("peak_rss_bytes", peak_memory())
+        .add("weight_bytes", model.weight_bytes())
+        .add("dram_bytes_per_s", figures.bandwidth)
+        .add("dram_share", figures.dram_share)
+        .line();
+  }
+
+  [[nodiscard]] std::string as_table(const Model& model, const Figures& figures) const {
+    const std::string rows = batch_ == 1 ? "" : " x " + std::to_string(batch_) + " prompts";
+    return Table()
+        .row("model", model.info().path)
+        .row("machine", system_info().kernel_table + " kernels, " + std::to_string(model.threads()) + " threads")
+        .row("load", fixed(figures.load_s, 3) + " s")
+        .row("first token", fixed(figures.first_token_s, 3) + " s after the start of the program")
+        .row("prefill",
+             fixed(figures.prefill_tokens_per_s, 1) + " tokens/s (" + std::to_string(prompt_tokens_) + rows + ")")
+        .row("decode", fixed(figures.decode_tokens_per_s, 1) + " tokens/s (" + std::to_string(gen_tokens_) + rows + ")")
+        .row("weights read", fixed(bytes_per_s(model, figures) / 1e9, 1) + " GB/s, " +
+                                 fixed(figures.dram_share * 100, 0) + " % of the " + fixed(figures.bandwidth / 1e9, 1) +
+                                 " GB/s that memory gives")
+        .row("peak memory", human_bytes(static_cast<double>(peak_memory())))
+        .text();
+  }
+
+  std::int64_t prompt_tokens_ = 512;
+  std::int64_t gen_tokens_ = 32;
+  std::int64_t batch_ = 1;
+  std::int64_t beams_ = 1;
+  int repeat_ = 3;
+  bool json_ = false;
+  LoadFlags load_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_bench() { return std::make_unique<Bench>(); }
+
+}  // namespace skald::cli

@@ -1,0 +1,140 @@
+// skald completion: scripts that let a shell complete commands and flags, made from the same tables as --help.
+#include "command.h"
+#include "skald/error.h"
+#include "terminal.h"
+
+namespace skald::cli {
+namespace {
+
+struct Entry {
+  std::string command;
+  std::vector<Flag> flags;
+};
+
+std::vector<Entry> entries() {
+  std::vector<Entry> out;
+  for (const auto& command : all_commands()) {
+    Flags flags;
+    command->add_flags(flags);
+    bool help = false;
+    flags.toggle("--help", help, "Show this help.");
+    out.push_back({command->words().name, flags.all()});
+  }
+  return out;
+}
+
+std::string flag_names(const Entry& entry) {
+  std::string names;
+  for (const Flag& flag : entry.flags) {
+    for (const std::string& name : flag.names) {
+      if (name.starts_with("--")) names += (names.empty() ? "" : " ") + name;
+    }
+  }
+  return names;
+}
+
+std::string bash_script() {
+  std::string commands;
+  std::string cases;
+  for (const Entry& entry : entries()) {
+    commands += (commands.empty() ? "" : " ") + entry.command;
+    cases += "    " + entry.command + ") words='" + flag_names(entry) + "' ;;\n";
+  }
+  return "# Completion of skald for bash: source <(skald completion bash)\n"
+         "_skald() {\n"
+         "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+         "  if ((COMP_CWORD == 1)); then\n"
+         "    COMPREPLY=($(compgen -W '" +
+         commands +
+         "' -- \"$word\"))\n"
+         "    return\n"
+         "  fi\n"
+         "  case ${COMP_WORDS[1]} in\n" +
+         cases +
+         "  esac\n"
+         "  if [[ $word == -* ]]; then\n"
+         "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+         "  else\n"
+         "    compopt -o filenames\n"
+         "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+         "  fi\n"
+         "}\n"
+         "complete -F _skald skald\n";
+}
+
+// In single quotes for the shell, with the characters that _arguments reads itself escaped.
+std::string zsh_quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      if (c == '[' || c == ']' || c == ':' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string zsh_script() {
+  std::string commands;
+  std::string cases;
+  for (const Entry& entry : entries()) {
+    commands += " " + entry.command;
+    cases += "    " + entry.command + ") _arguments '*:file:_files'";
+    for (const Flag& flag : entry.flags) {
+      for (const std::string& name : flag.names) {
+        if (!name.starts_with("--")) continue;
+        const std::string help = zsh_quoted(flag.help.substr(0, flag.help.find(". ")));
+        cases += " \\\n      '" + std::string(flag.repeatable ? "*" : "") + name +
+                 (flag.placeholder.empty() ? "" : "=") + "[" + help + "]" +
+                 (flag.placeholder.empty() ? "" : ":" + flag.placeholder + ":_files") + "'";
+      }
+    }
+    cases += " ;;\n";
+  }
+  return "#compdef skald\n"
+         "# Completion of skald for zsh: source <(skald completion zsh)\n"
+         "_skald() {\n"
+         "  if ((CURRENT == 2)); then\n"
+         "    compadd --" +
+         commands +
+         "\n"
+         "    return\n"
+         "  fi\n"
+         "  local command=$words[2]\n"
+         "  shift words\n"
+         "  ((CURRENT--))\n"
+         "  case $command in\n" +
+         cases +
+         "  esac\n"
+         "}\n"
+         "compdef _skald skald\n";
+}
+
+class Completion final : public Command {
+ public:
+  [[nodiscard]] Words words() const override {
+    return {.name = "completion",
+            .summary = "Write a script that completes commands and flags in bash or zsh.",
+            .synopsis = "bash | zsh",
+            .details = "",
+            .examples = "source <(skald completion bash)\nskald completion zsh > ~/.zfunc/_skald"};
+  }
+
+  void add_flags(Flags&) override {}
+
+  int run(const std::vector<std::string>& positional) override {
+    if (positional.size() != 1 || (positional[0] != "bash" && positional[0] != "zsh")) {
+      throw OptionError("`skald completion` takes one shell: bash or zsh");
+    }
+    write_output(positional[0] == "bash" ? bash_script() : zsh_script());
+    return 0;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_completion() { return std::make_unique<Completion>(); }
+
+}  // namespace skald::cli

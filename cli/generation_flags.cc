@@ -1,0 +1,131 @@
+#include "generation_flags.h"
+
+#include <algorithm>
+
+#include "input.h"
+#include "json_object.h"
+#include "skald/error.h"
+#include "skald/text.h"
+#include "terminal.h"
+
+namespace skald::cli {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+int parse_bits(const std::string& name, const std::string& value) {
+  if (value == "32" || value == "16") return std::stoi(value);
+  if (value == "8" || value == "4") {
+    throw UnsupportedError({.field = name, .value = value, .rule = "8 and 4 bits are not in this version: 32 or 16"});
+  }
+  throw OptionError({.field = name, .value = quoted(value), .rule = "must be 32 or 16"});
+}
+
+// The library says what is wrong in its own words; the user reads the flag that was typed.
+void set_option(GenerationConfig& config, const OptionInfo& option, const std::string& flag, const std::string& value) {
+  try {
+    config.set(option.name, value);
+  } catch (const OptionError& error) {
+    ErrorFields fields = error.fields();
+    fields.file.clear();
+    fields.field = flag;
+    throw OptionError(std::move(fields));
+  }
+}
+
+std::string all_names(const OptionInfo& option) {
+  std::string names(option.flag);
+  if (!option.aliases.empty()) names += "," + std::string(option.aliases);
+  return names;
+}
+
+}  // namespace
+
+void LoadFlags::add_to(Flags& flags) {
+  flags.group("Loading");
+  flags.integer("--threads", options_.threads, 1, kMaxThreads,
+                "Threads to compute with. Default: all processors that the process may use.");
+  flags.add("--bits", "B", "Bits of a weight: 32 or 16. Default: as stored, or the next smaller that fits in memory.",
+            [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
+  flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 1 << 20,
+                "Prompt tokens that one step takes at most; changes memory and speed, never the text. Default: 512.");
+  flags.toggle("--strict", options_.strict, "Refuse a model with tensors that its architecture does not read.");
+  flags.toggle("--check-weights", options_.check_weights, "Report weights that are not finite numbers.");
+}
+
+Model LoadFlags::load(const std::string& path) const {
+  ProgressBar bar("loading");
+  LoadOptions options = options_;
+  options.progress = [&bar](double fraction) { bar.update(fraction); };
+  return Model::load(path, options);
+}
+
+void GenerationFlags::add_to(Flags& flags) {
+  flags.group("Generation");
+  for (const OptionInfo& option : generation_options()) {
+    if (option.type == "boolean") {
+      add_switch(flags, option);
+    } else {
+      add_option(flags, option);
+    }
+  }
+}
+
+void GenerationFlags::add_option(Flags& flags, const OptionInfo& option) {
+  const std::string placeholder = option.type == "integer"  ? "N"
+                                  : option.type == "number" ? "X"
+                                  : option.type == "ids"    ? "IDS"
+                                                            : "TEXT";
+  const std::string range = option.range.empty() ? "" : " Range: " + std::string(option.range) + ".";
+  const bool is_list = option.type == "texts" || option.type == "ids";
+  flags.add(
+      all_names(option), placeholder,
+      std::string(option.meaning) + range + (is_list ? " May be given several times." : ""),
+      [this, &option, is_list](const std::string& name, const std::string& value) {
+        if (is_list) {
+          append(option, name, value);
+        } else {
+          set_option(config_, option, name, value);
+        }
+      },
+      is_list);
+}
+
+// A switch "--do-sample" has an opposite, "--no-sample".
+void GenerationFlags::add_switch(Flags& flags, const OptionInfo& option) {
+  std::string stem = std::string(option.flag.substr(2));
+  if (stem.starts_with("do-")) stem.erase(0, 3);
+  flags.add(
+      all_names(option), "", std::string(option.meaning),
+      [this, &option](const std::string& name, const std::string&) { set_option(config_, option, name, "true"); });
+  flags.add(
+      "--no-" + stem, "", "The opposite of " + std::string(option.flag) + ".",
+      [this, &option](const std::string& name, const std::string&) { set_option(config_, option, name, "false"); });
+}
+
+void GenerationFlags::append(const OptionInfo& option, const std::string& flag, const std::string& value) {
+  for (List& list : lists_) {
+    if (list.option != &option) continue;
+    list.values.push_back(value);
+    return;
+  }
+  lists_.push_back({&option, flag, {value}});
+}
+
+bool GenerationFlags::has_texts() const {
+  return std::any_of(lists_.begin(), lists_.end(), [](const List& list) { return list.option->type == "texts"; });
+}
+
+GenerationConfig GenerationFlags::config(bool escape) const {
+  GenerationConfig config = config_;
+  for (const List& list : lists_) {
+    const std::string json = json_array(list.values, [&](const std::string& value) {
+      if (list.option->type == "ids") return value;
+      return json_quote(escape ? unescape(list.flag, value) : value);
+    });
+    set_option(config, *list.option, list.flag, json);
+  }
+  return config;
+}
+
+}  // namespace skald::cli

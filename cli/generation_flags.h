@@ -1,0 +1,48 @@
+// Flags that several subcommands share: how a model is loaded, and one flag for each row of the option table.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "flags.h"
+#include "skald/model.h"
+
+namespace skald::cli {
+
+/// --threads, --bits and the others of LoadOptions.
+class LoadFlags {
+ public:
+  void add_to(Flags& flags);
+  /// Loads with a progress bar on a terminal.
+  [[nodiscard]] Model load(const std::string& path) const;
+  [[nodiscard]] const LoadOptions& options() const { return options_; }
+
+ private:
+  LoadOptions options_;
+};
+
+/// Every row of generation_options() as a flag.
+class GenerationFlags {
+ public:
+  void add_to(Flags& flags);
+  /// The options that were given. `escape`: \n and others in texts are read as in C. Throws OptionError.
+  [[nodiscard]] GenerationConfig config(bool escape) const;
+  /// Whether a text (a stop string) is among them.
+  [[nodiscard]] bool has_texts() const;
+
+ private:
+  // The values of one flag that may be repeated.
+  struct List {
+    const OptionInfo* option;
+    std::string flag;
+    std::vector<std::string> values;
+  };
+  void add_option(Flags& flags, const OptionInfo& option);
+  void add_switch(Flags& flags, const OptionInfo& option);
+  void append(const OptionInfo& option, const std::string& flag, const std::string& value);
+
+  GenerationConfig config_;
+  std::vector<List> lists_;
+};
+
+}  // namespace skald::cli

@@ -1,0 +1,84 @@
+// skald inspect: what is known of a model without loading it.
+#include "command.h"
+#include "json_object.h"
+#include "report.h"
+#include "skald/skald.h"
+#include "terminal.h"
+
+namespace skald::cli {
+namespace {
+
+std::string as_json(const ModelInfo& info) {
+  return JsonObject()
+      .add("path", info.path)
+      .add("format", info.format)
+      .add("architecture", info.architecture)
+      .add("parameters", info.parameters)
+      .add("tensors", info.tensors)
+      .add("dtype", info.dtype)
+      .add("layers", info.layers)
+      .add("hidden_size", info.hidden_size)
+      .add("heads", info.heads)
+      .add("kv_heads", info.kv_heads)
+      .add("head_dim", info.head_dim)
+      .add("vocab_size", info.vocab_size)
+      .add("context", info.context)
+      .add("tokenizer", info.tokenizer)
+      .add("chat_template", info.chat_template)
+      .add("weight_bytes_32", info.weight_bytes_32)
+      .add("weight_bytes_16", info.weight_bytes_16)
+      .add("kv_bytes_per_token", info.kv_bytes_per_token)
+      .line();
+}
+
+std::string as_table(const ModelInfo& info) {
+  const auto number = [](std::int64_t value) { return std::to_string(value); };
+  const auto bytes = [](std::size_t value) { return human_bytes(static_cast<double>(value)); };
+  return Table()
+      .row("model", info.path)
+      .row("format", info.format + ", " + number(info.tensors) + " tensors, mostly " + info.dtype)
+      .row("architecture", info.architecture)
+      .row("parameters", human_count(static_cast<double>(info.parameters)) + " (" + number(info.parameters) + ")")
+      .row("layers", number(info.layers) + " of width " + number(info.hidden_size))
+      .row("heads", number(info.heads) + " query, " + number(info.kv_heads) + " key/value, of " +
+                        number(info.head_dim) + " dimensions")
+      .row("vocabulary", number(info.vocab_size))
+      .row("context", number(info.context) + " tokens")
+      .row("tokenizer", info.tokenizer.empty() ? "none (prompts as token ids: --ids)" : info.tokenizer)
+      .row("chat template", info.chat_template ? "yes" : "no")
+      .row("memory for weights",
+           bytes(info.weight_bytes_32) + " at 32 bits, " + bytes(info.weight_bytes_16) + " at 16 bits")
+      .row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens")
+      .text();
+}
+
+class Inspect final : public Command {
+ public:
+  [[nodiscard]] Words words() const override {
+    return {.name = "inspect",
+            .summary = "Show what a model is and what memory it needs, without loading its weights.",
+            .synopsis = "[MODEL] [--json]",
+            .details = "MODEL is a Hugging Face model folder; without it the model that ships with Skald.",
+            .examples = "skald inspect\nskald inspect path/to/model\nskald inspect path/to/model --json"};
+  }
+
+  void add_flags(Flags& flags) override {
+    flags.group("Options");
+    flags.toggle("--json", json_, "Write one JSON object.");
+  }
+
+  int run(const std::vector<std::string>& positional) override {
+    const ModelInfo info = Model::inspect(model_path(positional));
+    write_output(json_ ? as_json(info) : as_table(info));
+    return 0;
+  }
+
+ private:
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_inspect() { return std::make_unique<Inspect>(); }
+
+}  // namespace skald::cli
