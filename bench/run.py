@@ -139,7 +139,16 @@ def measure(options):
         model = make_llama(tools / "make_llama", options.models, dtype)
         if model:
             rows += model_rows(options.skald, f"1.1 B Llama, {dtype}", model, options.threads, options.batches)
-    header = ["model", "batch", "prefill tokens/s (prompt)", "decode tokens/s", "GB/s", "of memory", "load s", "peak MiB"]
+    header = [
+        "model",
+        "batch",
+        "prefill tokens/s (prompt)",
+        "decode tokens/s",
+        "GB/s",
+        "of memory",
+        "load s",
+        "peak MiB",
+    ]
     parts += [table(header, rows), startup_text(options.skald, options.threads)]
     kernels = tools / "bench_kernels"
     if kernels.exists() and not options.quick:
@@ -159,7 +168,9 @@ def write_page(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release", help="build tree to measure")
-    parser.add_argument("--models", type=Path, default=ROOT / "build" / "bench", help="where the random models are kept")
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "build" / "bench", help="where the random models are kept"
+    )
     parser.add_argument("--threads", type=int, help="threads (default: all)")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16], help="batch sizes (default: 1 4 16)")
     parser.add_argument("--quick", action="store_true", help="only the shipped model")

@@ -1,11 +1,7 @@
 #include "generation_flags.h"
 
-#include <algorithm>
-
 #include "input.h"
-#include "json_object.h"
 #include "skald/error.h"
-#include "skald/text.h"
 #include "terminal.h"
 
 namespace skald::cli {
@@ -77,18 +73,17 @@ void GenerationFlags::add_option(Flags& flags, const OptionInfo& option) {
                                   : option.type == "ids"    ? "IDS"
                                                             : "TEXT";
   const std::string range = option.range.empty() ? "" : " Range: " + std::string(option.range) + ".";
-  const bool is_list = option.type == "texts" || option.type == "ids";
+  const bool is_text = option.type == "texts";
   flags.add(
-      all_names(option), placeholder,
-      std::string(option.meaning) + range + (is_list ? " May be given several times." : ""),
-      [this, &option, is_list](const std::string& name, const std::string& value) {
-        if (is_list) {
-          append(option, name, value);
+      all_names(option), placeholder, std::string(option.meaning) + range,
+      [this, &option, is_text](const std::string& name, const std::string& value) {
+        if (is_text) {
+          texts_.push_back({&option, name, value});
         } else {
           set_option(config_, option, name, value);
         }
       },
-      is_list);
+      is_text);
 }
 
 // A switch "--do-sample" has an opposite, "--no-sample".
@@ -103,27 +98,10 @@ void GenerationFlags::add_switch(Flags& flags, const OptionInfo& option) {
       [this, &option](const std::string& name, const std::string&) { set_option(config_, option, name, "false"); });
 }
 
-void GenerationFlags::append(const OptionInfo& option, const std::string& flag, const std::string& value) {
-  for (List& list : lists_) {
-    if (list.option != &option) continue;
-    list.values.push_back(value);
-    return;
-  }
-  lists_.push_back({&option, flag, {value}});
-}
-
-bool GenerationFlags::has_texts() const {
-  return std::any_of(lists_.begin(), lists_.end(), [](const List& list) { return list.option->type == "texts"; });
-}
-
 GenerationConfig GenerationFlags::config(bool escape) const {
   GenerationConfig config = config_;
-  for (const List& list : lists_) {
-    const std::string json = json_array(list.values, [&](const std::string& value) {
-      if (list.option->type == "ids") return value;
-      return json_quote(escape ? unescape(list.flag, value) : value);
-    });
-    set_option(config, *list.option, list.flag, json);
+  for (const Text& text : texts_) {
+    set_option(config, *text.option, text.flag, escape ? unescape(text.flag, text.value) : text.value);
   }
   return config;
 }

@@ -28,21 +28,20 @@ class GenerationFlags {
   /// The options that were given. `escape`: \n and others in texts are read as in C. Throws OptionError.
   [[nodiscard]] GenerationConfig config(bool escape) const;
   /// Whether a text (a stop string) is among them.
-  [[nodiscard]] bool has_texts() const;
+  [[nodiscard]] bool has_texts() const { return !texts_.empty(); }
 
  private:
-  // The values of one flag that may be repeated.
-  struct List {
+  // A text, kept until it is known whether escapes in it are read.
+  struct Text {
     const OptionInfo* option;
     std::string flag;
-    std::vector<std::string> values;
+    std::string value;
   };
   void add_option(Flags& flags, const OptionInfo& option);
   void add_switch(Flags& flags, const OptionInfo& option);
-  void append(const OptionInfo& option, const std::string& flag, const std::string& value);
 
   GenerationConfig config_;
-  std::vector<List> lists_;
+  std::vector<Text> texts_;
 };
 
 }  // namespace skald::cli

@@ -42,7 +42,8 @@ struct GenerationConfig {
   std::optional<std::int64_t> logprobs = {};  // 0: of the chosen token; k: and of the k best
 
   /// Sets an option by its name from text ("top_k", "40"). Throws OptionError naming the option, the value and the
-  /// range; an unknown name suggests the nearest known one.
+  /// range; an unknown name suggests the nearest known one, and one of transformers that this version lacks is an
+  /// UnsupportedError.
   SKALD_API void set(std::string_view name, std::string_view value);
 
   /// Reads a generation_config.json (or its text). Fields of transformers that this version does not act on are

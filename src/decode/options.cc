@@ -181,7 +181,8 @@ json::Value parse_typed(std::string_view type, std::string_view text) {
     const char* const end = digits.data() + digits.size();
     if (const auto r = std::from_chars(digits.data(), end, integer); r.ec == std::errc() && r.ptr == end)
       return integer;
-    if (const auto r = std::from_chars(digits.data(), end, real); r.ec == std::errc() && r.ptr == end) return real;
+    const auto r = std::from_chars(digits.data(), end, real);
+    if (r.ec == std::errc() && r.ptr == end && std::isfinite(real)) return real;  // "nan" is shown as it was typed
     return std::string(digits);
   };
   if (type == "texts") return std::string(text);
@@ -294,6 +295,9 @@ namespace skald {
 
 void GenerationConfig::set(std::string_view name, std::string_view value) {
   const decode::Option* const option = decode::find_option(name);
+  if (option == nullptr && decode::find_foreign_option(decode::canonical(name)) != nullptr) {
+    throw UnsupportedError({.field = std::string(name), .rule = "is not available in this version of skald"});
+  }
   if (option == nullptr) throw OptionError({.field = quoted(name), .rule = decode::unknown_option_rule(name)});
   if (option->info.type != "texts") {
     return decode::assign(*this, *option, decode::parse_typed(option->info.type, value), {}, name);

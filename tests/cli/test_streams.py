@@ -1,0 +1,166 @@
+"""Pipes, terminals and signals."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import BINARY, PATIENCE, Terminal, run
+
+LONG = ("--prompt", "Once upon a time", "--max-tokens", "900", "--min-tokens", "900", "--seed", "7")
+
+
+def shell(script, **options):
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, "SKALD": str(BINARY), **options},
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_a_reader_that_leaves_ends_it_quietly(model):
+    code, out, err = shell(
+        '"$SKALD" generate "$MODEL" -p Once --max-tokens 400 --batch-file /dev/null 2>&1; exit 0', MODEL=str(model)
+    )
+    assert "give one of" in out
+    script = (
+        'printf \'"a"\\n%.0s\' {1..50} | "$SKALD" tokenize "$MODEL" --batch-file - | head -1; exit ${PIPESTATUS[1]}'
+    )
+    code, out, err = shell(script, MODEL=str(model))
+    assert (out.count("\n"), err) == (1, "") and code in (0, 141)
+
+
+def test_a_reader_of_a_story_that_leaves(model):
+    script = '"$SKALD" generate "$MODEL" -p Once --max-tokens 600 --min-tokens 600 | head -c 10; exit ${PIPESTATUS[0]}'
+    code, out, err = shell(script, MODEL=str(model))
+    assert (len(out), err) == (10, "") and code in (0, 141)
+
+
+def test_an_ignored_sigpipe_changes_nothing(model):
+    script = 'trap "" PIPE; "$SKALD" --help | true; exit 0'
+    assert shell(script, MODEL=str(model))[2] == ""
+
+
+def test_closed_standard_output_is_told():
+    assert shell('"$SKALD" info >&-') == (1, "", "skald: standard output is closed: there is nowhere to write to\n")
+
+
+def test_full_disk_is_told():
+    assert shell('"$SKALD" info > /dev/full') == (
+        1,
+        "",
+        "skald: cannot write to standard output: No space left on device\n",
+    )
+
+
+def test_closed_standard_input_is_told():
+    assert shell('"$SKALD" generate <&-') == (2, "", "skald: standard input: is closed: there is nothing to read\n")
+
+
+def test_closed_streams_are_not_taken_by_files(model):
+    code, out, _ = shell('"$SKALD" generate "$MODEL" -p Once --max-tokens 5 --seed 1 <&- 2>&-', MODEL=str(model))
+    assert code == 0 and len(out) > 3
+    assert shell('"$SKALD" generate "$MODEL" -p Once --max-tokens 5 >&-', MODEL=str(model))[0] == 1
+
+
+def test_process_substitution_is_a_prompt_file(model):
+    script = '"$SKALD" generate "$MODEL" --prompt-file <(printf "The king") --max-tokens 4 --seed 1'
+    code, out, err = shell(script, MODEL=str(model))
+    assert (code, err) == (0, "") and out
+
+
+def test_text_comes_as_it_is_made(model):
+    with subprocess.Popen([BINARY, "generate", model, *LONG], stdout=subprocess.PIPE, bufsize=0) as process:
+        first = process.stdout.read(1)
+        assert first and process.poll() is None  # the story goes on
+        process.stdout.read()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--no-stream", "--num-samples", "4")])
+def test_ctrl_c_ends_generation_at_once(model, form):
+    terminal = Terminal("generate", model, *LONG, *form, streams=(0, 2))
+    time.sleep(0.15)
+    seconds, code = terminal.interrupt()
+    if code == 0:
+        pytest.skip("done before the interrupt")
+    assert code == 130
+    assert seconds < 1  # 0.2 on a machine at rest
+
+
+def test_ctrl_c_while_reading_standard_input():
+    process = subprocess.Popen([BINARY, "generate"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=PATIENCE)[1] == b""
+    assert process.returncode == 130
+
+
+def test_a_terminal_shows_prompt_and_story(model):
+    code, text = Terminal("generate", model, "-p", "Once upon a time", "--max-tokens", "12", "--seed", "7").finish()
+    story = run("generate", model, "-p", "Once upon a time", "--max-tokens", "12", "--seed", "7").out
+    assert code == 0
+    assert text == ("\x1b[2mOnce upon a time\x1b[0m" + story).replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_switched_off(model, env):
+    _, text = Terminal("generate", model, "-p", "Once", "--max-tokens", "4", "--seed", "7", env=env).finish()
+    assert "\x1b" not in text and text.startswith("Once")
+
+
+def test_control_bytes_never_reach_a_terminal():
+    # The prompt is shown there, before the path is refused it is not: the error line shows the name.
+    _, text = Terminal("inspect", "no\x1b]0;title\x07model").finish()
+    assert "\x1b" not in text and "\\x1b]0;title\\x07" in text
+
+
+def test_a_prompt_is_escaped_on_a_terminal(model):
+    _, text = Terminal("generate", model, "-p", "red \x1b[31m\x9b", "--max-tokens", "2", env={"NO_COLOR": "1"}).finish()
+    assert "\x1b" not in text and "red \\x1b[31m\\xc2\\x9b" in text
+
+
+def test_no_prompt_on_a_terminal_explains():
+    code, text = Terminal("generate").finish()
+    assert code == 2 and 'skald generate --prompt "Once upon a time"' in text
+
+
+def test_interactive(model):
+    terminal = Terminal("generate", model, "--interactive", "--max-tokens", "8", "--seed", "1", env={"NO_COLOR": "1"})
+    terminal.read_until("> ")
+    terminal.type("The king\n")
+    text = terminal.read_until("\r\n> ")
+    assert "The king" in text
+    terminal.type("\x04")
+    code, _ = terminal.finish()
+    assert code == 0
+
+
+def test_interactive_ctrl_c_stops_the_answer_then_the_session(model):
+    terminal = Terminal("generate", model, "--interactive", *LONG[2:], env={"NO_COLOR": "1"})
+    terminal.read_until("> ")
+    terminal.type("Once upon a time\n")
+    terminal.read_until("Once upon a time\r\nOnce upon a time")
+    time.sleep(0.1)
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.read_until("\r\n> ")
+    assert terminal.process.poll() is None
+    seconds, code = terminal.interrupt()
+    assert code == 130 and seconds < 1
+
+
+def test_interactive_in_a_pipe(model):
+    result = run("generate", model, "--interactive", "--max-tokens", "5", "--seed", "2", stdin=b"Once\n\nThe king\n")
+    alone = [run("generate", model, "-p", p, "--max-tokens", "5", "--seed", "2").out for p in ["Once", "The king"]]
+    assert (result.code, result.out, result.err) == (0, "".join(alone), "")
+
+
+def test_progress_is_for_terminals(model):
+    assert run("generate", model, "-p", "x", "--max-tokens", "1").err == ""
+    _, text = Terminal("generate", model, "-p", "x", "--max-tokens", "1", streams=(2,)).finish()
+    assert not re.search(r"[^\r\x1b\[K#.\]%\d \w]", text)
