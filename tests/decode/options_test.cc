@@ -54,7 +54,7 @@ TEST(Options, RefusalsNameOptionValueAndRange) {
     return message_of<OptionError>([&] { GenerationConfig{}.set(name, value); });
   };
   EXPECT_EQ(refused("temperature", "-1"), "temperature = -1: must be a number in [0, 1000000]");
-  EXPECT_EQ(refused("temperature", "nan"), "temperature = null: must be a number in [0, 1000000]");
+  EXPECT_EQ(refused("temperature", "nan"), "temperature = 'nan': must be a number in [0, 1000000]");
   EXPECT_EQ(refused("temperature", "1e308"), "temperature = 1e+308: must be a number in [0, 1000000]");
   EXPECT_EQ(refused("top_p", "0"), "top_p = 0: must be a number in (0, 1]");
   EXPECT_EQ(refused("top_p", "2"), "top_p = 2: must be a number in (0, 1]");
