@@ -24,10 +24,6 @@ def shell(script, **options):
 
 
 def test_a_reader_that_leaves_ends_it_quietly(model):
-    code, out, err = shell(
-        '"$SKALD" generate "$MODEL" -p Once --max-tokens 400 --batch-file /dev/null 2>&1; exit 0', MODEL=str(model)
-    )
-    assert "give one of" in out
     script = (
         'printf \'"a"\\n%.0s\' {1..50} | "$SKALD" tokenize "$MODEL" --batch-file - | head -1; exit ${PIPESTATUS[1]}'
     )
@@ -41,9 +37,8 @@ def test_a_reader_of_a_story_that_leaves(model):
     assert (len(out), err) == (10, "") and code in (0, 141)
 
 
-def test_an_ignored_sigpipe_changes_nothing(model):
-    script = 'trap "" PIPE; "$SKALD" --help | true; exit 0'
-    assert shell(script, MODEL=str(model))[2] == ""
+def test_a_sigpipe_that_the_parent_ignores_changes_nothing():
+    assert shell('trap "" PIPE; "$SKALD" --help | true; exit 0') == (0, "", "")
 
 
 def test_closed_standard_output_is_told():
@@ -115,7 +110,6 @@ def test_colours_can_be_switched_off(model, env):
 
 
 def test_control_bytes_never_reach_a_terminal():
-    # The prompt is shown there, before the path is refused it is not: the error line shows the name.
     _, text = Terminal("inspect", "no\x1b]0;title\x07model").finish()
     assert "\x1b" not in text and "\\x1b]0;title\\x07" in text
 
@@ -134,11 +128,10 @@ def test_interactive(model):
     terminal = Terminal("generate", model, "--interactive", "--max-tokens", "8", "--seed", "1", env={"NO_COLOR": "1"})
     terminal.read_until("> ")
     terminal.type("The king\n")
-    text = terminal.read_until("\r\n> ")
-    assert "The king" in text
+    terminal.read_until("The king\r\nThe king")
     terminal.type("\x04")
-    code, _ = terminal.finish()
-    assert code == 0
+    code, text = terminal.finish()
+    assert code == 0 and text.endswith("> \r\n")
 
 
 def test_interactive_ctrl_c_stops_the_answer_then_the_session(model):
