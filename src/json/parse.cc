@@ -225,7 +225,7 @@ class Builder {
   std::uint64_t nodes_ = 0;
 };
 
-void expect_utf8(const Source& source) {
+void expect_text(const Source& source) {
   const std::string_view text = source.text;
   if (text.substr(0, 3) == "\xef\xbb\xbf") {
     source.fail<FormatError>(0, "begins with a byte-order mark: save the file as UTF-8 without one");
@@ -233,6 +233,10 @@ void expect_utf8(const Source& source) {
   const std::string_view head = text.substr(0, 2);
   if (head == "\xff\xfe" || head == "\xfe\xff" || (head.size() == 2 && head.find('\0') != std::string_view::npos)) {
     source.fail<FormatError>(0, "is UTF-16: save the file as UTF-8");
+  }
+  // nlohmann's lexer would take a NUL for the end and never look at what follows.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    source.fail<FormatError>(nul, "a NUL byte is no JSON");
   }
   if (const std::size_t bad = first_invalid_utf8(text); bad < text.size()) {
     source.fail<FormatError>(bad, "is no UTF-8: " + quoted(text.substr(bad, 4)));
@@ -248,7 +252,7 @@ Value parse_source(const Source& source, const Limits& limits) {
   if (source.text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     source.fail<FormatError>(0, "the text is empty");
   }
-  expect_utf8(source);
+  expect_text(source);
   return Builder(source, limits).build();
 }
 

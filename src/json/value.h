@@ -18,16 +18,19 @@ using Object = std::vector<Member>;  // in file order; keys are unique (the pars
 /// One JSON value. Integers that fit int64 are integers; every other number is a double.
 class Value {
  public:
-  Value() = default;                                             // null
-  Value(std::nullptr_t) {}                                       // NOLINT(google-explicit-constructor)
-  Value(bool value) : data_(value) {}                            // NOLINT(google-explicit-constructor)
-  Value(std::int64_t value) : data_(value) {}                    // NOLINT(google-explicit-constructor)
-  Value(int value) : data_(static_cast<std::int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(double value) : data_(value) {}                          // NOLINT(google-explicit-constructor)
-  Value(std::string value) : data_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
-  Value(const char* value) : data_(std::string(value)) {}        // NOLINT(google-explicit-constructor)
-  Value(Array value);                                            // NOLINT(google-explicit-constructor)
-  Value(Object value);                                           // NOLINT(google-explicit-constructor)
+  Value() = default;  // null
+  // Implicit, so that values are written as they are meant. Defined where Member is complete.
+  // NOLINTBEGIN(google-explicit-constructor)
+  Value(std::nullptr_t);
+  Value(bool value);
+  Value(std::int64_t value);
+  Value(int value);
+  Value(double value);
+  Value(std::string value);
+  Value(const char* value);
+  Value(Array value);
+  Value(Object value);
+  // NOLINTEND(google-explicit-constructor)
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   [[nodiscard]] bool is_bool() const { return std::holds_alternative<bool>(data_); }

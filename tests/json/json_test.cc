@@ -82,6 +82,7 @@ TEST(Json, RefusesBadStringsAndEncodings) {
   refuse("\xef\xbb\xbf{}", "byte-order mark");
   refuse(std::string_view("\xff\xfe{\0}\0", 6), "is UTF-16");
   refuse(std::string_view("{\0}\0", 4), "is UTF-16");
+  refuse(std::string_view("[1]\0 garbage", 12), "line 1 column 4: a NUL byte is no JSON");
   refuse("[1,\n\"\xed\xa0\x80\"]", "line 2 column 2: is no UTF-8: '\\xed\\xa0\\x80\"'");
 }
 
