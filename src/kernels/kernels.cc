@@ -14,7 +14,7 @@ namespace skald::kernels {
 namespace {
 
 constexpr std::array kTables = {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SKALD_PORTABLE)
     &avx512::kTable,
     &avx2::kTable,
 #endif

@@ -1,4 +1,4 @@
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SKALD_PORTABLE)
 #include "kernels/isa_headers.h"
 #include "kernels/tables.h"
 

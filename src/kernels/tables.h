@@ -7,7 +7,7 @@ namespace skald::kernels {
 namespace scalar {
 extern const KernelTable kTable;
 }
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SKALD_PORTABLE)
 namespace avx2 {
 extern const KernelTable kTable;
 }
