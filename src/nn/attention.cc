@@ -1,0 +1,303 @@
+#include "nn/attention.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <span>
+
+#include "base/float16.h"
+
+namespace skald::nn {
+namespace {
+
+using kernels::CutKeys;
+using kernels::CutQuery;
+
+constexpr auto kCut = static_cast<std::int64_t>(kernels::kCut);
+constexpr std::size_t kBlocksPerCut = kernels::kCut / kernels::kBlock;
+constexpr std::size_t kQueriesPerTile = 64;  // what one reading of a cut serves
+
+struct KeyRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+KeyRange keys_of(const AttentionSpec& spec, const SequenceRun& run, std::size_t row) {
+  const std::int64_t position = run.position + static_cast<std::int64_t>(row - run.begin);
+  KeyRange range{0, position + 1};
+  if (spec.mask == AttentionSpec::Mask::full) range.end = run.position + static_cast<std::int64_t>(run.end - run.begin);
+  if (spec.mask == AttentionSpec::Mask::prefix) range.end = std::max(range.end, run.prefix_length);
+  if (spec.window > 0) range.begin = std::max<std::int64_t>(0, position - spec.window + 1);
+  return range;
+}
+
+// One pass of attention in one layer. A task is (tile, kv head): the tile's rows in the heads that share a kv head.
+class Attention {
+ public:
+  Attention(const AttentionSpec& spec, int layer, const float* q, float* out, const Context& context)
+      : spec_(spec),
+        layer_(layer),
+        q_(q),
+        out_(out),
+        context_(context),
+        kv_(kernels::table().kv[static_cast<int>(context.state->kv_type())]),
+        group_(spec.n_heads / spec.kv_heads),
+        stride_((2 + spec.v_dim + 15) / 16 * 16) {}
+
+  void run() {
+    make_tiles();
+    const std::size_t tasks = context_.work->tiles.size() * spec_.kv_heads;
+    const auto workers = static_cast<std::size_t>(context_.pool->size());
+    if (context_.work->attention.size() < workers) context_.work->attention.resize(workers);
+    if (work() < kSerialWork || workers == 1) {
+      for (std::size_t task = 0; task < tasks; ++task) run_task(task, scratch_of(0));
+    } else if (tasks >= workers || max_cuts() == 1) {
+      context_.pool->parallel_dynamic(tasks, 1, [&](std::size_t begin, std::size_t end, int worker) {
+        for (std::size_t task = begin; task < end; ++task) run_task(task, scratch_of(worker));
+      });
+    } else {
+      run_by_cuts(tasks);
+    }
+  }
+
+ private:
+  void make_tiles() const {
+    const std::size_t rows = std::max<std::size_t>(1, kQueriesPerTile / group_);
+    auto& tiles = context_.work->tiles;
+    tiles.clear();
+    for (std::size_t r = 0; r < context_.runs.size(); ++r) {
+      const SequenceRun& run = context_.runs[r];
+      for (std::size_t begin = run.begin; begin < run.end; begin += rows) {
+        tiles.push_back({r, begin, std::min(run.end, begin + rows)});
+      }
+    }
+  }
+
+  [[nodiscard]] const AttentionTile& tile_of(std::size_t task) const {
+    return context_.work->tiles[task / spec_.kv_heads];
+  }
+  [[nodiscard]] std::size_t queries(const AttentionTile& tile) const { return (tile.end - tile.begin) * group_; }
+  [[nodiscard]] std::size_t most_queries() const { return std::max(kQueriesPerTile, group_); }
+
+  [[nodiscard]] KeyRange keys_of_query(const AttentionTile& tile, std::size_t query) const {
+    return keys_of(spec_, context_.runs[tile.run], tile.begin + query / group_);
+  }
+
+  // Cuts [begin, end) that some row of the tile sees.
+  [[nodiscard]] KeyRange cuts(const AttentionTile& tile) const {
+    const KeyRange first = keys_of_query(tile, 0);
+    const KeyRange last = keys_of_query(tile, queries(tile) - 1);
+    return {first.begin / kCut, (last.end + kCut - 1) / kCut};
+  }
+
+  [[nodiscard]] std::size_t work() const {
+    std::size_t keys = 0;
+    for (const SequenceRun& run : context_.runs) {
+      const KeyRange range = keys_of(spec_, run, run.end - 1);
+      keys += static_cast<std::size_t>(range.end - range.begin) * (run.end - run.begin);
+    }
+    return keys * spec_.n_heads * (spec_.k_dim + spec_.v_dim);
+  }
+
+  [[nodiscard]] std::int64_t max_cuts() const {
+    std::int64_t most = 0;
+    for (const AttentionTile& tile : context_.work->tiles) most = std::max(most, cuts(tile).end - cuts(tile).begin);
+    return most;
+  }
+
+  [[nodiscard]] AttentionScratch& scratch_of(int worker) const {
+    AttentionScratch& scratch = context_.work->attention[static_cast<std::size_t>(worker)];
+    scratch.states.ensure(most_queries() * stride_);
+    scratch.partials.ensure(most_queries() * stride_);
+    if (spec_.bias == AttentionSpec::Bias::relative) scratch.biases.ensure(most_queries() * kernels::kCut);
+    scratch.queries.reserve(most_queries());
+    scratch.later.reserve(most_queries());
+    return scratch;
+  }
+
+  void run_task(std::size_t task, AttentionScratch& scratch) const {
+    const AttentionTile& tile = tile_of(task);
+    float* const states = scratch.states.data();
+    float* const partials = scratch.partials.data();
+    const KeyRange range = cuts(tile);
+    for (std::int64_t cut = range.begin; cut < range.end; ++cut) {
+      attend_cut(task, cut, states, partials, scratch);
+      for (const std::uint32_t i : scratch.later) {
+        kernels::table().merge_partial(partials + i * stride_, spec_.v_dim, states + i * stride_);
+      }
+    }
+    for (std::size_t i = 0; i < queries(tile); ++i) finish(task, i, states + i * stride_);
+  }
+
+  // Few rows and long contexts: the cuts of a task go to different workers, and are merged in order afterwards.
+  void run_by_cuts(std::size_t tasks) const {
+    const auto most = static_cast<std::size_t>(max_cuts());
+    const std::size_t per_cut = most_queries() * stride_;
+    float* const results = context_.work->cut_partials.ensure(tasks * most * per_cut);
+    context_.pool->parallel_dynamic(tasks * most, 1, [&](std::size_t begin, std::size_t end, int worker) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const KeyRange range = cuts(tile_of(i / most));
+        const std::int64_t cut = range.begin + static_cast<std::int64_t>(i % most);
+        float* const result = results + i * per_cut;
+        if (cut < range.end) attend_cut(i / most, cut, result, result, scratch_of(worker));
+      }
+    });
+    for (std::size_t task = 0; task < tasks; ++task) {
+      const AttentionTile& tile = tile_of(task);
+      const std::int64_t origin = cuts(tile).begin;
+      const auto result = [&](std::int64_t cut, std::size_t query) {
+        return results + (task * most + static_cast<std::size_t>(cut - origin)) * per_cut + query * stride_;
+      };
+      for (std::size_t i = 0; i < queries(tile); ++i) {
+        const KeyRange keys = keys_of_query(tile, i);
+        float* const state = result(keys.begin / kCut, i);
+        for (std::int64_t cut = keys.begin / kCut + 1; cut * kCut < keys.end; ++cut) {
+          kernels::table().merge_partial(result(cut, i), spec_.v_dim, state);
+        }
+        finish(task, i, state);
+      }
+    }
+  }
+
+  // One cut for the queries of a task that see something of it. A query's first cut goes straight into its state, the
+  // others into partials: both [queries, stride].
+  void attend_cut(std::size_t task, std::int64_t cut, float* states, float* partials, AttentionScratch& scratch) const {
+    const AttentionTile& tile = tile_of(task);
+    const std::size_t kv_head = task % spec_.kv_heads;
+    scratch.queries.clear();
+    scratch.later.clear();
+    for (std::size_t i = 0; i < queries(tile); ++i) {
+      const KeyRange keys = keys_of_query(tile, i);
+      const std::int64_t begin = std::max<std::int64_t>(keys.begin - cut * kCut, 0);
+      const std::int64_t end = std::min(keys.end - cut * kCut, kCut);
+      if (begin >= end) continue;
+      const bool first = keys.begin / kCut == cut;
+      if (!first) scratch.later.push_back(static_cast<std::uint32_t>(i));
+      CutQuery& query = scratch.queries.emplace_back();
+      query.begin = static_cast<std::uint32_t>(begin);
+      query.end = static_cast<std::uint32_t>(end);
+      query.partial = (first ? states : partials) + i * stride_;
+      place_query(tile, i, cut, kv_head * group_ + i % group_, query, scratch);
+    }
+    std::array<const std::byte*, kBlocksPerCut> k_blocks;
+    std::array<const std::byte*, kBlocksPerCut> v_blocks;
+    const SequenceId sequence = context_.runs[tile.run].sequence;
+    const std::int64_t first_block = cut * static_cast<std::int64_t>(kBlocksPerCut);
+    context_.state->k_blocks(sequence, layer_, kv_head, first_block, k_blocks);
+    context_.state->v_blocks(sequence, layer_, kv_head, first_block, v_blocks);
+    const CutKeys keys{.k_blocks = k_blocks.data(),
+                       .v_blocks = v_blocks.data(),
+                       .k_dim = spec_.k_dim,
+                       .v_dim = spec_.v_dim,
+                       .scale = spec_.scale,
+                       .softcap = spec_.softcap};
+    kv_.attend_cut(keys, scratch.queries);
+  }
+
+  // What a query of head `head` is and how it is biased.
+  void place_query(const AttentionTile& tile, std::size_t i, std::int64_t cut, std::size_t head, CutQuery& query,
+                   AttentionScratch& scratch) const {
+    const SequenceRun& run = context_.runs[tile.run];
+    const std::size_t row = tile.begin + i / group_;
+    const std::int64_t distance = run.position + static_cast<std::int64_t>(row - run.begin) - cut * kCut;
+    query.q = q_ + (row * spec_.n_heads + head) * spec_.k_dim;
+    query.distance = static_cast<std::int32_t>(distance);
+    query.alibi_slope = spec_.bias == AttentionSpec::Bias::alibi ? spec_.alibi_slopes[head] : 0;
+    query.bias = nullptr;
+    if (spec_.bias != AttentionSpec::Bias::relative) return;
+    const std::int64_t reach = spec_.relative.reach;
+    const float* const values = spec_.relative.values.data() + head * static_cast<std::size_t>(2 * reach + 1);
+    float* const bias = scratch.biases.data() + i * kernels::kCut;
+    for (std::int64_t p = 0; p < kCut; ++p) bias[p] = values[std::clamp(p - distance, -reach, reach) + reach];
+    query.bias = bias;
+  }
+
+  void finish(std::size_t task, std::size_t i, const float* state) const {
+    const std::size_t head = task % spec_.kv_heads * group_ + i % group_;
+    const float sink = spec_.sinks.empty() ? -std::numeric_limits<float>::infinity() : spec_.sinks[head];
+    float* const out = out_ + ((tile_of(task).begin + i / group_) * spec_.n_heads + head) * spec_.v_dim;
+    kernels::table().finish_attention(state, spec_.v_dim, sink, out);
+  }
+
+  const AttentionSpec& spec_;
+  int layer_;
+  const float* q_;  // [rows, n_heads, k_dim]
+  float* out_;      // [rows, n_heads, v_dim]
+  const Context& context_;
+  const kernels::KvKernels& kv_;
+  std::size_t group_;   // query heads of one kv head
+  std::size_t stride_;  // floats of one result (maximum, sum, values), rounded up to cache lines
+};
+
+// Element `d` of the key in slot `slot` of a block [k_dim][kBlock].
+float key_element(const std::byte* block, kernels::KvType type, std::size_t d, std::size_t slot) {
+  const std::size_t i = d * kernels::kBlock + slot;
+  if (type == kernels::KvType::f32) {
+    float value = 0;
+    std::memcpy(&value, block + i * sizeof(float), sizeof(float));
+    return value;
+  }
+  BFloat16 value{};
+  std::memcpy(&value, block + i * sizeof(value), sizeof(value));
+  return to_float(value);
+}
+
+// The bias of one score.
+float bias_of(const AttentionSpec& spec, std::size_t head, std::int64_t offset) {
+  if (spec.bias == AttentionSpec::Bias::alibi) return spec.alibi_slopes[head] * static_cast<float>(offset);
+  if (spec.bias == AttentionSpec::Bias::none) return 0;
+  const std::int64_t reach = spec.relative.reach;
+  const std::size_t width = static_cast<std::size_t>(2 * reach + 1);
+  return spec.relative.values[head * width + static_cast<std::size_t>(std::clamp(offset, -reach, reach) + reach)];
+}
+
+// Probabilities [keys] of one head of one row over [0, keys); 0 where the row does not look. For people, not for speed.
+void row_probabilities(const AttentionSpec& spec, int layer, const float* q, std::size_t row, std::size_t head,
+                       const SequenceRun& run, const Context& context, std::span<float> out) {
+  const KeyRange range = keys_of(spec, run, row);
+  const std::int64_t position = run.position + static_cast<std::int64_t>(row - run.begin);
+  const float* const query = q + (row * spec.n_heads + head) * spec.k_dim;
+  std::ranges::fill(out, 0.0F);
+  float most = spec.sinks.empty() ? -std::numeric_limits<float>::infinity() : spec.sinks[head];
+  for (std::int64_t p = range.begin; p < range.end; ++p) {
+    const std::byte* block = nullptr;
+    context.state->k_blocks(run.sequence, layer, head / (spec.n_heads / spec.kv_heads),
+                            p / static_cast<std::int64_t>(kernels::kBlock), {&block, 1});
+    float score = 0;
+    for (std::size_t d = 0; d < spec.k_dim; ++d) {
+      const auto slot = static_cast<std::size_t>(p) % kernels::kBlock;
+      score += query[d] * key_element(block, context.state->kv_type(), d, slot);
+    }
+    score *= spec.scale;
+    if (spec.softcap > 0) score = spec.softcap * std::tanh(score / spec.softcap);
+    out[static_cast<std::size_t>(p)] = score + bias_of(spec, head, p - position);
+    most = std::max(most, out[static_cast<std::size_t>(p)]);
+  }
+  float sum = spec.sinks.empty() ? 0 : std::exp(spec.sinks[head] - most);
+  const auto seen =
+      out.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
+  for (float& p : seen) sum += p = std::exp(p - most);
+  for (float& p : seen) p /= sum;
+}
+
+}  // namespace
+
+void attend(const AttentionSpec& spec, int layer, const float* q, float* out, const Context& context) {
+  Attention(spec, layer, q, out, context).run();
+  if (context.attention_tap == nullptr) return;
+  for (const SequenceRun& run : context.runs) {
+    for (std::size_t row = run.begin; row < run.end; ++row) {
+      if (!context.rows[row].wants.attentions) continue;
+      const auto keys = static_cast<std::size_t>(keys_of(spec, run, row).end);
+      float* const probabilities = context.work->probabilities.ensure(spec.n_heads * keys);
+      for (std::size_t head = 0; head < spec.n_heads; ++head) {
+        row_probabilities(spec, layer, q, row, head, run, context, {probabilities + head * keys, keys});
+      }
+      (*context.attention_tap)(row, layer, probabilities, spec.n_heads, static_cast<std::int64_t>(keys));
+    }
+  }
+}
+
+}  // namespace skald::nn

@@ -1,0 +1,41 @@
+#include "nn/context.h"
+
+#include <string>
+
+#include "skald/error.h"
+
+namespace skald::nn {
+namespace {
+
+[[noreturn]] void refuse(std::size_t row, const char* rule) {
+  throw UsageError("batch: row " + std::to_string(row) + " " + rule);
+}
+
+}  // namespace
+
+void Context::begin(const Batch& batch, StatePool& pass_state, ThreadPool& workers, Workspace& workspace) {
+  rows = batch.rows;
+  state = &pass_state;
+  pool = &workers;
+  work = &workspace;
+  runs.clear();
+  adapter_spans.clear();
+  angles.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    if (runs.empty() || runs.back().sequence != row.sequence) {
+      if (row.position != state->length(row.sequence)) refuse(i, "does not begin where its sequence ends");
+      runs.push_back({.sequence = row.sequence, .begin = i, .end = i, .position = row.position});
+    }
+    SequenceRun& run = runs.back();
+    if (row.position != run.position + static_cast<std::int64_t>(i - run.begin)) refuse(i, "leaves a gap of positions");
+    run.end = i + 1;
+    if (row.adapters == 0) continue;
+    if (adapter_spans.empty() || adapter_spans.back().end != i || adapter_spans.back().adapters != row.adapters) {
+      adapter_spans.push_back({.begin = i, .end = i, .adapters = row.adapters});
+    }
+    adapter_spans.back().end = i + 1;
+  }
+}
+
+}  // namespace skald::nn

@@ -1,0 +1,215 @@
+#include "nn/linear.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "skald/error.h"
+
+namespace skald::nn {
+namespace {
+
+using kernels::kPanel;
+
+constexpr std::size_t kRowTile = 16;  // pack_x takes ranges of rows that begin at multiples of this
+
+struct PreparedInput {
+  const float* x = nullptr;  // [rows, k]
+  std::array<const std::byte*, kernels::kWeightFormats> packed = {};
+};
+
+// Normalises the rows and makes the packed forms that the products' formats read, in one region.
+PreparedInput prepare(const ProductInput& input, std::span<const Product> products, const Context& context) {
+  const std::size_t k = products[0].linear->in_features();
+  const std::size_t rows = input.rows;
+  Workspace& work = *context.work;
+  PreparedInput prepared{.x = input.x};
+  std::array<std::byte*, kernels::kWeightFormats> packed = {};
+  for (const Product& product : products) {
+    const PackedMatrix& weight = product.linear->weight();
+    const auto format = static_cast<std::size_t>(weight.format());
+    const std::size_t bytes = weight.gemm().packed_x_bytes(rows, k);
+    if (bytes > 0) prepared.packed[format] = packed[format] = work.packed[format].ensure(bytes);
+  }
+  float* const normed = input.norm != nullptr ? work.normed.ensure(rows * k) : nullptr;
+  if (normed != nullptr) prepared.x = normed;
+  const bool packs = std::ranges::any_of(packed, [](const std::byte* p) { return p != nullptr; });
+  if (normed == nullptr && !packs) return prepared;
+
+  const std::size_t tiles = (rows + kRowTile - 1) / kRowTile;
+  parallel_for(context, tiles, 1, rows * k, [&](std::size_t first, std::size_t last) {
+    const std::size_t begin = first * kRowTile;
+    const std::size_t end = std::min(rows, last * kRowTile);
+    for (std::size_t r = begin; normed != nullptr && r < end; ++r) input.norm->forward(input.x + r * k, normed + r * k);
+    for (std::size_t f = 0; f < packed.size(); ++f) {
+      if (packed[f] == nullptr) continue;
+      kernels::table().gemm[f].pack_x(prepared.x, k, k, begin, end, rows, packed[f]);
+    }
+  });
+  return prepared;
+}
+
+float dot(const float* a, const float* b, std::size_t n) {
+  float sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// A x of every row of every span, for one product: [rows, rank] each, at `out` in the order of spans.
+float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out) {
+  const std::size_t k = linear.in_features();
+  for (const RowSpan& span : spans) {
+    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
+    if (delta == nullptr) continue;
+    for (std::size_t r = span.begin; r < span.end; ++r) {
+      for (std::size_t i = 0; i < delta->rank; ++i) *out++ = dot(delta->a.data() + i * k, x + r * k, k);
+    }
+  }
+  return out;
+}
+
+std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans) {
+  std::size_t size = 0;
+  for (const RowSpan& span : spans) {
+    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
+    if (delta != nullptr) size += (span.end - span.begin) * delta->rank;
+  }
+  return size;
+}
+
+// y[:, begin..end) += scale * B (A x), from what reduce_low_rank left.
+void expand_low_rank(const Product& product, std::span<const RowSpan> spans, const float* reduced, std::size_t begin,
+                     std::size_t end) {
+  const std::size_t n = product.linear->out_features();
+  for (const RowSpan& span : spans) {
+    const LowRankDelta* const delta = product.linear->adapters()->find(span.adapters);
+    if (delta == nullptr) continue;
+    for (std::size_t r = span.begin; r < span.end; ++r, reduced += delta->rank) {
+      for (std::size_t j = begin; j < end; ++j) {
+        product.y[r * n + j] += delta->scale * dot(delta->b.data() + j * delta->rank, reduced, delta->rank);
+      }
+    }
+  }
+}
+
+// Runs products panel range by panel range; knows where each one's low-rank inputs lie.
+class Runner {
+ public:
+  Runner(const ProductInput& input, std::span<const Product> products, const Context& context)
+      : input_(input), products_(products), prepared_(prepare(input, products, context)) {
+    if (input.spans.empty()) return;
+    std::size_t size = 0;
+    for (const Product& product : products) size += low_rank_size(*product.linear, input.spans);
+    reduced_ = context.work->low_rank.ensure(std::max<std::size_t>(size, 1));
+    float* next = reduced_;
+    for (const Product& product : products) next = reduce_low_rank(*product.linear, prepared_.x, input.spans, next);
+  }
+
+  // Outputs of panels [first, last) of product `p`.
+  void run(std::size_t p, std::size_t first, std::size_t last) const {
+    const Product& product = products_[p];
+    const PackedMatrix& weight = product.linear->weight();
+    const std::size_t n = weight.rows();
+    const std::size_t begin = first * kPanel;
+    const std::size_t end = std::min(n, last * kPanel);
+    const kernels::GemmCall call{.x = prepared_.x,
+                                 .x_stride = weight.columns(),
+                                 .packed_x = prepared_.packed[static_cast<std::size_t>(weight.format())],
+                                 .w = weight.data(),
+                                 .y = product.y,
+                                 .y_stride = n,
+                                 .m = input_.rows,
+                                 .n = n,
+                                 .k = weight.columns()};
+    weight.gemm().gemm(call, first, last);
+    const auto bias = product.linear->bias();
+    if (!bias.empty()) {
+      for (std::size_t r = 0; r < input_.rows; ++r) {
+        kernels::table().add(bias.data() + begin, end - begin, product.y + r * n + begin);
+      }
+    }
+    if (!input_.spans.empty()) expand_low_rank(product, input_.spans, reduced_of(p), begin, end);
+  }
+
+ private:
+  [[nodiscard]] const float* reduced_of(std::size_t p) const {
+    const float* place = reduced_;
+    for (std::size_t i = 0; i < p; ++i) place += low_rank_size(*products_[i].linear, input_.spans);
+    return place;
+  }
+
+  const ProductInput& input_;
+  std::span<const Product> products_;
+  PreparedInput prepared_;
+  float* reduced_ = nullptr;
+};
+
+}  // namespace
+
+void AdapterSlot::set(std::int32_t set, LowRankDelta delta) {
+  if (delta.a.size() != delta.rank * in_ || delta.b.size() != out_ * delta.rank || set < 1) {
+    throw OptionError(ErrorFields{
+        .field = "adapter of " + name_,
+        .value = "A of " + std::to_string(delta.a.size()) + ", B of " + std::to_string(delta.b.size()) + " numbers",
+        .rule = "rank " + std::to_string(delta.rank) + " needs A [" + std::to_string(delta.rank) + ", " +
+                std::to_string(in_) + "] and B [" + std::to_string(out_) + ", " + std::to_string(delta.rank) + "]"});
+  }
+  deltas_[set] = std::move(delta);
+}
+
+const LowRankDelta* AdapterSlot::find(std::int32_t set) const {
+  const auto found = deltas_.find(set);
+  return found == deltas_.end() ? nullptr : &found->second;
+}
+
+Linear::Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias)
+    : weight_(std::move(weight)), bias_(std::move(bias)) {
+  adapters_ = std::make_shared<AdapterSlot>(std::move(name), weight_->columns(), weight_->rows());
+}
+
+void Linear::forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
+                     const Context& context) const {
+  const Product product{this, y};
+  multiply({.x = x, .rows = rows, .spans = spans}, {&product, 1}, context);
+}
+
+void multiply(const ProductInput& input, std::span<const Product> products, const Context& context,
+              ProductEpilogue epilogue) {
+  const Runner runner(input, products, context);
+  std::size_t panels = 0;
+  for (const Product& product : products) panels += product.linear->weight().panels();
+  const std::size_t work = panels * kPanel * products[0].linear->in_features() * input.rows;
+  parallel_for(context, panels, 1, work, [&](std::size_t begin, std::size_t end) {
+    std::size_t base = 0;  // of the product's panels in the row of all
+    for (std::size_t p = 0; p < products.size(); ++p) {
+      const std::size_t count = products[p].linear->weight().panels();
+      const std::size_t first = std::max(begin, base) - base;
+      const std::size_t last = std::min(end, base + count) - std::min(end, base);
+      if (first < last) {
+        runner.run(p, first, last);
+        epilogue(p, first * kPanel, std::min(products[p].linear->out_features(), last * kPanel));
+      }
+      base += count;
+    }
+  });
+}
+
+void multiply_together(const ProductInput& input, std::span<const Product> products, const Context& context,
+                       ProductEpilogue epilogue) {
+  const Runner runner(input, products, context);
+  const std::size_t panels = products[0].linear->weight().panels();
+  const std::size_t work = products.size() * panels * kPanel * products[0].linear->in_features() * input.rows;
+  parallel_for(context, panels, 1, work, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t p = 0; p < products.size(); ++p) runner.run(p, begin, end);
+    epilogue(0, begin * kPanel, std::min(products[0].linear->out_features(), end * kPanel));
+  });
+}
+
+void add_columns(const float* y, std::size_t rows, std::size_t width, std::size_t begin, std::size_t end,
+                 float* residual) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    kernels::table().add(y + r * width + begin, end - begin, residual + r * width + begin);
+  }
+}
+
+}  // namespace skald::nn

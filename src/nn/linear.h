@@ -1,0 +1,100 @@
+// Products with weights, whatever their format: y = x·Wᵀ + b, and the low-rank deltas of adapters.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "nn/context.h"
+#include "nn/norm.h"
+#include "nn/packed_matrix.h"
+
+namespace skald::nn {
+
+/// A low-rank delta of one Linear, https://arxiv.org/abs/2106.09685 : y += scale * B (A x), in f32.
+struct LowRankDelta {
+  std::size_t rank = 0;
+  float scale = 1;
+  std::vector<float> a;  // [rank, in_features]
+  std::vector<float> b;  // [out_features, rank]
+};
+
+/// The deltas of one Linear, by adapter set. Addressed by the checkpoint's name of the weight, also where several
+/// Linears run as one.
+class AdapterSlot {
+ public:
+  AdapterSlot(std::string name, std::size_t in_features, std::size_t out_features)
+      : name_(std::move(name)), in_(in_features), out_(out_features) {}
+  /// `set` >= 1. Throws OptionError where the sizes do not fit this Linear.
+  void set(std::int32_t set, LowRankDelta delta);
+  [[nodiscard]] const LowRankDelta* find(std::int32_t set) const;
+
+ private:
+  std::string name_;
+  std::size_t in_, out_;
+  std::map<std::int32_t, LowRankDelta> deltas_;
+};
+
+class Linear {
+ public:
+  Linear() = default;
+  /// bias [out_features], or empty.
+  Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias = {});
+
+  [[nodiscard]] std::size_t in_features() const { return weight_->columns(); }
+  [[nodiscard]] std::size_t out_features() const { return weight_->rows(); }
+  [[nodiscard]] const PackedMatrix& weight() const { return *weight_; }
+  [[nodiscard]] std::span<const float> bias() const { return bias_; }
+  [[nodiscard]] const std::shared_ptr<AdapterSlot>& adapters() const { return adapters_; }
+
+  /// y [rows, out_features] = x [rows, in_features]·Wᵀ + b, plus the deltas of `spans`. One parallel region.
+  void forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
+               const Context& context) const;
+
+ private:
+  std::shared_ptr<const PackedMatrix> weight_;
+  std::vector<float> bias_;
+  std::shared_ptr<AdapterSlot> adapters_;
+};
+
+/// Rows that go into products, normalised on the way where `norm` is given.
+struct ProductInput {
+  const float* x = nullptr;  // [rows, in_features]
+  std::size_t rows = 0;
+  const RmsNorm* norm = nullptr;
+  std::span<const RowSpan> spans = {};
+};
+
+/// One of several products of the same input.
+struct Product {
+  const Linear* linear = nullptr;
+  float* y = nullptr;  // [rows, out_features]
+};
+
+/// Told by the worker that has just computed outputs [begin, end) of all rows of product `product`.
+using ProductEpilogue = FunctionRef<void(std::size_t product, std::size_t begin, std::size_t end)>;
+
+/// All `products` of one input in one parallel region, their panels dealt out in a row.
+void multiply(const ProductInput& input, std::span<const Product> products, const Context& context,
+              ProductEpilogue epilogue);
+
+/// As multiply, for products with equal out_features: a worker computes the same outputs of all of them, and the
+/// epilogue is called once for each range, with product 0 (gate and up).
+void multiply_together(const ProductInput& input, std::span<const Product> products, const Context& context,
+                       ProductEpilogue epilogue);
+
+/// Epilogue-less forms.
+inline void multiply(const ProductInput& input, std::span<const Product> products, const Context& context) {
+  multiply(input, products, context, [](std::size_t, std::size_t, std::size_t) {});
+}
+
+/// residual[:, begin..end) += y[:, begin..end): the epilogue of a block's last product. Both [rows, width].
+void add_columns(const float* y, std::size_t rows, std::size_t width, std::size_t begin, std::size_t end,
+                 float* residual);
+
+}  // namespace skald::nn
