@@ -3,12 +3,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "nn/batch.h"
+#include "nn/context.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
 #include "nn/state.h"
 
 namespace skald::models {
@@ -58,23 +64,52 @@ class OutputSink {
 /// Polled between layers; true abandons the pass.
 using CancelPoll = std::function<bool()>;
 
+/// Steering vectors added to the residual stream after layers.
+struct ControlVectors {
+  std::vector<std::vector<float>> after_layer;  // [n_layers][hidden], empty where a layer has none
+};
+
 /// A loaded model. Families derive from it and supply embed, layer, final_norm, head and the state layout; weights are
-/// immutable after construction.
+/// immutable after construction. One forward pass at a time: the workspace is the model's.
 class DecoderModel {
  public:
-  virtual ~DecoderModel() = default;
+  DecoderModel();
+  virtual ~DecoderModel();
+  DecoderModel(const DecoderModel&) = delete;
+  DecoderModel& operator=(const DecoderModel&) = delete;
 
   [[nodiscard]] const ModelShape& shape() const { return shape_; }
   [[nodiscard]] virtual StateLayout state_layout() const = 0;
 
   /// Runs all rows of `batch`, whose room in `state` has been reserved; the caller commits it. Returns false where
-  /// `cancelled` said so: nothing was delivered for the layers not reached and nothing may be committed.
+  /// `cancelled` said so: nothing was delivered for the layers not reached and nothing may be committed. Throws
+  /// UsageError for rows that do not continue their sequences, tokens out of range, or unknown sets.
   bool forward(const Batch& batch, StatePool& state, OutputSink& out, ThreadPool& pool,
                const CancelPoll& cancelled = {}) const;
 
+  /// Where the adapter of a weight goes, by the weight's checkpoint name without ".weight"; nullptr where the model has
+  /// no such Linear. Not while a pass runs.
+  [[nodiscard]] nn::AdapterSlot* find_adapter_slot(const std::string& name) const;
+  /// Adds a set of control vectors and returns its number for Row::controls. Throws OptionError for wrong sizes.
+  std::int32_t add_controls(ControlVectors controls);
+
  protected:
+  /// x [rows, hidden] from the rows of the pass; also the place to prepare what layers share (rotary angles).
+  virtual void embed(float* x, nn::Context& context) const = 0;
+  /// Layer `i` updates x [rows, hidden] in place.
+  virtual void layer(int i, float* x, const nn::Context& context) const = 0;
+  virtual const nn::RmsNorm& final_norm() const = 0;
+  virtual const nn::Linear& head() const = 0;
+
   ModelShape shape_;
-  // Family hooks (embed, layer, final_norm, head) and the workspace are declared with the layer context.
+
+ private:
+  friend std::unique_ptr<DecoderModel> load_model(const std::string&, const struct LoadOptions&, ThreadPool&);
+  class Pass;
+  std::map<std::string, std::shared_ptr<nn::AdapterSlot>> adapter_slots_;
+  std::vector<ControlVectors> controls_;  // set 1 is the first
+  std::unique_ptr<nn::Workspace> work_;
+  std::unique_ptr<nn::Context> context_;
 };
 
 /// What a person asks of loading.

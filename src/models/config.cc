@@ -1,0 +1,248 @@
+#include "models/config.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/log.h"
+#include "skald/error.h"
+
+namespace skald::models {
+namespace {
+
+using json::Fields;
+
+constexpr std::int64_t kMaxWidth = 1 << 20;
+constexpr std::int64_t kMaxVocab = 1 << 24;
+constexpr std::int64_t kMaxLayers = 4096;
+constexpr std::int64_t kMaxHeads = 1 << 14;
+constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;
+
+struct ActivationName {
+  std::string_view name;
+  kernels::Activation activation;
+};
+
+constexpr std::array<ActivationName, 6> kActivations = {{{"silu", kernels::Activation::silu},
+                                                         {"swish", kernels::Activation::silu},
+                                                         {"gelu", kernels::Activation::gelu_erf},
+                                                         {"gelu_new", kernels::Activation::gelu_tanh},
+                                                         {"gelu_pytorch_tanh", kernels::Activation::gelu_tanh},
+                                                         {"relu", kernels::Activation::relu}}};
+
+// UnsupportedError about a name that is not in a list.
+[[noreturn]] void refuse_name(const Fields& fields, std::string_view key, const std::string& name, std::string known) {
+  throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                     .field = fields.name(key),
+                                     .value = quoted(name),
+                                     .rule = "known are " + std::move(known)});
+}
+
+kernels::Activation read_activation(const Fields& fields) {
+  const std::string name = fields.get_string("hidden_act").value_or("silu");
+  const auto found = std::ranges::find(kActivations, std::string_view(name), &ActivationName::name);
+  if (found != kActivations.end()) return found->activation;
+  std::string known;
+  for (const ActivationName& a : kActivations) known += (known.empty() ? "" : ", ") + std::string(a.name);
+  refuse_name(fields, "hidden_act", name, known);
+}
+
+void read_heads(const Fields& fields, const ConfigDefaults& defaults, DecoderConfig& c) {
+  c.n_heads = fields.need_integer("num_attention_heads", 1, kMaxHeads);
+  const bool kv_absent = fields.find("num_key_value_heads") == nullptr;
+  const std::int64_t kv_default = kv_absent && defaults.n_kv_heads > 0 ? defaults.n_kv_heads : c.n_heads;
+  c.n_kv_heads = fields.get_integer("num_key_value_heads", 1, c.n_heads).value_or(kv_default);
+  if (c.n_kv_heads > c.n_heads || c.n_heads % c.n_kv_heads != 0) {
+    fields.fail("num_key_value_heads", "must divide num_attention_heads, which is " + std::to_string(c.n_heads));
+  }
+  const bool given = fields.has("head_dim");
+  c.head_dim = fields.get_integer("head_dim", 2, 1 << 16).value_or(defaults.head_dim);
+  if (c.head_dim == 0) c.head_dim = c.hidden_size / c.n_heads;
+  if (!given && defaults.head_dim == 0 && c.hidden_size % c.n_heads != 0) {
+    fields.fail("num_attention_heads", "must divide hidden_size, which is " + std::to_string(c.hidden_size));
+  }
+  if (c.head_dim < 2 || c.head_dim % 2 != 0) {
+    fields.fail(given ? "head_dim" : "num_attention_heads",
+                "rotary positions need an even head_dim, not " + std::to_string(c.head_dim));
+  }
+}
+
+// The scaling object, in either of its places; nullopt where there is none or it is empty.
+std::optional<Fields> find_rope_object(const Fields& fields) {
+  for (const char* const key : {"rope_scaling", "rope_parameters"}) {
+    auto object = fields.get_object(key);
+    if (object && !object->value().as_object().empty()) return object;
+  }
+  return std::nullopt;
+}
+
+// A number that may stand in the scaling object or, in older configs, beside it.
+std::optional<double> find_number(const Fields& fields, const std::optional<Fields>& scaling, std::string_view key,
+                                  double low, double high) {
+  if (scaling) {
+    if (const auto inside = scaling->get_number(key, low, high)) return inside;
+  }
+  return fields.get_number(key, low, high);
+}
+
+std::string read_rope_type(const Fields& fields, const std::optional<Fields>& scaling) {
+  if (!scaling) return "default";
+  for (const json::Member& member : scaling->value().as_object()) {
+    if (!member.value.is_object()) continue;
+    throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                       .field = scaling->name(member.key),
+                                       .rule = "this architecture has one set of rope parameters for all layers"});
+  }
+  const char* const key = scaling->has("rope_type") ? "rope_type" : "type";
+  std::string type = scaling->get_string(key).value_or("default");
+  const auto known = nn::rope_types();
+  if (std::ranges::find(known, type) != known.end()) return type;
+  std::string names;
+  for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+  refuse_name(*scaling, key, type, names);
+}
+
+// The long- or short_factor list of longrope.
+std::vector<double> read_factors(const Fields& scaling, const char* key, std::int64_t count) {
+  auto factors = scaling.get_numbers(key, 1e-6, 1e6);
+  if (static_cast<std::int64_t>(factors.size()) != count) {
+    scaling.fail(key, "must be an array of rotary_dim / 2 = " + std::to_string(count) + " numbers");
+  }
+  return factors;
+}
+
+void read_yarn(const Fields& scaling, nn::RopeSettings& rope) {
+  constexpr double kMost = 1e6;
+  rope.attention_factor = scaling.get_number("attention_factor", 0, kMost);
+  const auto or_default = [&](const char* key, double value) {
+    const double found = scaling.get_number(key, 0, kMost).value_or(0);
+    return found == 0 ? value : found;
+  };
+  rope.beta_fast = or_default("beta_fast", 32);
+  rope.beta_slow = or_default("beta_slow", 1);
+  rope.mscale = scaling.get_number("mscale", 0, kMost);
+  rope.mscale_all_dim = scaling.get_number("mscale_all_dim", 0, kMost);
+  rope.truncate = scaling.get_bool("truncate").value_or(true);
+}
+
+void read_longrope(const Fields& scaling, nn::RopeSettings& rope) {
+  rope.attention_factor = scaling.get_number("attention_factor", 0, 1e6);
+  rope.short_factor = read_factors(scaling, "short_factor", rope.rotary_dim() / 2);
+  rope.long_factor = read_factors(scaling, "long_factor", rope.rotary_dim() / 2);
+  if (rope.original_positions < 2) scaling.fail("original_max_position_embeddings", "must be at least 2");
+}
+
+void read_llama3(const Fields& scaling, nn::RopeSettings& rope) {
+  rope.low_freq_factor = scaling.need_number("low_freq_factor", 1e-6, 1e6);
+  rope.high_freq_factor = scaling.need_number("high_freq_factor", 1e-6, 1e6);
+  if (rope.high_freq_factor == rope.low_freq_factor) {
+    scaling.fail("high_freq_factor", "must differ from low_freq_factor");
+  }
+}
+
+// What a rope type needs beside theta.
+struct RopeReader {
+  std::string_view type;
+  bool needs_factor;
+  bool has_original;  // original_max_position_embeddings
+  void (*read)(const Fields& scaling, nn::RopeSettings& rope);
+};
+
+void read_nothing(const Fields& /*scaling*/, nn::RopeSettings& /*rope*/) {}
+
+constexpr std::array<RopeReader, 5> kRopeReaders = {{{"linear", true, false, read_nothing},
+                                                     {"dynamic", true, false, read_nothing},
+                                                     {"yarn", false, true, read_yarn},
+                                                     {"longrope", false, true, read_longrope},
+                                                     {"llama3", true, true, read_llama3}}};
+
+void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings& rope) {
+  const auto reader = std::ranges::find(kRopeReaders, std::string_view(rope.type), &RopeReader::type);
+  if (reader == kRopeReaders.end()) return;
+  constexpr double kLow = 1e-6;
+  constexpr double kHigh = 1e6;
+  constexpr const char* kOriginal = "original_max_position_embeddings";
+  if (reader->needs_factor) {
+    rope.factor = scaling.need_number("factor", kLow, kHigh);
+  } else {
+    rope.factor = scaling.get_number("factor", kLow, kHigh);
+  }
+  if (reader->has_original) {  // a key beside the object goes first: some older checkpoints keep it there
+    const auto beside = fields.get_integer(kOriginal, 1, kMaxPositions);
+    const auto inside = scaling.get_integer(kOriginal, 1, kMaxPositions);
+    rope.original_positions = beside ? *beside : inside.value_or(rope.max_positions);
+    const auto ratio = static_cast<double>(rope.max_positions) / static_cast<double>(rope.original_positions);
+    if (!rope.factor) rope.factor = ratio;
+  }
+  reader->read(scaling, rope);
+}
+
+}  // namespace
+
+nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions) {
+  const auto scaling = find_rope_object(fields);
+  nn::RopeSettings rope;
+  rope.type = read_rope_type(fields, scaling);
+  rope.head_dim = head_dim;
+  rope.max_positions = max_positions;
+  rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(10000.0);
+  rope.partial_rotary_factor = find_number(fields, scaling, "partial_rotary_factor", 0, 1).value_or(1.0);
+  if (rope.type == "default" && rope.partial_rotary_factor != 1.0) {
+    log_notice(LogLevel::warning, fields.file() + ": partial_rotary_factor is not used by this architecture");
+    rope.partial_rotary_factor = 1.0;
+  }
+  // dynamic scaling raises to dim / (dim - 2)
+  const std::int64_t least = rope.type == "dynamic" ? 4 : 2;
+  if (rope.rotary_dim() < least || rope.rotary_dim() % 2 != 0) {
+    (scaling ? *scaling : fields)
+        .fail("partial_rotary_factor", "the rotated part of a head must be even and at least " + std::to_string(least) +
+                                           ", not " + std::to_string(rope.rotary_dim()));
+  }
+  if (scaling) read_scaling(fields, *scaling, rope);
+  return rope;
+}
+
+std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
+  if (!fields.has("layer_types")) return {};
+  const json::Value& value = *fields.find("layer_types");
+  if (!value.is_array() || static_cast<std::int64_t>(value.as_array().size()) != n_layers) {
+    fields.fail("layer_types", "must be an array of num_hidden_layers = " + std::to_string(n_layers) + " strings");
+  }
+  std::vector<std::string> types;
+  for (const json::Value& item : value.as_array()) {
+    const bool known =
+        item.is_string() && (item.as_string() == "full_attention" || item.as_string() == "sliding_attention");
+    if (!known) {
+      throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                         .field = "layer_types[" + std::to_string(types.size()) + "]",
+                                         .value = item.describe(),
+                                         .rule = "known are full_attention, sliding_attention"});
+    }
+    types.push_back(item.as_string());
+  }
+  return types;
+}
+
+DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {
+  if (fields.has("quantization_config")) {
+    throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                       .field = "quantization_config",
+                                       .rule = "quantised checkpoints are not read: use the original weights"});
+  }
+  DecoderConfig c;
+  c.model_type = fields.need_string("model_type");
+  c.vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab);
+  c.hidden_size = fields.need_integer("hidden_size", 1, kMaxWidth);
+  c.intermediate_size = fields.need_integer("intermediate_size", 1, kMaxWidth);
+  c.n_layers = fields.need_integer("num_hidden_layers", 1, kMaxLayers);
+  read_heads(fields, defaults, c);
+  c.max_positions = fields.get_integer("max_position_embeddings", 1, kMaxPositions).value_or(defaults.max_positions);
+  c.rms_norm_eps = static_cast<float>(fields.get_number("rms_norm_eps", 0, 1).value_or(1e-6));
+  c.activation = read_activation(fields);
+  c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(false);
+  c.windows.assign(static_cast<std::size_t>(c.n_layers), 0);
+  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions);
+  return c;
+}
+
+}  // namespace skald::models

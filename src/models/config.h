@@ -1,0 +1,53 @@
+// config.json as explicit settings: every key that matters is read, checked and given its default here or in a family.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "json/fields.h"
+#include "kernels/kernels.h"
+#include "nn/rope.h"
+
+namespace skald::models {
+
+/// Sizes and choices of a decoder of the Llama form. Names are those of config.json.
+struct DecoderConfig {
+  std::string model_type;
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t n_layers = 0;
+  std::int64_t n_heads = 0;
+  std::int64_t n_kv_heads = 0;  // divides n_heads
+  std::int64_t head_dim = 0;    // even
+  std::int64_t max_positions = 0;
+  float rms_norm_eps = 0;
+  kernels::Activation activation = kernels::Activation::silu;
+  bool tie_word_embeddings = false;
+  bool qkv_bias = false;
+  bool o_bias = false;
+  bool mlp_bias = false;
+  bool qk_norm = false;
+  std::vector<std::int64_t> windows;  // [n_layers] positions that a query sees, itself included; 0: all
+  nn::RopeSettings rope;
+};
+
+/// What differs between families where a config is silent, as in transformers 5.23's configuration classes.
+struct ConfigDefaults {
+  std::int64_t n_kv_heads = 0;  // where the key is absent; 0: n_heads
+  std::int64_t head_dim = 0;    // where the key is absent; 0: hidden_size / n_heads
+  std::int64_t max_positions = 0;
+};
+
+/// The sizes, the activation, tying and rope_parameters: what all families share. Throws FormatError that names key,
+/// value and range, or UnsupportedError for a value of a kind that is not known.
+DecoderConfig read_decoder_config(const json::Fields& fields, const ConfigDefaults& defaults);
+
+/// layer_types: [n_layers] of "full_attention" and "sliding_attention", or empty where the config has none.
+std::vector<std::string> read_layer_types(const json::Fields& fields, std::int64_t n_layers);
+
+/// rope_parameters of transformers 5, or rope_scaling and rope_theta of earlier ones.
+nn::RopeSettings read_rope_settings(const json::Fields& fields, std::int64_t head_dim, std::int64_t max_positions);
+
+}  // namespace skald::models

@@ -1,0 +1,217 @@
+#include "models/decoder_model.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "skald/error.h"
+
+namespace skald::models {
+namespace {
+
+constexpr std::size_t kHeadTile = 64;  // rows whose logits exist at a time
+
+bool wants_layer(std::span<const std::int32_t> layers, std::int32_t layer) {
+  return std::ranges::find(layers, layer) != layers.end();
+}
+
+// The best `n` tokens of a row of logits, best first, ties to the lowest id.
+std::vector<std::pair<TokenId, float>> best_tokens(const float* logits, std::size_t vocab, std::size_t n, float lse) {
+  n = std::min(n, vocab);
+  std::vector<TokenId> ids(vocab);
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto better = [logits](TokenId a, TokenId b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; };
+  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end(), better);
+  std::vector<std::pair<TokenId, float>> best;
+  best.reserve(n);
+  for (std::size_t i = 0; i < n; ++i) best.emplace_back(ids[i], logits[ids[i]] - lse);
+  return best;
+}
+
+}  // namespace
+
+// One run of the loop: what it delivers, tile by tile.
+class DecoderModel::Pass {
+ public:
+  Pass(const DecoderModel& model, nn::Context& context, OutputSink& out)
+      : model_(model),
+        context_(context),
+        out_(out),
+        hidden_(static_cast<std::size_t>(model.shape_.hidden_size)),
+        vocab_(static_cast<std::size_t>(model.shape_.vocab_size)) {
+    check_rows();
+  }
+
+  bool run(const CancelPoll& cancelled) {
+    float* const x = context_.work->hidden.ensure(context_.rows.size() * hidden_);
+    const nn::AttentionTap tap = [this](std::size_t row, int layer, const float* probabilities, std::size_t n_heads,
+                                        std::int64_t n_keys) {
+      out_.on_attentions(static_cast<std::int32_t>(row), layer, probabilities, static_cast<std::int64_t>(n_heads),
+                         n_keys);
+    };
+    const bool taps_attention = std::ranges::any_of(context_.rows, [](const nn::Row& r) { return r.wants.attentions; });
+    context_.attention_tap = taps_attention ? &tap : nullptr;
+    model_.embed(x, context_);
+    deliver_taps(0, x);
+    const auto n_layers = static_cast<std::int32_t>(model_.shape_.n_layers);
+    for (std::int32_t i = 0; i < n_layers; ++i) {
+      if (cancelled && cancelled()) return false;
+      model_.layer(i, x, context_);
+      add_controls(i, x);
+      if (i + 1 < n_layers) deliver_taps(i + 1, x);
+    }
+    if (cancelled && cancelled()) return false;
+    deliver_final_taps(x);
+    deliver_head(x);
+    return true;
+  }
+
+ private:
+  void check_rows() const {
+    for (const nn::Row& row : context_.rows) {
+      if (row.embedding == nullptr && (row.token < 0 || row.token >= model_.shape_.vocab_size)) {
+        throw UsageError("batch: token " + std::to_string(row.token) + " is not in [0, " +
+                         std::to_string(model_.shape_.vocab_size) + ")");
+      }
+      if (row.controls < 0 || static_cast<std::size_t>(row.controls) > model_.controls_.size()) {
+        throw UsageError("batch: there is no set " + std::to_string(row.controls) + " of control vectors");
+      }
+      if (row.wants.score && (row.wants.score_token < 0 || row.wants.score_token >= model_.shape_.vocab_size)) {
+        throw UsageError("batch: no score for token " + std::to_string(row.wants.score_token));
+      }
+    }
+  }
+
+  void add_controls(std::int32_t layer, float* x) const {
+    for (std::size_t r = 0; r < context_.rows.size(); ++r) {
+      const auto set = static_cast<std::size_t>(context_.rows[r].controls);
+      if (set == 0) continue;
+      const auto& vector = model_.controls_[set - 1].after_layer[static_cast<std::size_t>(layer)];
+      if (!vector.empty()) kernels::table().add(vector.data(), hidden_, x + r * hidden_);
+    }
+  }
+
+  // Rows that satisfy `wanted`, at most kHeadTile at a time.
+  template <typename Wanted, typename Deliver>
+  void by_tiles(Wanted wanted, Deliver deliver) const {
+    std::array<std::int32_t, kHeadTile> rows{};
+    std::size_t count = 0;
+    for (std::size_t r = 0; r <= context_.rows.size(); ++r) {
+      const bool ends = r == context_.rows.size();
+      if (!ends && wanted(context_.rows[r].wants)) rows[count++] = static_cast<std::int32_t>(r);
+      if (count == kHeadTile || (ends && count > 0)) {
+        deliver(std::span<const std::int32_t>(rows.data(), count));
+        count = 0;
+      }
+    }
+  }
+
+  // Logits [rows, vocab] of the hidden states of `rows`, through the final norm where asked.
+  float* head_of(std::span<const std::int32_t> rows, const float* x, bool normed) const {
+    float* const in = context_.work->head_in.ensure(kHeadTile * hidden_);
+    float* const logits = context_.work->logits.ensure(kHeadTile * vocab_);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::copy_n(x + static_cast<std::size_t>(rows[i]) * hidden_, hidden_, in + i * hidden_);
+    }
+    const nn::Product product{&model_.head(), logits};
+    nn::multiply({.x = in, .rows = rows.size(), .norm = normed ? &model_.final_norm() : nullptr, .spans = {}},
+                 {&product, 1}, context_);
+    return logits;
+  }
+
+  void deliver_logits_at(std::int32_t layer, const float* x, bool normed) const {
+    by_tiles([&](const nn::Wants& wants) { return wants_layer(wants.logits_at, layer); },
+             [&](std::span<const std::int32_t> rows) {
+               const float* const logits = head_of(rows, x, normed);
+               for (std::size_t i = 0; i < rows.size(); ++i) out_.on_logits_at(rows[i], layer, logits + i * vocab_);
+             });
+  }
+
+  void deliver_taps(std::int32_t layer, const float* x) const {
+    for (std::size_t r = 0; r < context_.rows.size(); ++r) {
+      if (!wants_layer(context_.rows[r].wants.hidden_at, layer)) continue;
+      out_.on_hidden(static_cast<std::int32_t>(r), layer, x + r * hidden_);
+    }
+    deliver_logits_at(layer, x, /*normed=*/false);
+  }
+
+  // After the last layer the hidden state is the one behind the final norm.
+  void deliver_final_taps(const float* x) const {
+    const auto layer = static_cast<std::int32_t>(model_.shape_.n_layers);
+    for (std::size_t r = 0; r < context_.rows.size(); ++r) {
+      if (!wants_layer(context_.rows[r].wants.hidden_at, layer)) continue;
+      float* const normed = context_.work->head_in.ensure(kHeadTile * hidden_);
+      model_.final_norm().forward(x + r * hidden_, normed);
+      out_.on_hidden(static_cast<std::int32_t>(r), layer, normed);
+    }
+    deliver_logits_at(layer, x, /*normed=*/true);
+  }
+
+  // Scores and logits. Within a tile the rows that want logits stand first, so that theirs are contiguous.
+  void deliver_head(const float* x) const {
+    by_tiles([](const nn::Wants& wants) { return wants.logits || wants.score; },
+             [&](std::span<const std::int32_t> tile) {
+               std::array<std::int32_t, kHeadTile> rows{};
+               std::ranges::copy(tile, rows.begin());
+               const auto end = rows.begin() + std::ssize(tile);
+               const auto scores_only =
+                   std::stable_partition(rows.begin(), end, [&](std::int32_t r) { return wants(r).logits; });
+               float* const logits = head_of({rows.begin(), end}, x, /*normed=*/true);
+               for (auto row = rows.begin(); row != end; ++row) {
+                 if (wants(*row).score) score(*row, logits + static_cast<std::size_t>(row - rows.begin()) * vocab_);
+               }
+               if (scores_only != rows.begin()) out_.on_logits({rows.begin(), scores_only}, logits);
+             });
+  }
+
+  void score(std::int32_t row, const float* logits) const {
+    const float lse = kernels::table().log_sum_exp(logits, vocab_);
+    RowScore result{.log_prob = logits[wants(row).score_token] - lse, .top = {}};
+    const std::int32_t n = wants(row).score_top;
+    if (n > 0) result.top = best_tokens(logits, vocab_, static_cast<std::size_t>(n), lse);
+    out_.on_score(row, std::move(result));
+  }
+
+  [[nodiscard]] const nn::Wants& wants(std::int32_t row) const {
+    return context_.rows[static_cast<std::size_t>(row)].wants;
+  }
+
+  const DecoderModel& model_;
+  nn::Context& context_;
+  OutputSink& out_;
+  std::size_t hidden_;
+  std::size_t vocab_;
+};
+
+DecoderModel::DecoderModel() : work_(std::make_unique<nn::Workspace>()), context_(std::make_unique<nn::Context>()) {}
+DecoderModel::~DecoderModel() = default;
+
+bool DecoderModel::forward(const Batch& batch, StatePool& state, OutputSink& out, ThreadPool& pool,
+                           const CancelPoll& cancelled) const {
+  if (batch.rows.empty()) return true;
+  context_->begin(batch, state, pool, *work_);
+  return Pass(*this, *context_, out).run(cancelled);
+}
+
+nn::AdapterSlot* DecoderModel::find_adapter_slot(const std::string& name) const {
+  const auto found = adapter_slots_.find(name);
+  return found == adapter_slots_.end() ? nullptr : found->second.get();
+}
+
+std::int32_t DecoderModel::add_controls(ControlVectors controls) {
+  const auto fits = [this](const std::vector<float>& v) {
+    return v.empty() || v.size() == static_cast<std::size_t>(shape_.hidden_size);
+  };
+  if (controls.after_layer.size() != static_cast<std::size_t>(shape_.n_layers) ||
+      !std::ranges::all_of(controls.after_layer, fits)) {
+    throw OptionError(ErrorFields{.field = "control vectors",
+                                  .value = {},
+                                  .rule = "one vector of " + std::to_string(shape_.hidden_size) +
+                                          " numbers (or none) for each of " + std::to_string(shape_.n_layers) +
+                                          " layers"});
+  }
+  controls_.push_back(std::move(controls));
+  return static_cast<std::int32_t>(controls_.size());
+}
+
+}  // namespace skald::models

@@ -1,0 +1,166 @@
+// The Llama form: pre-norm, rotary positions, grouped-query attention, gated MLP.
+// Reference: transformers/models/{llama,mistral,qwen2,qwen3}/modeling_*.py
+//   mistral: every layer has a window      qwen2: biases on q, k, v; windows by layer
+//   qwen3:   RMSNorm per head on q and k; head_dim comes from the config
+#include "models/llama.h"
+
+#include <cmath>
+#include <map>
+
+#include "models/config.h"
+#include "nn/blocks.h"
+#include "nn/rope.h"
+
+namespace skald::models {
+namespace {
+
+constexpr std::int64_t kMaxWindow = std::int64_t{1} << 31;
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+class Llama final : public DecoderModel {
+ public:
+  Llama(DecoderConfig config, nn::WeightSource& w);
+  [[nodiscard]] StateLayout state_layout() const override;
+
+ private:
+  struct Layer {
+    nn::RmsNorm input_layernorm;
+    nn::SelfAttention self_attn;
+    nn::RmsNorm post_attention_layernorm;
+    nn::GatedMlp mlp;
+  };
+
+  Layer make_layer(std::int64_t i, nn::WeightSource& w) const;
+  void embed(float* x, nn::Context& context) const override {
+    nn::embed_rows(*embed_tokens_, x, context);
+    rope_.prepare(context);
+  }
+  void layer(int i, float* x, const nn::Context& context) const override {
+    const Layer& l = layers_[static_cast<std::size_t>(i)];
+    l.self_attn.add_to(x, l.input_layernorm, i, context);
+    l.mlp.add_to(x, l.post_attention_layernorm, context);
+  }
+  [[nodiscard]] const nn::RmsNorm& final_norm() const override { return norm_; }
+  [[nodiscard]] const nn::Linear& head() const override { return lm_head_; }
+
+  DecoderConfig config_;
+  nn::Rope rope_;
+  std::shared_ptr<const nn::PackedMatrix> embed_tokens_;
+  std::vector<Layer> layers_;
+  nn::RmsNorm norm_;
+  nn::Linear lm_head_;
+};
+
+Llama::Llama(DecoderConfig config, nn::WeightSource& w) : config_(std::move(config)), rope_(config_.rope) {
+  const DecoderConfig& c = config_;
+  embed_tokens_ = w.matrix("model.embed_tokens.weight", size(c.vocab_size), size(c.hidden_size));
+  layers_.reserve(size(c.n_layers));
+  for (std::int64_t i = 0; i < c.n_layers; ++i) layers_.push_back(make_layer(i, w));
+  norm_ = w.rms_norm("model.norm", size(c.hidden_size), c.rms_norm_eps);
+  const std::string head = c.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
+  lm_head_ = w.linear(head, size(c.vocab_size), size(c.hidden_size));
+  w.leave("*rotary_emb.inv_freq");
+  if (c.tie_word_embeddings) w.leave("lm_head.weight");
+
+  shape_.model_type = c.model_type;
+  shape_.n_layers = c.n_layers;
+  shape_.hidden_size = c.hidden_size;
+  shape_.vocab_size = c.vocab_size;
+  shape_.max_positions = c.max_positions;
+  shape_.long_rope_from = rope_.long_from();
+  shape_.length_dependent_rope = rope_.length_dependent();
+}
+
+Llama::Layer Llama::make_layer(std::int64_t i, nn::WeightSource& w) const {
+  const DecoderConfig& c = config_;
+  const std::string p = "model.layers." + std::to_string(i) + ".";
+  const std::size_t hidden = size(c.hidden_size);
+  const std::size_t ffn = size(c.intermediate_size);
+  const std::size_t q_width = size(c.n_heads * c.head_dim);
+  const std::size_t kv_width = size(c.n_kv_heads * c.head_dim);
+  Layer layer;
+  layer.input_layernorm = w.rms_norm(p + "input_layernorm", hidden, c.rms_norm_eps);
+  layer.self_attn.q_proj = w.linear(p + "self_attn.q_proj", q_width, hidden, c.qkv_bias);
+  layer.self_attn.k_proj = w.linear(p + "self_attn.k_proj", kv_width, hidden, c.qkv_bias);
+  layer.self_attn.v_proj = w.linear(p + "self_attn.v_proj", kv_width, hidden, c.qkv_bias);
+  layer.self_attn.o_proj = w.linear(p + "self_attn.o_proj", hidden, q_width, c.o_bias);
+  if (c.qk_norm) {
+    layer.self_attn.q_norm = w.rms_norm(p + "self_attn.q_norm", size(c.head_dim), c.rms_norm_eps);
+    layer.self_attn.k_norm = w.rms_norm(p + "self_attn.k_norm", size(c.head_dim), c.rms_norm_eps);
+  }
+  layer.self_attn.rotary_half = rope_.half();
+  layer.self_attn.spec = {.n_heads = size(c.n_heads),
+                          .kv_heads = size(c.n_kv_heads),
+                          .k_dim = size(c.head_dim),
+                          .v_dim = size(c.head_dim),
+                          .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim))),
+                          .window = c.windows[size(i)]};
+  layer.post_attention_layernorm = w.rms_norm(p + "post_attention_layernorm", hidden, c.rms_norm_eps);
+  layer.mlp.gate_proj = w.linear(p + "mlp.gate_proj", ffn, hidden, c.mlp_bias);
+  layer.mlp.up_proj = w.linear(p + "mlp.up_proj", ffn, hidden, c.mlp_bias);
+  layer.mlp.down_proj = w.linear(p + "mlp.down_proj", hidden, ffn, c.mlp_bias);
+  layer.mlp.activation = c.activation;
+  return layer;
+}
+
+// One paged group for each window.
+StateLayout Llama::state_layout() const {
+  std::map<std::int64_t, std::vector<int>> by_window;
+  for (std::size_t i = 0; i < layers_.size(); ++i) by_window[config_.windows[i]].push_back(static_cast<int>(i));
+  StateLayout layout;
+  for (auto& [window, layers] : by_window) {
+    layout.groups.push_back({.kind = nn::StateGroup::Kind::paged,
+                             .layers = std::move(layers),
+                             .kv_heads = size(config_.n_kv_heads),
+                             .k_dim = size(config_.head_dim),
+                             .v_dim = size(config_.head_dim),
+                             .window = window});
+  }
+  return layout;
+}
+
+// Qwen: windows where use_sliding_window is set, in the layers of layer_types or from max_window_layers on.
+void read_qwen_windows(const json::Fields& fields, DecoderConfig& c) {
+  const auto window = fields.get_integer("sliding_window", 1, kMaxWindow).value_or(0);
+  const auto full_layers = fields.get_integer("max_window_layers", 0, kMaxWindow).value_or(28);
+  const bool slides = fields.get_bool("use_sliding_window").value_or(false) && window > 0;
+  const auto types = read_layer_types(fields, c.n_layers);
+  for (std::int64_t i = 0; i < c.n_layers; ++i) {
+    const bool sliding = types.empty() ? i >= full_layers : types[size(i)] == "sliding_attention";
+    c.windows[size(i)] = slides && sliding ? window : 0;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<DecoderModel> make_llama(const json::Fields& fields, nn::WeightSource& weights) {
+  DecoderConfig c = read_decoder_config(fields, {.max_positions = 2048});
+  c.qkv_bias = c.o_bias = fields.get_bool("attention_bias").value_or(false);
+  c.mlp_bias = fields.get_bool("mlp_bias").value_or(false);
+  return std::make_unique<Llama>(std::move(c), weights);
+}
+
+std::unique_ptr<DecoderModel> make_mistral(const json::Fields& fields, nn::WeightSource& weights) {
+  DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 8, .max_positions = 4096 * 32});
+  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
+  c.windows.assign(c.windows.size(), fields.get_integer("sliding_window", 1, kMaxWindow).value_or(unsaid));
+  return std::make_unique<Llama>(std::move(c), weights);
+}
+
+std::unique_ptr<DecoderModel> make_qwen2(const json::Fields& fields, nn::WeightSource& weights) {
+  DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 32, .max_positions = 32768});
+  c.qkv_bias = true;
+  read_qwen_windows(fields, c);
+  return std::make_unique<Llama>(std::move(c), weights);
+}
+
+std::unique_ptr<DecoderModel> make_qwen3(const json::Fields& fields, nn::WeightSource& weights) {
+  DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 32, .head_dim = 128, .max_positions = 32768});
+  c.qkv_bias = c.o_bias = fields.get_bool("attention_bias").value_or(false);
+  c.qk_norm = true;
+  read_qwen_windows(fields, c);
+  return std::make_unique<Llama>(std::move(c), weights);
+}
+
+}  // namespace skald::models

@@ -1,0 +1,50 @@
+#include <filesystem>
+
+#include "json/value.h"
+#include "models/decoder_model.h"
+#include "models/registry.h"
+#include "nn/weight_source.h"
+#include "skald/error.h"
+
+namespace skald::models {
+namespace {
+
+constexpr std::int64_t kPlannedPositions = 8192;  // of one sequence, for the choice of bits
+
+// Bytes of keys and values that one long sequence takes in f32.
+std::size_t planned_state_bytes(const DecoderModel& model) {
+  StatePool probe(model.state_layout(), {.kv_type = kernels::KvType::f32});
+  const auto positions = std::min(model.shape().max_positions, kPlannedPositions);
+  return probe.bytes_per_position() * static_cast<std::size_t>(positions);
+}
+
+void check_bits(int bits) {
+  if (bits == 0 || bits == 16 || bits == 32) return;
+  throw OptionError(ErrorFields{.field = "--bits", .value = std::to_string(bits), .rule = "must be 32 or 16"});
+}
+
+}  // namespace
+
+std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool) {
+  check_bits(options.bits);
+  const std::string config_path = std::filesystem::path(folder) / "config.json";
+  const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
+  const json::Fields fields(config, config_path);
+  const Architecture& architecture = find_architecture(fields);
+  const auto tensors = open_tensor_source(folder);
+  nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));
+  auto model = architecture.make(fields, weights);
+  weights.load({.bits = options.bits,
+                .strict = options.strict,
+                .check_weights = options.check_weights,
+                .state_bytes = planned_state_bytes(*model),
+                .progress = options.progress},
+               pool);
+  model->adapter_slots_ = weights.take_adapter_slots();
+  model->shape_.n_parameters = weights.n_parameters();
+  model->shape_.weight_bytes = weights.weight_bytes();
+  model->shape_.kv_type = weights.all_f32() ? kernels::KvType::f32 : kernels::KvType::bf16;
+  return model;
+}
+
+}  // namespace skald::models

@@ -1,0 +1,28 @@
+// Which architectures there are: one row each, found by config.json's model_type.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "json/fields.h"
+#include "models/decoder_model.h"
+#include "nn/weight_source.h"
+
+namespace skald::models {
+
+struct Architecture {
+  std::string_view model_type;
+  std::string_view class_name;   // of transformers, as in config.json's `architectures`
+  std::string_view base_prefix;  // that checkpoints of the bare base model lack
+  /// Asks `weights` for what the config wants; the matrices are filled afterwards.
+  std::unique_ptr<DecoderModel> (*make)(const json::Fields& config, nn::WeightSource& weights);
+};
+
+std::span<const Architecture> architectures();
+
+/// The architecture of a config. Throws UnsupportedError that lists what is known.
+const Architecture& find_architecture(const json::Fields& config);
+
+}  // namespace skald::models

@@ -1,0 +1,86 @@
+// Weights on their way from disk into a model: asked for by name and shape, then read all at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "formats/tensor_source.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+#include "nn/packed_matrix.h"
+
+namespace skald::nn {
+
+/// How matrices are to be held.
+struct WeightLoadOptions {
+  int bits = 0;                 // 32, 16, or 0: as stored, or smaller where that does not fit
+  bool strict = false;          // an unread tensor is an error
+  bool check_weights = false;   // report NaN and Inf
+  std::size_t state_bytes = 0;  // what keys and values will want, by the side of the weights, in f32
+  std::function<void(double fraction)> progress = {};  // on the calling thread
+};
+
+/// Two steps: a family's constructor asks for weights, which are then only noted (small vectors are read at once);
+/// load() checks the memory and fills all matrices in parallel. A weight is looked up under its name, and with the
+/// family's base prefix added or taken away.
+class WeightSource {
+ public:
+  /// `base_prefix`: "model."
+  WeightSource(const TensorSource& source, std::string base_prefix);
+
+  [[nodiscard]] bool has(const std::string& name) const { return find(name) != nullptr; }
+  /// W [n, k] under `name`. The same name gives the same matrix. Throws FormatError with both shapes where it is
+  /// missing or misshapen, or holds no numbers that can be weights.
+  std::shared_ptr<const PackedMatrix> matrix(const std::string& name, std::size_t n, std::size_t k);
+  /// A vector [n], as f32.
+  std::vector<float> vector(const std::string& name, std::size_t n);
+  /// `name`.weight [n, k] and, if `bias`, `name`.bias [n].
+  Linear linear(const std::string& name, std::size_t n, std::size_t k, bool bias = false);
+  /// `name`.weight [n].
+  RmsNorm rms_norm(const std::string& name, std::size_t n, float eps);
+
+  /// Tensors that may stay unread without a word: names with `*` for any characters.
+  void leave(std::string pattern) { silent_.push_back(std::move(pattern)); }
+
+  /// Reads all matrices. Throws LimitError before taking memory where it would not fit.
+  void load(const WeightLoadOptions& options, ThreadPool& pool);
+
+  [[nodiscard]] std::int64_t n_parameters() const { return n_parameters_; }
+  [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }  // once loaded
+  /// Whether every matrix is held as f32, once loaded.
+  [[nodiscard]] bool all_f32() const;
+  /// The adapter slots of all Linears, by the name of their weight without ".weight".
+  [[nodiscard]] std::map<std::string, std::shared_ptr<AdapterSlot>> take_adapter_slots() { return std::move(slots_); }
+
+ private:
+  struct Job {
+    const TensorInfo* tensor = nullptr;
+    std::shared_ptr<PackedMatrix> matrix;
+  };
+
+  [[nodiscard]] const TensorInfo* find(const std::string& name) const;
+  const TensorInfo& take(const std::string& name, std::vector<std::uint64_t> shape);
+  [[nodiscard]] std::size_t bytes_for(int bits) const;
+  [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
+  void report_unread(bool strict) const;
+  void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check);
+
+  const TensorSource& source_;
+  std::string base_prefix_;
+  std::vector<Job> jobs_;
+  std::set<std::string_view> read_;
+  std::vector<std::string> silent_;
+  std::map<std::string, std::shared_ptr<AdapterSlot>> slots_;
+  std::int64_t n_parameters_ = 0;
+  std::size_t weight_bytes_ = 0;
+};
+
+}  // namespace skald::nn
