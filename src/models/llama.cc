@@ -122,7 +122,8 @@ StateLayout Llama::state_layout() const {
 
 // Qwen: windows where use_sliding_window is set, in the layers of layer_types or from max_window_layers on.
 void read_qwen_windows(const json::Fields& fields, DecoderConfig& c) {
-  const auto window = fields.get_integer("sliding_window", 1, kMaxWindow).value_or(0);
+  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
+  const auto window = fields.get_integer("sliding_window", 1, kMaxWindow).value_or(unsaid);
   const auto full_layers = fields.get_integer("max_window_layers", 0, kMaxWindow).value_or(28);
   const bool slides = fields.get_bool("use_sliding_window").value_or(false) && window > 0;
   const auto types = read_layer_types(fields, c.n_layers);

@@ -54,7 +54,7 @@ float get(const StatePool& pool, SequenceId s, int layer, std::int64_t position)
       float key = 0;
       float value = 0;
       std::memcpy(&key, k + (d * kernels::kBlock + slot) * sizeof(float), sizeof(float));
-      std::memcpy(&value, v + (slot * kDim + d) * sizeof(float), sizeof(float));
+      std::memcpy(&value, v + (slot * 16 + d) * sizeof(float), sizeof(float));
       EXPECT_EQ(key, -value);
       if (h == 0 && d == 0) mark = key;
       EXPECT_EQ(key, mark + static_cast<float>(h * kDim + d));

@@ -1,0 +1,158 @@
+"""Random tiny checkpoints of the supported families, with what transformers computes from them.
+
+A case is a folder: config.json, model.safetensors, and expected.safetensors with
+  prompt  i32 [n]            rows    i32 [m]   positions of the sequence prompt + greedy whose logits are kept
+  greedy  i32 [g]            logits  f32 [m, vocab]
+Cases are made so that they can fail: every norm, bias and gain is random with a sizeable spread, sequences are longer
+than the window, the original rope length, a block and (some) a cut, and a case is only taken when its greedy text is
+lively (>= 30 % distinct tokens) and no decision hangs on rounding.
+"""
+
+import json
+import math
+import random
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+MIN_DISTINCT = 0.3
+MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
+
+
+def randomize(model, generator):
+    """Every parameter random; query and key weights large enough that attention is sharp."""
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if name.endswith("bias"):
+            value = 0.5 * noise
+        elif parameter.dim() == 1:
+            value = 1 + 0.4 * noise
+        elif "embed_tokens" in name:
+            value = noise
+        else:
+            gain = 2.0 if "q_proj" in name or "k_proj" in name or "lm_head" in name else 1.3
+            value = gain / math.sqrt(parameter.shape[1]) * noise
+        parameter.data.copy_(value)
+
+
+def rope_parameters(rng, kind, head_dim, original):
+    """The settings of one rope type; sequences of the case are longer than `original`."""
+    if kind == "default":
+        return {}
+    rope = {"rope_type": kind, "factor": rng.choice([2.0, 3.5, 8.0])}
+    if kind in ("yarn", "longrope", "llama3"):
+        rope["original_max_position_embeddings"] = original
+    if kind == "yarn":
+        rope |= rng.choice([{}, {"attention_factor": 0.8}, {"mscale": 1.2, "mscale_all_dim": 0.7}])
+        rope |= rng.choice([{}, {"truncate": False}, {"beta_fast": 16.0, "beta_slow": 2.0}])
+    if kind == "longrope":
+        rope["short_factor"] = [round(1 + rng.random(), 3) for _ in range(head_dim // 2)]
+        rope["long_factor"] = [round(1 + 4 * rng.random(), 3) for _ in range(head_dim // 2)]
+        rope |= rng.choice([{}, {"attention_factor": 1.3}])
+    if kind == "llama3":
+        rope |= {"low_freq_factor": 1.0, "high_freq_factor": rng.choice([2.0, 4.0])}
+    return rope
+
+
+def random_settings(rng, model_type=None, rope_kind=None):
+    """A config as a dict, and the length of the prompt."""
+    model_type = model_type or rng.choice(["llama", "mistral", "qwen2", "qwen3"])
+    rope_kind = rope_kind or rng.choice(["default", "linear", "dynamic", "yarn", "longrope", "llama3"])
+    heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])
+    hidden = rng.choice([d for d in (32, 36, 40, 48, 54, 60, 64) if d % heads == 0 and d // heads % 2 == 0])
+    own_head_dim = model_type != "llama" or rng.random() < 0.5
+    head_dim = rng.choice([8, 12, 16, 20]) if own_head_dim else hidden // heads
+    original = rng.choice([24, 40, 64])
+    config = {
+        "model_type": model_type,
+        "vocab_size": rng.choice([131, 160, 193, 250]),
+        "hidden_size": hidden,
+        "intermediate_size": rng.choice([57, 64, 96, 101]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": original if rope_kind == "dynamic" else original * 4,
+        "rms_norm_eps": rng.choice([1e-6, 1e-5, 1e-3]),
+        "hidden_act": rng.choice(["silu", "silu", "silu", "gelu", "gelu_pytorch_tanh", "relu"]),
+        "tie_word_embeddings": rng.random() < 0.4,
+        "rope_theta": rng.choice([100.0, 10000.0, 500000.0]),
+    }
+    if own_head_dim:
+        config["head_dim"] = head_dim
+    if rope := rope_parameters(rng, rope_kind, head_dim, original):
+        config["rope_scaling"] = rope
+    if model_type == "llama":
+        config |= {"attention_bias": rng.random() < 0.5, "mlp_bias": rng.random() < 0.5}
+    if model_type == "qwen3":
+        config["attention_bias"] = rng.random() < 0.5
+    window = rng.choice([5, 17, 33, 64])
+    if model_type == "mistral":
+        config["sliding_window"] = rng.choice([None, window])
+    if model_type.startswith("qwen"):
+        config |= {"use_sliding_window": rng.random() < 0.7, "sliding_window": window, "max_window_layers": 1}
+    long = rng.random() < 0.3  # past the first cut of 256 keys
+    return config, rng.randint(240, 300) if long else rng.randint(original + 3, 100)
+
+
+def reference(config, seed, prompt_length, n_greedy, dtype):
+    """The model, a prompt, its greedy continuation and the logits of prompt + continuation, row by row as decoded."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).eval()
+    randomize(model, generator)
+    model = model.to(dtype).to(torch.float32)  # what the file will hold
+    prompt = torch.randint(config["vocab_size"], (1, prompt_length), generator=generator)
+    rows = []
+    greedy = []
+    with torch.no_grad():
+        out = model(prompt, use_cache=True)
+        rows.append(out.logits[0])
+        for _ in range(n_greedy):
+            token = int(rows[-1][-1].argmax())
+            greedy.append(token)
+            out = model(torch.tensor([[token]]), past_key_values=out.past_key_values, use_cache=True)
+            rows.append(out.logits[0])
+    return model, prompt[0], greedy, torch.cat(rows)
+
+
+def lively(greedy, logits, n_prompt):
+    """Whether the greedy text varies and every one of its decisions is clear."""
+    if len(set(greedy)) < MIN_DISTINCT * len(greedy):
+        return False
+    best = logits[n_prompt - 1 : -1].topk(2).values
+    return bool((best[:, 0] - best[:, 1]).min() > MIN_MARGIN * logits.abs().max())
+
+
+def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype=torch.float32):
+    """Writes a case; tries seeds from `seed` on until one is lively."""
+    for attempt in range(seed, seed + 200):
+        model, prompt, greedy, logits = reference(config, attempt, prompt_length, n_greedy, dtype)
+        if lively(greedy, logits, prompt_length):
+            break
+    else:
+        raise RuntimeError(f"no lively checkpoint for {config}")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": str(dtype).split(".")[1]}, indent=1) + "\n")
+    names = {id(p): n for n, p in reversed(list(model.named_parameters()))}  # tied copies once
+    weights = {n: p.data.to(dtype).contiguous() for n, p in model.named_parameters() if names[id(p)] == n}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    last = len(logits) - 1
+    rows = sorted({round(i * last / (n_rows - 1)) for i in range(n_rows)})
+    expected = {
+        "prompt": prompt.to(torch.int32),
+        "greedy": torch.tensor(greedy, dtype=torch.int32),
+        "rows": torch.tensor(rows, dtype=torch.int32),
+        "logits": logits[rows].contiguous(),
+    }
+    save_file(expected, folder / "expected.safetensors")
+
+
+def random_case(folder, seed, **fixed):
+    rng = random.Random(seed)
+    config, prompt_length = random_settings(rng, **fixed)
+    dtype = rng.choice([torch.float32, torch.float32, torch.bfloat16, torch.float16])
+    make_case(folder, config, seed, prompt_length, dtype=dtype)
+    return config
