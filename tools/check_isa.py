@@ -61,7 +61,7 @@ def check(path: str) -> list[str]:
         return [f"{path}: no functions found: not an object file with symbols"]
     print(f"{path}: {n_functions} functions, {n_allowed} in the namespaces of instruction sets", file=sys.stderr)
     names = demangle(list(offenders))
-    return [f"{path}: {name}: {line}" for name, line in zip(names, offenders.values(), strict=True)]
+    return [f"{path}: {name}: {line}" for name, line in zip(names, offenders.values())]
 
 
 def main(paths: list[str]) -> int:
