@@ -18,9 +18,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 PINNED = "0.23.3"
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-CATEGORIES = (
-    "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
-)
+CATEGORIES = "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
 SCRIPTS = (
     "Other Latin Greek Cyrillic Armenian Hebrew Arabic Devanagari Bengali Tamil Thai Lao Tibetan Myanmar Georgian "
     "Hangul Ethiopic Khmer Mongolian Hiragana Katakana Bopomofo Han Common Inherited".split()
@@ -175,33 +173,41 @@ def character_flags():
     return flags
 
 
-def main(path):
-    assert tokenizers.__version__ == PINNED, f"tokenizers {PINNED} defines the tables, not {tokenizers.__version__}"
-    category, script = [0] * 0x110000, [0] * 0x110000
-    for number, name in enumerate(CATEGORIES):
-        for c in matched(r"\p{%s}" % name) if name not in ("Cn", "Cs") else ():
-            assert category[c] == 0
-            category[c] = number
-    for number, name in enumerate(SCRIPTS[1:], 1):
-        for c in matched(r"\p{%s}" % name):
-            script[c] = number
-    flags = character_flags()
-    classes = combining_classes()
-    canonical = mapped(normalizers.NFD())
-    compatible = mapped(normalizers.NFKD())
-    nfc, nfkc = mapped(normalizers.NFC()), mapped(normalizers.NFKC())
-    pairs = compositions(canonical)
-    seconds = {second for _, second in pairs} | set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
-    lower = mapped(normalizers.Lowercase())
-    assert [c for c, image in lower.items() if len(image) > 1] == [0x130] and lower[0x130] == [0x69, 0x307]
+def numbered(properties, left_out):
+    """[0x110000] the number of the property of each code point; 0 for those left out."""
+    numbers = [0] * 0x110000
+    for number, name in enumerate(properties):
+        for c in matched(r"\p{%s}" % name) if name not in left_out else ():
+            assert numbers[c] == 0
+            numbers[c] = number
+    return numbers
 
-    # A character is inert in a form if it stays as it is and no neighbour can change it.
+
+def inert_forms(classes, canonical, compatible, pairs):
+    """[0x110000] bits of the normal forms (NFD, NFKD, NFC, NFKC) in which a character stays as it is and no neighbour
+    can change it."""
+    nfc, nfkc = mapped(normalizers.NFC()), mapped(normalizers.NFKC())
+    seconds = {second for _, second in pairs} | set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
     starters = [c not in classes for c in range(0x110000)]
-    inert = [
+    return [
         starters[c] * ((c not in canonical) * 1 + (c not in compatible) * 2)
         + (starters[c] and c not in seconds) * ((c not in nfc) * 4 + (c not in nfkc) * 8)
         for c in range(0x110000)
     ]
+
+
+def main(path):
+    assert tokenizers.__version__ == PINNED, f"tokenizers {PINNED} defines the tables, not {tokenizers.__version__}"
+    category, script = numbered(CATEGORIES, {"Cn", "Cs"}), numbered(SCRIPTS, {SCRIPTS[0]})
+    flags = character_flags()
+    classes = combining_classes()
+    canonical = mapped(normalizers.NFD())
+    compatible = mapped(normalizers.NFKD())
+    pairs = compositions(canonical)
+    lower = mapped(normalizers.Lowercase())
+    assert [c for c, image in lower.items() if len(image) > 1] == [0x130] and lower[0x130] == [0x69, 0x307]
+
+    inert = inert_forms(classes, canonical, compatible, pairs)
     keys = list(zip(category, flags, (classes.get(c, 0) for c in range(0x110000)), inert))
     records = {}
     rows, blocks = two_stage([records.setdefault(key, len(records)) for key in keys])
@@ -246,8 +252,10 @@ def main(path):
     ]
     with open(path, "w", encoding="ascii") as file:
         file.write("\n".join(out) + "\n")
-    print(f"{path}: {len(records)} records, {len(blocks)} blocks, {len(canonical)} canonical, "
-          f"{len(only_compatible)} compatible, {len(pairs)} compositions, {len(classes)} marks")
+    print(
+        f"{path}: {len(records)} records, {len(blocks)} blocks, {len(canonical)} canonical, "
+        f"{len(only_compatible)} compatible, {len(pairs)} compositions, {len(classes)} marks"
+    )
 
 
 if __name__ == "__main__":
