@@ -49,8 +49,8 @@ using Prompt = std::variant<std::string, std::vector<TokenId>>;
 struct StreamEvent {
   std::int64_t prompt_index = 0;
   std::int64_t index = 0;
-  std::string text;                      // may be empty in the last event
-  std::vector<TokenId> token_ids;        // tokens since the event before
+  std::string text = {};                 // may be empty in the last event
+  std::vector<TokenId> token_ids = {};   // tokens since the event before
   const Completion* finished = nullptr;  // set in the last event of a completion
 };
 using StreamCallback = std::function<void(const StreamEvent&)>;
@@ -135,6 +135,7 @@ class SKALD_API Model {
   [[nodiscard]] std::size_t weight_bytes() const;
 
  private:
+  friend class Generation;
   struct Impl;
   explicit Model(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;

@@ -28,6 +28,8 @@ struct TokenizeOptions {
   bool parse_special = true;       // false: the text of a special token in the input is plain text
 };
 
+struct TokenizerAccess;
+
 /// The tokenizer of a model folder (tokenizer.json), with the ids that Hugging Face `tokenizers` 0.23 gives. A cheap
 /// handle: copies share one immutable tokenizer, and every method may be called from many threads at once.
 class SKALD_API Tokenizer {
@@ -52,6 +54,7 @@ class SKALD_API Tokenizer {
   [[nodiscard]] std::optional<std::int32_t> pad_id() const;
 
  private:
+  friend struct TokenizerAccess;  // the library's own way to what is inside
   struct Impl;
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;

@@ -1,5 +1,6 @@
 // The public face, include/skald/tokenizer.h, on text::Tokenizer.
 #include "skald/tokenizer.h"
+#include "text/access.h"
 #include "text/tokenizer.h"
 
 namespace skald {
@@ -7,6 +8,8 @@ namespace skald {
 struct Tokenizer::Impl {
   text::Tokenizer tokenizer;
 };
+
+const text::Tokenizer& TokenizerAccess::parts_of(const Tokenizer& tokenizer) { return tokenizer.impl_->tokenizer; }
 
 namespace {
 

@@ -28,8 +28,8 @@ struct StopRules {
 
 /// One prompt with everything resolved and checked.
 struct SamplingRequest {
-  std::vector<TokenId> prompt;          // what the model sees; not empty
-  std::vector<TokenId> visible_prompt;  // what processors see (lockstep: with pads); empty: the prompt
+  std::vector<TokenId> prompt;               // what the model sees; not empty
+  std::vector<TokenId> visible_prompt = {};  // what processors see (lockstep: with pads); empty: the prompt
   GenerationConfig config;
   StopRules stops;
   const text::Tokenizer* tokenizer = nullptr;  // null: ids only

@@ -1,0 +1,76 @@
+#include "decode/resolve.h"
+
+#include "decode/options.h"
+#include "json/value.h"
+#include "skald/error.h"
+
+namespace skald::decode {
+namespace {
+
+// Below it l / T may leave the range of f32; the distribution is a point long before.
+constexpr double kGreedyTemperature = 1e-30;
+
+bool is_greedy(const std::optional<double>& temperature) { return temperature && *temperature < kGreedyTemperature; }
+
+[[noreturn]] void fail(std::string_view name, std::string value, std::string rule) {
+  throw OptionError({.field = std::string(name), .value = std::move(value), .rule = std::move(rule)});
+}
+
+// How long: max_new_tokens goes before max_length, and what the caller says of either before what a file says.
+void resolve_length(GenerationConfig& config, const GenerationConfig& request, const GenerationConfig& defaults,
+                    bool native) {
+  if (native && request.max_length && !request.max_new_tokens) config.max_new_tokens.reset();
+  if (!config.max_new_tokens && !config.max_length) config.max_new_tokens = defaults.max_new_tokens;
+  if (config.max_new_tokens) config.max_length.reset();
+  if (request.min_new_tokens && request.max_new_tokens && *request.min_new_tokens > *request.max_new_tokens) {
+    fail("min_new_tokens", std::to_string(*request.min_new_tokens),
+         "must be at most max_new_tokens, " + std::to_string(*request.max_new_tokens));
+  }
+}
+
+void resolve_sampling(GenerationConfig& config, const GenerationConfig& request, bool native) {
+  if (native) {
+    if (request.temperature && !request.do_sample) config.do_sample = true;
+    if (is_greedy(config.temperature)) config.do_sample = false;
+  } else if (config.do_sample.value_or(false) && config.temperature == 0.0) {
+    fail("temperature", "0", "must be a number above 0; for greedy decoding set do_sample=False");
+  } else if (config.do_sample.value_or(false) && is_greedy(config.temperature)) {
+    config.do_sample = false;
+  }
+  if (const std::int64_t n = config.num_return_sequences.value_or(1); n > 1 && !config.do_sample.value_or(false)) {
+    fail("num_return_sequences", std::to_string(n),
+         "greedy decoding gives one sequence: set do_sample, or a temperature above 0");
+  }
+}
+
+// Options of the call that only sampling reads, where nothing is sampled.
+std::vector<std::string> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
+  std::vector<std::string> warnings;
+  if (config.do_sample.value_or(false)) return warnings;
+  const auto idle = [&](std::string_view name, bool given) {
+    if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled (greedy decoding)");
+  };
+  idle("temperature", request.temperature && !is_greedy(request.temperature) && *request.temperature != 1);
+  idle("top_k", request.top_k.value_or(0) > 0);
+  idle("top_p", request.top_p.value_or(1) != 1);
+  idle("min_p", request.min_p.value_or(0) != 0);
+  return warnings;
+}
+
+}  // namespace
+
+ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door) {
+  check(request);
+  const bool native = door != Door::transformers;
+  const GenerationConfig defaults = door_defaults(door);
+  GenerationConfig lower = defaults;
+  lower.max_new_tokens.reset();  // only where no rank says how long: see resolve_length
+  ResolvedConfig resolved{.config = request.over(model_file).over(lower),
+                          .length_asked = request.max_new_tokens || request.max_length};
+  resolve_length(resolved.config, request, defaults, native);
+  resolve_sampling(resolved.config, request, native);
+  resolved.warnings = idle_options(resolved.config, request);
+  return resolved;
+}
+
+}  // namespace skald::decode

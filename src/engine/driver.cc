@@ -1,0 +1,232 @@
+#include "engine/driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/kernels.h"  // kBlock
+#include "skald/error.h"
+
+namespace skald::engine {
+namespace {
+
+thread_local const Driver* t_callback_of = nullptr;
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
+bool shares_full_blocks(const nn::StateLayout& layout) {
+  return std::all_of(layout.groups.begin(), layout.groups.end(), [](const nn::StateGroup& group) {
+    return group.kind != nn::StateGroup::Kind::recurrent && group.window == 0;
+  });
+}
+
+}  // namespace
+
+bool in_callback(const Driver* driver) {
+  return t_callback_of != nullptr && (driver == nullptr || t_callback_of == driver);
+}
+
+Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options)
+    : sequences_(std::move(slots)),
+      threads_(std::move(threads)),
+      stepper_(sequences_, *threads_, options.prefill_chunk),
+      options_(options),
+      capacity_(sequences_.state(0).blocks_free()) {}
+
+std::size_t Driver::blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const {
+  const nn::StatePool& state = const_cast<Sequences&>(sequences_).state(0);
+  const std::size_t one = state.blocks_for(longest);
+  if (branches == 1) return one;
+  std::size_t shared = 0;  // of every branch but the first
+  if (shares_full_blocks(state.layout())) {
+    const auto block = static_cast<std::int64_t>(kernels::kBlock);
+    shared = state.blocks_for(prompt_length / block * block) - state.blocks_for(0);
+  }
+  return one + static_cast<std::size_t>(branches - 1) * (one - shared);
+}
+
+std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t branches) const {
+  std::int64_t fits = 0, too_long = std::int64_t{1} << 32;
+  while (fits + 1 < too_long) {
+    const std::int64_t middle = fits + (too_long - fits) / 2;
+    (blocks_for(prompt_length, middle, branches) <= capacity_ ? fits : too_long) = middle;
+  }
+  return fits;
+}
+
+void Driver::submit(std::shared_ptr<Group> group) {
+  std::size_t needed = 0;
+  for (const auto& request : group->requests()) {
+    request->blocks = blocks_for(request->prompt_length, request->longest, request->branches);
+    needed = request->blocks + (group->lockstep() ? needed : 0);
+    if (needed <= capacity_) continue;
+    throw LimitError({.field = "request",
+                      .value = std::to_string(request->branches) + " x " + std::to_string(request->longest) + " tokens",
+                      .rule = "can never fit: the memory for keys and values holds " +
+                              std::to_string(longest_that_fits(request->prompt_length, request->branches)) +
+                              " tokens for each; ask for fewer tokens or sequences, or raise the budget"});
+  }
+  const std::lock_guard lock(mutex_);
+  if (n_waiting_ + group->requests().size() > options_.max_waiting) {
+    throw LimitError({.field = "queue",
+                      .value = std::to_string(n_waiting_) + " requests",
+                      .rule = "at most " + std::to_string(options_.max_waiting) + " may wait; try again later"});
+  }
+  if (stopping_) throw UsageError("the engine has been stopped");
+  n_waiting_ += group->requests().size();
+  incoming_.push_back(std::move(group));
+  changed_.notify_one();
+}
+
+void Driver::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_one();
+}
+
+bool Driver::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  if (groups_.empty()) changed_.wait(lock, [&] { return stopping_ || !incoming_.empty(); });
+  for (auto& group : incoming_) {
+    for (const auto& request : group->requests()) waiting_.push_back(request.get());
+    groups_.push_back(std::move(group));
+  }
+  incoming_.clear();
+  return !stopping_;
+}
+
+void Driver::run() {
+  while (wait_for_work()) {
+    drop_cancelled();
+    admit();
+    step();
+    for (const auto& group : groups_) tell(*group);
+    retire();
+  }
+  for (const auto& group : groups_) group->cancel();
+  drop_cancelled();
+  for (const auto& group : groups_) tell(*group);
+  retire();
+}
+
+void Driver::drop_cancelled() {
+  for (const auto& group : groups_) {
+    if (!group->cancelled()) continue;
+    for (const auto& request : group->requests()) {
+      if (!request->strategy->finished()) request->strategy->finish(FinishReason::cancelled, {});
+    }
+  }
+  retire();
+}
+
+bool Driver::has_room(std::size_t blocks, std::int64_t branches) const {
+  if (admitted_.empty()) return true;
+  return blocks_reserved_ + blocks <= capacity_ && sequences_reserved_ + branches <= options_.max_sequences;
+}
+
+void Driver::admit() {
+  std::size_t n_admitted = 0;
+  while (!waiting_.empty()) {
+    // The requests of a lockstep call need each other: all or none.
+    const Group& group = *waiting_.front()->group;
+    const std::size_t n = group.lockstep() ? group.requests().size() : 1;
+    std::size_t blocks = 0;
+    std::int64_t branches = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      blocks += waiting_[i]->blocks;
+      branches += waiting_[i]->branches;
+    }
+    if (!has_room(blocks, branches)) break;
+    admitted_.insert(admitted_.end(), waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
+    blocks_reserved_ += blocks;
+    sequences_reserved_ += branches;
+    n_admitted += n;
+  }
+  if (n_admitted == 0) return;
+  const std::lock_guard lock(mutex_);
+  n_waiting_ -= n_admitted;
+}
+
+// In lockstep a row waits for those whose plan is still under way.
+bool Driver::may_step(const Request& request) {
+  if (!request.group->lockstep() || request.planned) return true;
+  const auto requests = request.group->requests();
+  return std::none_of(requests.begin(), requests.end(), [](const auto& peer) { return peer->planned; });
+}
+
+void Driver::step() {
+  active_.clear();
+  std::copy_if(admitted_.begin(), admitted_.end(), std::back_inserter(active_),
+               [](const Request* request) { return may_step(*request); });
+  stepper_.run(active_);
+  for (Request* const request : active_) {
+    if (request->error) end(*request, request->error);
+  }
+}
+
+void Driver::end(Request& request, const std::exception_ptr& error) {
+  request.planned = false;
+  request.group->fail(error);
+  if (!request.strategy->finished()) request.strategy->finish(FinishReason::error, message_of(error));
+}
+
+void Driver::tell(Group& group) {
+  if (!group.stream() || group.deaf) return;
+  t_callback_of = this;
+  try {
+    for (const auto& request : group.requests()) {
+      for (decode::Output& output : request->strategy->outputs()) tell(group, output);
+    }
+  } catch (...) {
+    group.deaf = true;
+    for (const auto& request : group.requests()) end(*request, std::current_exception());
+  }
+  t_callback_of = nullptr;
+}
+
+void Driver::tell(Group& group, decode::Output& output) {
+  const Completion& completion = output.completion;
+  const bool ends = output.finished && !output.finish_told;
+  if (!ends && output.text_told == completion.text.size() && output.tokens_told == completion.token_ids.size()) return;
+  StreamEvent event{.prompt_index = completion.prompt_index,
+                    .index = completion.index,
+                    .text = completion.text.substr(output.text_told),
+                    .finished = ends ? &completion : nullptr};
+  event.token_ids.assign(completion.token_ids.begin() + static_cast<std::ptrdiff_t>(output.tokens_told),
+                         completion.token_ids.end());
+  output.text_told = completion.text.size();
+  output.tokens_told = completion.token_ids.size();
+  output.finish_told = output.finished;
+  group.stream()(event);
+}
+
+void Driver::retire() {
+  const auto is_over = [](const Request* request) { return request->strategy->finished(); };
+  const std::size_t n_waiting_before = waiting_.size();
+  std::erase_if(waiting_, is_over);
+  if (const std::size_t n = n_waiting_before - waiting_.size(); n > 0) {
+    const std::lock_guard lock(mutex_);
+    n_waiting_ -= n;
+  }
+  std::erase_if(admitted_, [&](const Request* request) {
+    if (!is_over(request)) return false;
+    blocks_reserved_ -= request->blocks;
+    sequences_reserved_ -= request->branches;
+    return true;
+  });
+  std::erase_if(groups_, [](const std::shared_ptr<Group>& group) {
+    if (!group->finished() || !group->told()) return false;
+    group->close();
+    return true;
+  });
+}
+
+}  // namespace skald::engine

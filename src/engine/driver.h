@@ -1,0 +1,78 @@
+// What the engine's thread does: admits requests, runs steps, tells callers.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "engine/request.h"
+#include "engine/sequences.h"
+#include "engine/step.h"
+
+namespace skald::engine {
+
+struct EngineOptions {
+  std::int64_t prefill_chunk = 512;  // rows of prompts in one step at most
+  std::size_t max_waiting = 4096;    // requests that may wait for admission
+  std::int64_t max_sequences = 256;  // that run at once (a request that has more runs alone)
+};
+
+/// Requests are admitted in the order they came, once the blocks of their widest moment are free: a request that runs
+/// never waits for memory.
+class Driver {
+ public:
+  Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options);
+
+  // Any thread.
+  /// Throws LimitError where the queue is full or a request could never fit.
+  void submit(std::shared_ptr<Group> group);
+  void stop();
+  [[nodiscard]] decode::LanguageModel& language_model() { return sequences_; }
+  /// Positions of one sequence that `branches` sequences with a common prompt can reach at most, running alone.
+  [[nodiscard]] std::int64_t longest_that_fits(std::int64_t prompt_length, std::int64_t branches) const;
+
+  /// Works until stop() is called, then ends all calls as cancelled.
+  void run();
+
+ private:
+  [[nodiscard]] std::size_t blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const;
+  bool wait_for_work();
+  void drop_cancelled();
+  void admit();
+  [[nodiscard]] bool has_room(std::size_t blocks, std::int64_t branches) const;
+  void step();
+  [[nodiscard]] static bool may_step(const Request& request);
+  static void end(Request& request, const std::exception_ptr& error);
+  void tell(Group& group);
+  void tell(Group& group, decode::Output& output);
+  void retire();
+
+  Sequences sequences_;
+  std::shared_ptr<ThreadPool> threads_;
+  Stepper stepper_;
+  EngineOptions options_;
+  std::size_t capacity_;  // blocks of the pool when it is empty
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::shared_ptr<Group>> incoming_;  // guarded by mutex_
+  std::size_t n_waiting_ = 0;                     // requests that are not admitted, guarded by mutex_
+  bool stopping_ = false;                         // guarded by mutex_
+
+  // The engine's thread alone:
+  std::vector<std::shared_ptr<Group>> groups_;  // calls that are not over
+  std::deque<Request*> waiting_;                // in the order they came
+  std::vector<Request*> admitted_;
+  std::vector<Request*> active_;  // admitted ones that take part in this step
+  std::size_t blocks_reserved_ = 0;
+  std::int64_t sequences_reserved_ = 0;
+};
+
+/// Whether this thread is inside a callback of `driver` (null: of any).
+bool in_callback(const Driver* driver);
+
+}  // namespace skald::engine

@@ -1,0 +1,45 @@
+#include "engine/engine.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "skald/error.h"
+
+namespace skald::engine {
+
+Engine::Engine(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options)
+    : driver_(std::make_shared<Driver>(std::move(slots), std::move(threads), options)),
+      thread_([driver = driver_] { driver->run(); }),
+      process_(getpid()) {}
+
+Engine::~Engine() {
+  if (getpid() != process_) {
+    // The thread, and those of the pool, are not in this process: there is nobody to join. What they own stays.
+    thread_.detach();
+    new std::shared_ptr<Driver>(std::move(driver_));
+    return;
+  }
+  driver_->stop();
+  if (std::this_thread::get_id() == thread_.get_id()) {
+    thread_.detach();  // the last handle went in a callback: the thread ends by itself and frees the driver
+  } else {
+    thread_.join();
+  }
+}
+
+void Engine::check_usable() const {
+  if (getpid() != process_) {
+    throw UsageError("a model cannot be used in a process that was forked after loading it: load it in the child");
+  }
+  if (in_callback(driver_.get())) {
+    throw UsageError("the engine was entered from one of its own callbacks: return from the callback first");
+  }
+}
+
+void Engine::submit(std::shared_ptr<Group> group) {
+  check_usable();
+  driver_->submit(std::move(group));
+}
+
+}  // namespace skald::engine

@@ -1,0 +1,41 @@
+#include "engine/folder.h"
+
+#include <filesystem>
+
+#include "decode/options.h"
+#include "json/value.h"
+
+namespace skald::engine {
+namespace {
+
+constexpr json::Limits kConfigLimits{.bytes = std::uint64_t{16} << 20};
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+}  // namespace
+
+bool has_tokenizer_file(const std::string& folder) { return is_there(std::filesystem::path(folder) / "tokenizer.json"); }
+
+GenerationConfig read_model_generation_config(const std::string& folder) {
+  const std::string config_path = std::filesystem::path(folder) / "config.json";
+  const std::string generation_path = std::filesystem::path(folder) / "generation_config.json";
+  const json::Value config_json = json::parse_file(config_path, kConfigLimits);
+  if (!is_there(generation_path)) return decode::read_legacy_settings(config_json, config_path);
+  GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, kConfigLimits),
+                                                           generation_path, decode::UnknownFields::notice);
+  const auto take = [&](std::string_view name) {
+    const json::Value* const value = config_json.find(name);
+    if (value != nullptr && !value->is_null()) {
+      decode::assign(config, *decode::find_option(name), *value, config_path, name);
+    }
+  };
+  if (!config.eos_token_id) take("eos_token_id");
+  if (!config.bos_token_id) take("bos_token_id");
+  if (!config.pad_token_id) take("pad_token_id");
+  return config;
+}
+
+}  // namespace skald::engine

@@ -1,0 +1,85 @@
+#include "engine/inspect.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "engine/folder.h"
+#include "formats/tensor_source.h"
+#include "json/fields.h"
+#include "models/registry.h"
+#include "nn/state.h"
+#include "nn/weight_source.h"
+
+namespace skald::engine {
+namespace {
+
+// The element type that holds most of the weights.
+DType main_dtype(const TensorSource& tensors) {
+  std::map<DType, std::uint64_t> bytes;
+  for (const TensorInfo& tensor : tensors.tensors()) bytes[tensor.dtype] += tensor.bytes;
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? DType::f32 : most->first;
+}
+
+std::string tokenizer_summary(const std::string& folder) {
+  if (!has_tokenizer_file(folder)) return {};
+  const Tokenizer tokenizer = Tokenizer::load(folder);
+  return std::to_string(tokenizer.vocab_size()) + " tokens";
+}
+
+bool has_chat_template(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::exists(fs::path(folder) / "chat_template.jinja", ignored)) return true;
+  const fs::path config = fs::path(folder) / "tokenizer_config.json";
+  return fs::exists(config, ignored) && json::parse_file(config).find("chat_template") != nullptr;
+}
+
+}  // namespace
+
+ModelInfo inspect_model(const std::string& path) {
+  const std::string config_path = std::filesystem::path(path) / "config.json";
+  const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
+  const json::Fields fields(config, config_path);
+  const models::Architecture& architecture = models::find_architecture(fields);
+  const auto tensors = open_tensor_source(path);
+  nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));
+  const auto model = architecture.make(fields, weights);  // asks for every weight, reads none of the matrices
+  const models::ModelShape& shape = model->shape();
+  const nn::StateLayout layout = model->state_layout();
+
+  const DType dtype = main_dtype(*tensors);
+  const auto kv_type = dtype == DType::f32 || dtype == DType::f64 ? kernels::KvType::f32 : kernels::KvType::bf16;
+  ModelInfo info;
+  info.path = path;
+  info.format = "safetensors";
+  info.architecture = shape.model_type;
+  info.dtype = dtype_name(dtype);
+  info.parameters = weights.n_parameters();
+  info.tensors = static_cast<std::int64_t>(tensors->tensors().size());
+  info.layers = shape.n_layers;
+  info.hidden_size = shape.hidden_size;
+  info.heads = fields.get_integer("num_attention_heads", 1, 1 << 20).value_or(0);
+  if (!layout.groups.empty()) {
+    info.kv_heads = static_cast<std::int64_t>(layout.groups[0].kv_heads);
+    info.head_dim = static_cast<std::int64_t>(layout.groups[0].k_dim);
+  }
+  info.context = shape.max_positions;
+  info.vocab_size = shape.vocab_size;
+  info.tokenizer = tokenizer_summary(path);
+  info.chat_template = has_chat_template(path);
+  info.weight_bytes_32 = static_cast<std::size_t>(info.parameters) * 4;
+  info.weight_bytes_16 = static_cast<std::size_t>(info.parameters) * 2;
+  info.kv_bytes_per_token = nn::StatePool(layout, {.kv_type = kv_type}).bytes_per_position();
+  return info;
+}
+
+}  // namespace skald::engine
+
+namespace skald {
+
+ModelInfo Model::inspect(const std::string& path) { return engine::inspect_model(path); }
+
+}  // namespace skald

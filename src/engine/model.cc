@@ -1,0 +1,188 @@
+// The public face, include/skald/model.h.
+#include "skald/model.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/folder.h"
+#include "engine/inspect.h"
+#include "engine/prepare.h"
+#include "skald/error.h"
+#include "text/access.h"
+
+namespace skald {
+
+using engine::Engine;
+using engine::Group;
+
+const char* to_string(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::length: return "length";
+    case FinishReason::stop: return "stop";
+    case FinishReason::cancelled: return "cancelled";
+    case FinishReason::error: return "error";
+  }
+  return "error";
+}
+
+struct Model::Impl {
+  ModelInfo info;
+  GenerationConfig generation_config;
+  std::optional<Tokenizer> tokenizer;
+  std::shared_ptr<ThreadPool> threads;
+  std::shared_ptr<const models::DecoderModel> model;
+  std::unique_ptr<Engine> engine;
+
+  [[nodiscard]] const text::Tokenizer* text_tokenizer() const {
+    return tokenizer ? &TokenizerAccess::parts_of(*tokenizer) : nullptr;
+  }
+};
+
+namespace {
+
+// Keys and values may take this share of the memory that is free once the weights are in.
+constexpr double kStateShare = 0.7;
+
+nn::StatePoolOptions state_options(const models::ModelShape& shape, const LoadOptions& options) {
+  const auto free_share = static_cast<std::size_t>(kStateShare * static_cast<double>(available_memory()));
+  return {.kv_type = shape.kv_type,
+          .budget_bytes = options.kv_budget_bytes > 0 ? options.kv_budget_bytes : free_share,
+          .longest_chunk = options.prefill_chunk};
+}
+
+void check_load_options(const LoadOptions& options) {
+  if (options.prefill_chunk >= 1 && options.prefill_chunk <= 65536) return;
+  throw OptionError({.field = "prefill_chunk",
+                     .value = std::to_string(options.prefill_chunk),
+                     .rule = "must be an integer in [1, 65536]"});
+}
+
+}  // namespace
+
+Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Model Model::load(const std::string& path, const LoadOptions& options) {
+  check_load_options(options);
+  auto impl = std::make_shared<Impl>();
+  impl->info = inspect(path);
+  impl->generation_config = engine::read_model_generation_config(path);
+  if (engine::has_tokenizer_file(path)) impl->tokenizer = Tokenizer::load(path);
+  impl->threads = std::make_shared<ThreadPool>(options.threads);
+  impl->model = models::load_model(path,
+                                   {.bits = options.bits,
+                                    .strict = options.strict,
+                                    .check_weights = options.check_weights,
+                                    .progress = options.progress},
+                                   *impl->threads);
+  std::vector<engine::ModelSlot> slots(1);
+  slots[0].model = impl->model;
+  slots[0].state =
+      std::make_unique<nn::StatePool>(impl->model->state_layout(), state_options(impl->model->shape(), options));
+  impl->engine = std::make_unique<Engine>(std::move(slots), impl->threads,
+                                          engine::EngineOptions{.prefill_chunk = options.prefill_chunk});
+  return Model(std::move(impl));
+}
+
+std::string Model::shipped_path() {
+  namespace fs = std::filesystem;
+  const fs::path name = "skald-tales";
+  std::vector<fs::path> places;
+  if (const char* const folder = std::getenv("SKALD_MODELS")) places.emplace_back(folder);
+  // Installed: PREFIX/lib/libskald.so (or PREFIX/bin/skald) and PREFIX/share/skald/models.
+  Dl_info library{};
+  if (dladdr(reinterpret_cast<const void*>(&to_string), &library) != 0 && library.dli_fname != nullptr) {
+    std::error_code ignored;
+    const fs::path here = fs::canonical(library.dli_fname, ignored).parent_path();
+    for (fs::path up = here; up.has_relative_path() && places.size() < 4; up = up.parent_path()) {
+      places.push_back(up / "share" / "skald" / "models");
+    }
+  }
+#ifdef SKALD_SOURCE_MODELS
+  places.emplace_back(SKALD_SOURCE_MODELS);
+#endif
+  for (const fs::path& place : places) {
+    std::error_code ignored;
+    if (fs::exists(place / name / "config.json", ignored)) return (place / name).string();
+  }
+  std::string looked_in;
+  for (const fs::path& place : places) looked_in += (looked_in.empty() ? "" : ", ") + place.string();
+  throw PathError(PathError::Kind::not_found,
+                  {.file = name.string(),
+                   .rule = "the model that ships with skald is not installed (looked in " + looked_in +
+                           "); set SKALD_MODELS to the folder that holds it, or name a model"});
+}
+
+std::vector<Completion> Model::generate(const Prompt& prompt, const GenerationConfig& config) const {
+  return generate(std::vector<Prompt>{prompt}, config);
+}
+
+std::vector<Completion> Model::generate(const std::vector<Prompt>& prompts, const GenerationConfig& config) const {
+  return submit(prompts, config).wait();
+}
+
+const GenerationConfig& Model::generation_config() const { return impl_->generation_config; }
+bool Model::has_tokenizer() const { return impl_->tokenizer.has_value(); }
+const ModelInfo& Model::info() const { return impl_->info; }
+int Model::threads() const { return impl_->threads->size(); }
+std::size_t Model::weight_bytes() const { return impl_->model->shape().weight_bytes; }
+
+const Tokenizer& Model::tokenizer() const {
+  if (!impl_->tokenizer) {
+    throw UnsupportedError({.file = impl_->info.path, .rule = "the folder has no tokenizer.json: give token ids"});
+  }
+  return *impl_->tokenizer;
+}
+
+struct Generation::Impl {
+  std::shared_ptr<Model::Impl> model;
+  std::shared_ptr<Group> group;
+};
+
+Generation::Generation(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Generation::Generation(Generation&&) noexcept = default;
+
+Generation& Generation::operator=(Generation&& other) noexcept {
+  if (impl_) impl_->group->cancel();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+Generation::~Generation() {
+  if (impl_) impl_->group->cancel();
+}
+
+std::vector<Completion> Generation::wait() {
+  impl_->model->engine->check_usable();
+  return impl_->group->wait();
+}
+
+bool Generation::wait_for(std::chrono::milliseconds time) {
+  impl_->model->engine->check_usable();
+  return impl_->group->wait_for(time);
+}
+
+void Generation::cancel() { impl_->group->cancel(); }
+
+Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream,
+                         Door door) const {
+  impl_->engine->check_usable();
+  const decode::ResolvedConfig resolved = decode::resolve(config, impl_->generation_config, door);
+  for (const std::string& warning : resolved.warnings) log_notice(LogLevel::warning, warning);
+  if (prompts.empty()) throw OptionError(ErrorFields{.field = "prompts", .rule = "there are none"});
+  const engine::CallSetup setup(resolved, impl_->model->shape(), impl_->text_tokenizer(), *impl_->engine);
+  auto group = std::make_shared<Group>(std::move(stream));
+  if (impl_->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl_->tokenizer);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
+  }
+  impl_->engine->submit(group);
+  return Generation(std::make_unique<Generation::Impl>(Generation::Impl{impl_, std::move(group)}));
+}
+
+}  // namespace skald

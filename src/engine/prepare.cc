@@ -1,0 +1,130 @@
+#include "engine/prepare.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "skald/error.h"
+
+namespace skald::engine {
+namespace {
+
+std::string prompt_name(std::int64_t index) { return "prompt " + std::to_string(index); }
+
+// A stop string that is one special token never shows in the text: the token itself stops.
+std::vector<TokenId> special_stops(const GenerationConfig& config, const text::Tokenizer& tokenizer) {
+  std::vector<TokenId> ids;
+  for (const std::string& text : *config.stop_strings) {
+    const auto id = tokenizer.token_to_id(text);
+    if (id && tokenizer.is_special(*id)) ids.push_back(*id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape,
+                     const text::Tokenizer* tokenizer, Engine& engine)
+    : resolved_(resolved), shape_(shape), tokenizer_(tokenizer), engine_(engine) {
+  const GenerationConfig& config = resolved.config;
+  stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
+  stops_.include_stop = config.include_stop.value_or(false);
+  if (config.max_time) {
+    stops_.deadline =
+        std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                               std::chrono::duration<double>(*config.max_time));
+  }
+  if (!config.stop_strings || config.stop_strings->empty()) return;
+  if (tokenizer == nullptr) {
+    throw OptionError(ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
+  }
+  stops_.strings = std::make_shared<decode::StopStrings>(*config.stop_strings);
+  stops_.stop_tokens = special_stops(config, *tokenizer);
+}
+
+std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const {
+  std::vector<TokenId> ids;
+  if (const auto* const text = std::get_if<std::string>(&prompt)) {
+    if (tokenizer_ == nullptr) {
+      throw OptionError({.field = prompt_name(prompt_index),
+                         .rule = "is text, and this model's folder has no tokenizer: give token ids"});
+    }
+    ids = tokenizer_->encode(*text).ids;
+  } else {
+    ids = std::get<std::vector<TokenId>>(prompt);
+  }
+  if (ids.empty()) {
+    const TokenId bos = resolved_.config.bos_token_id.value_or(-1);
+    if (bos < 0) {
+      throw OptionError({.field = prompt_name(prompt_index), .rule = "is empty, and the model has no BOS token"});
+    }
+    ids.push_back(bos);
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < shape_.vocab_size) continue;
+    throw OptionError({.field = prompt_name(prompt_index) + "[" + std::to_string(i) + "]",
+                       .value = std::to_string(ids[i]),
+                       .rule = "must be in [0, " + std::to_string(shape_.vocab_size) + ")"});
+  }
+  return ids;
+}
+
+void CallSetup::limit_length(decode::StopRules& stops, std::int64_t prompt_length) const {
+  const GenerationConfig& config = resolved_.config;
+  if (config.max_new_tokens) {
+    stops.max_new_tokens = *config.max_new_tokens;
+  } else {
+    stops.max_new_tokens = *config.max_length - prompt_length;
+    if (stops.max_new_tokens <= 0) {
+      throw OptionError({.field = "max_length",
+                         .value = std::to_string(*config.max_length),
+                         .rule = "must be above the length of the prompt, " + std::to_string(prompt_length)});
+    }
+  }
+  const auto cut = [&](std::int64_t n, std::string notice) {
+    if (stops.max_new_tokens <= n) return;
+    stops.max_new_tokens = n;
+    stops.max_new_notice = std::move(notice);
+  };
+  if (shape_.hard_limit) {
+    // The last position's logits still give one token.
+    cut(shape_.max_positions - prompt_length + 1,
+        "stopped at the model's last position, " + std::to_string(shape_.max_positions));
+  }
+  if (!resolved_.length_asked) {
+    const std::int64_t fits = engine_.longest_that_fits(prompt_length, config.num_return_sequences.value_or(1));
+    cut(std::max<std::int64_t>(1, fits - prompt_length), "stopped where the memory for keys and values ends");
+  }
+}
+
+Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index) const {
+  decode::SamplingRequest sampling{.prompt = prompt_ids(prompt, prompt_index),
+                                   .config = resolved_.config,
+                                   .stops = stops_,
+                                   .tokenizer = tokenizer_,
+                                   .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
+                                   .prompt_index = prompt_index,
+                                   .vocab_size = static_cast<std::size_t>(shape_.vocab_size)};
+  const auto length = static_cast<std::int64_t>(sampling.prompt.size());
+  if (shape_.hard_limit && length > shape_.max_positions) {
+    throw LimitError({.field = prompt_name(prompt_index),
+                      .value = std::to_string(length) + " tokens",
+                      .rule = "is longer than the model's " + std::to_string(shape_.max_positions) + " positions"});
+  }
+  limit_length(sampling.stops, length);
+  const std::int64_t longest = length + sampling.stops.max_new_tokens;
+  if (!shape_.hard_limit && shape_.max_positions > 0 && length + sampling.stops.max_new_tokens > shape_.max_positions &&
+      (resolved_.length_asked || length > shape_.max_positions)) {
+    log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
+                                      std::to_string(shape_.max_positions) + ", quality may suffer beyond");
+  }
+  const std::int64_t branches = resolved_.config.num_return_sequences.value_or(1);
+  return {.strategy = std::make_unique<decode::Sampling>(std::move(sampling), engine_.language_model()),
+          .prompt_length = length,
+          .longest = longest,
+          .branches = branches};
+}
+
+}  // namespace skald::engine

@@ -1,0 +1,37 @@
+// From a prompt and a resolved configuration to a request: everything that can be wrong is found here, before anything
+// runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "decode/resolve.h"
+#include "decode/strategies/sampling.h"  // StopRules
+#include "engine/engine.h"
+#include "models/decoder_model.h"
+#include "skald/model.h"
+#include "text/tokenizer.h"
+
+namespace skald::engine {
+
+/// What all prompts of one call have in common.
+struct CallSetup {
+  CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape, const text::Tokenizer* tokenizer,
+            Engine& engine);
+
+  /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
+  /// text without a tokenizer), LimitError for one that is too long.
+  [[nodiscard]] Request make_request(const Prompt& prompt, std::int64_t prompt_index) const;
+
+ private:
+  [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
+  void limit_length(decode::StopRules& stops, std::int64_t prompt_length) const;
+
+  const decode::ResolvedConfig& resolved_;
+  const models::ModelShape& shape_;
+  const text::Tokenizer* tokenizer_;
+  Engine& engine_;
+  decode::StopRules stops_;  // but for the length
+};
+
+}  // namespace skald::engine

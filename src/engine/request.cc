@@ -1,0 +1,69 @@
+#include "engine/request.h"
+
+#include <algorithm>
+
+namespace skald::engine {
+
+std::int32_t Plan::add(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens,
+                       std::int64_t n_logits) {
+  const std::int32_t first = n_rows_;
+  n_rows_ += static_cast<std::int32_t>(n_logits);
+  segments_.push_back(
+      {.model = model, .sequence = sequence, .tokens = tokens, .n_logits = n_logits, .first_row = first});
+  return first;
+}
+
+void Plan::clear() {
+  segments_.clear();
+  n_rows_ = 0;
+}
+
+bool Plan::complete() const {
+  return std::all_of(segments_.begin(), segments_.end(),
+                     [](const Segment& s) { return s.done == static_cast<std::int64_t>(s.tokens.size()); });
+}
+
+Request& Group::add(Request request) {
+  request.group = this;
+  return *requests_.emplace_back(std::make_unique<Request>(std::move(request)));
+}
+
+bool Group::finished() const {
+  return std::all_of(requests_.begin(), requests_.end(), [](const auto& r) { return r->strategy->finished(); });
+}
+
+bool Group::told() const {
+  if (!stream_ || deaf) return true;
+  return std::all_of(requests_.begin(), requests_.end(), [](const auto& request) {
+    const auto outputs = request->strategy->outputs();
+    return std::all_of(outputs.begin(), outputs.end(), [](const decode::Output& o) { return o.finish_told; });
+  });
+}
+
+void Group::fail(std::exception_ptr error) {
+  if (!error_) error_ = std::move(error);
+}
+
+void Group::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+}
+
+bool Group::wait_for(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, time, [&] { return closed_; });
+}
+
+std::vector<Completion> Group::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return closed_; });
+  if (error_) std::rethrow_exception(error_);
+  std::vector<Completion> completions;
+  for (const auto& request : requests_) {
+    for (const decode::Output& output : request->strategy->outputs()) completions.push_back(output.completion);
+  }
+  return completions;
+}
+
+}  // namespace skald::engine

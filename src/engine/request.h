@@ -1,0 +1,100 @@
+// A request (one prompt with all its sequences) and the call that it belongs to.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "decode/strategy.h"
+#include "skald/model.h"
+
+namespace skald::engine {
+
+class Group;
+
+/// Tokens of one sequence that a strategy wants computed, and how far that is. A prompt takes several steps.
+struct Segment {
+  decode::ModelIndex model = 0;
+  decode::SequenceHandle sequence = 0;
+  std::span<const TokenId> tokens;
+  std::int64_t n_logits = 0;         // the last rows want logits
+  std::int32_t first_row = 0;        // index of the first of those within the plan
+  std::int64_t done = 0;             // rows computed
+  std::int64_t rope_length = 0;      // 0: as usual
+  std::vector<TokenId> replay = {};  // where `tokens` begins anew with all that the sequence has had
+};
+
+/// What a strategy's plan() leaves: kept until every row is computed.
+class Plan final : public decode::StepPlan {
+ public:
+  std::int32_t add(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens,
+                   std::int64_t n_logits) override;
+  void clear();
+  [[nodiscard]] bool complete() const;
+  [[nodiscard]] std::vector<Segment>& segments() { return segments_; }
+
+ private:
+  std::vector<Segment> segments_;
+  std::int32_t n_rows_ = 0;
+};
+
+/// The unit of admission and cancellation. Its strategy can be run again from the prompt: what it needs for that (the
+/// ids, the seed, the options) stays with it.
+struct Request {
+  Group* group = nullptr;
+  std::unique_ptr<decode::DecodingStrategy> strategy;
+  std::int64_t prompt_length = 0;
+  std::int64_t longest = 0;   // positions of one sequence at its widest moment
+  std::int64_t branches = 1;  // sequences that share the prompt
+  // The engine's:
+  std::size_t blocks = 0;  // reserved, in the pool's units
+  Plan plan = {};
+  bool planned = false;  // `plan` is under way
+  std::exception_ptr error = {};
+};
+
+/// One call: its requests, its caller. Rows are independent; in lockstep, step s runs when all rows have it.
+class Group {
+ public:
+  explicit Group(StreamCallback stream = {}, bool lockstep = false) : stream_(std::move(stream)), lockstep_(lockstep) {}
+
+  /// Before it is submitted.
+  Request& add(Request request);
+
+  /// Any thread.
+  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  /// The completions: requests in order, of each by index. Rethrows the error that the call ended with.
+  std::vector<Completion> wait();
+  bool wait_for(std::chrono::milliseconds time);
+
+  /// The engine's thread.
+  [[nodiscard]] std::span<const std::unique_ptr<Request>> requests() const { return requests_; }
+  [[nodiscard]] const StreamCallback& stream() const { return stream_; }
+  [[nodiscard]] bool lockstep() const { return lockstep_; }
+  [[nodiscard]] bool finished() const;  // every strategy is
+  void fail(std::exception_ptr error);  // the first one counts
+  [[nodiscard]] bool told() const;      // the caller has had the last event of every completion
+  void close();                         // wakes the caller: nothing changes any more
+
+  bool deaf = false;                       // a callback threw: no more are made
+  std::shared_ptr<const void> keep_alive;  // what the strategies refer to (the tokenizer)
+
+ private:
+  std::vector<std::unique_ptr<Request>> requests_;
+  StreamCallback stream_;
+  bool lockstep_;
+  std::atomic<bool> cancelled_ = false;
+  std::exception_ptr error_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool closed_ = false;
+};
+
+}  // namespace skald::engine

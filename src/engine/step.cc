@@ -1,0 +1,164 @@
+#include "engine/step.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "skald/error.h"
+
+namespace skald::engine {
+
+using decode::ModelIndex;
+
+Stepper::Stepper(Sequences& sequences, ThreadPool& threads, std::int64_t prefill_chunk)
+    : sequences_(sequences),
+      threads_(threads),
+      prefill_chunk_(prefill_chunk),
+      poll_([this] { return all_cancelled(); }) {
+  std::int64_t largest_vocab = 0;
+  for (std::size_t m = 0; m < sequences.n_models(); ++m) {
+    largest_vocab = std::max(largest_vocab, sequences.vocab_size(static_cast<ModelIndex>(m)));
+  }
+  scratch_.reserve(static_cast<std::size_t>(threads.size()));
+  for (int worker = 0; worker < threads.size(); ++worker) {
+    scratch_.emplace_back(static_cast<std::size_t>(largest_vocab));
+  }
+}
+
+Stepper::~Stepper() = default;
+
+void Stepper::run(std::span<Request* const> requests) {
+  for (Request* const request : requests) plan(*request);
+  for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
+    gather(static_cast<ModelIndex>(m), requests);
+    if (!batch_.rows.empty()) forward(static_cast<ModelIndex>(m));
+  }
+  for (Request* const request : requests) {
+    if (request->error || !request->planned || !request->plan.complete()) continue;
+    try {
+      request->planned = false;
+      request->strategy->advance();
+    } catch (...) {
+      request->error = std::current_exception();
+    }
+  }
+}
+
+void Stepper::plan(Request& request) {
+  if (request.planned) return;
+  try {
+    request.plan.clear();
+    request.strategy->plan(request.plan);
+    for (Segment& segment : request.plan.segments()) restart_where_needed(request, segment);
+    request.planned = true;
+  } catch (...) {
+    request.error = std::current_exception();
+  }
+}
+
+// longrope: a sequence that first goes past the original length is computed again from its first token, so that all its
+// keys are rotated with the long factors.
+void Stepper::restart_where_needed(const Request& request, Segment& segment) {
+  const std::int64_t limit = sequences_.model(segment.model).shape().long_rope_from;
+  if (limit == 0 || request.prompt_length > limit) return;
+  const std::int64_t before = sequences_.state(segment.model).length(sequences_.id(segment.model, segment.sequence));
+  const std::int64_t after = before + static_cast<std::int64_t>(segment.tokens.size());
+  if (before > limit || after <= limit) return;
+  segment.replay = sequences_.restart(segment.model, segment.sequence);
+  segment.replay.insert(segment.replay.end(), segment.tokens.begin(), segment.tokens.end());
+  segment.tokens = segment.replay;
+  segment.rope_length = after;
+}
+
+void Stepper::gather(ModelIndex model, std::span<Request* const> requests) {
+  batch_.rows.clear();
+  owners_.clear();
+  parts_.clear();
+  std::int64_t prompt_room = prefill_chunk_;
+  for (Request* const request : requests) {
+    if (request->error || !request->planned) continue;
+    for (Segment& segment : request->plan.segments()) {
+      if (segment.model != model) continue;
+      const bool is_prompt = segment.tokens.size() > 1;
+      std::int64_t n_rows = static_cast<std::int64_t>(segment.tokens.size()) - segment.done;
+      if (is_prompt) n_rows = std::min(n_rows, prompt_room);
+      if (n_rows == 0) continue;
+      if (is_prompt) prompt_room -= n_rows;
+      add_rows(*request, segment, n_rows);
+      if (request->error) break;
+    }
+  }
+}
+
+void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) {
+  nn::StatePool& state = sequences_.state(segment.model);
+  const nn::SequenceId id = sequences_.id(segment.model, segment.sequence);
+  const std::int64_t length = state.length(id);
+  if (!state.reserve(id, n_rows)) {
+    request.error = std::make_exception_ptr(LimitError("the memory for keys and values is full"));
+    return;
+  }
+  const std::int64_t first_wanted = static_cast<std::int64_t>(segment.tokens.size()) - segment.n_logits;
+  for (std::int64_t i = 0; i < n_rows; ++i) {
+    const std::int64_t index = segment.done + i;
+    const std::int64_t position = length + i;
+    const bool wanted = index >= first_wanted;
+    std::int64_t rope_length = segment.rope_length;
+    if (rope_length == 0) rope_length = position < request.prompt_length ? request.prompt_length : position + 1;
+    batch_.rows.push_back({.sequence = id,
+                           .position = position,
+                           .rope_length = rope_length,
+                           .token = segment.tokens[static_cast<std::size_t>(index)],
+                           .wants = {.logits = wanted}});
+    owners_.push_back({&request, wanted ? segment.first_row + static_cast<std::int32_t>(index - first_wanted) : -1});
+  }
+  parts_.push_back({&request, &segment, n_rows});
+}
+
+void Stepper::forward(ModelIndex model) {
+  nn::StatePool& state = sequences_.state(model);
+  vocab_size_ = sequences_.vocab_size(model);
+  bool completed = false;
+  std::exception_ptr error;
+  try {
+    completed = sequences_.model(model).forward(batch_, state, *this, threads_, poll_);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  for (const Part& part : parts_) {
+    if (!completed) {
+      state.abandon(sequences_.id(model, part.segment->sequence));
+      if (error && !part.request->error) part.request->error = error;
+      continue;
+    }
+    const auto tokens = part.segment->tokens.subspan(static_cast<std::size_t>(part.segment->done),
+                                                     static_cast<std::size_t>(part.n_rows));
+    sequences_.extend(model, part.segment->sequence, tokens);
+    part.segment->done += part.n_rows;
+  }
+}
+
+bool Stepper::all_cancelled() const {
+  return std::all_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.request->group->cancelled(); });
+}
+
+void Stepper::on_logits(std::span<const std::int32_t> rows, float* logits) {
+  row_errors_.assign(rows.size(), nullptr);
+  threads_.parallel_dynamic(rows.size(), 1, [&](std::size_t begin, std::size_t end, int worker) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const RowOwner& owner = owners_[static_cast<std::size_t>(rows[i])];
+      if (owner.request->error) continue;
+      const std::span row(logits + i * static_cast<std::size_t>(vocab_size_), static_cast<std::size_t>(vocab_size_));
+      try {
+        owner.request->strategy->take(owner.plan_row, row, scratch_[static_cast<std::size_t>(worker)]);
+      } catch (...) {
+        row_errors_[i] = std::current_exception();
+      }
+    }
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::exception_ptr& error = owners_[static_cast<std::size_t>(rows[i])].request->error;
+    if (row_errors_[i] && !error) error = row_errors_[i];
+  }
+}
+
+}  // namespace skald::engine

@@ -1,0 +1,56 @@
+// One step: the rows of all running requests in one batch, through the model, back to their strategies.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "engine/request.h"
+#include "engine/sequences.h"
+
+namespace skald::engine {
+
+class Stepper final : models::OutputSink {
+ public:
+  /// `prefill_chunk`: rows of prompts in one step at most.
+  Stepper(Sequences& sequences, ThreadPool& threads, std::int64_t prefill_chunk);
+  ~Stepper() override;
+
+  /// Runs the next rows of every request's plan and advances the strategies whose plan is complete. At most one forward
+  /// pass a model. What goes wrong for one request is left in its `error`. Where every request that has rows is
+  /// cancelled, the pass is given up and nothing is committed.
+  void run(std::span<Request* const> requests);
+
+ private:
+  struct RowOwner {
+    Request* request;
+    std::int32_t plan_row;  // -1: wants nothing
+  };
+  struct Part {  // rows of one segment in this pass
+    Request* request;
+    Segment* segment;
+    std::int64_t n_rows;
+  };
+
+  void plan(Request& request);
+  void restart_where_needed(const Request& request, Segment& segment);
+  void gather(decode::ModelIndex model, std::span<Request* const> requests);
+  void add_rows(Request& request, Segment& segment, std::int64_t n_rows);
+  void forward(decode::ModelIndex model);
+  [[nodiscard]] bool all_cancelled() const;
+  void on_logits(std::span<const std::int32_t> rows, float* logits) override;
+
+  Sequences& sequences_;
+  ThreadPool& threads_;
+  std::int64_t prefill_chunk_;
+  nn::Batch batch_;
+  std::vector<RowOwner> owners_;  // by row of batch_
+  std::vector<Part> parts_;
+  std::vector<decode::Scratch> scratch_;        // by worker
+  std::vector<std::exception_ptr> row_errors_;  // by row of the tile
+  std::int64_t vocab_size_ = 0;                 // of the model that runs
+  models::CancelPoll poll_;
+};
+
+}  // namespace skald::engine

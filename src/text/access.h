@@ -1,0 +1,14 @@
+// From the public tokenizer to the one that the library works with.
+#pragma once
+
+#include "skald/tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace skald {
+
+struct TokenizerAccess {
+  /// Lives as long as any copy of `tokenizer`.
+  static const text::Tokenizer& parts_of(const Tokenizer& tokenizer);
+};
+
+}  // namespace skald
