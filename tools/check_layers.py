@@ -26,7 +26,7 @@ LEFT_OF = {
     "engine": ["models", "decode", "text", "hub"],
 }
 LEAVES = ("cli", "server", "python")  # see the public interface and themselves
-MODELS_SHARED = {"config", "decoder_model", "layer_context", "registry", "weights"}  # the rest of models/ are families
+MODELS_SHARED = {"config", "decoder_model", "load", "registry"}  # the rest of models/ are families
 # Headers that are not the standard library's, and the only folder that may know them.
 FOREIGN = {
     re.compile(r"nlohmann/"): "json",
