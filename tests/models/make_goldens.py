@@ -55,7 +55,8 @@ def main():
     default = Path(__file__).resolve().parent.parent / "data" / "models"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     for seed, (name, (settings, prompt_length, dtype)) in enumerate(CASES.items()):
-        make_case(folder / name, BASE | settings, 1000 * seed, prompt_length, dtype=dtype)
+        if not make_case(folder / name, BASE | settings, 1000 * seed, prompt_length, dtype=dtype):
+            sys.exit(f"{name}: no lively checkpoint; change its settings")
         print(name, sum(f.stat().st_size for f in (folder / name).iterdir()) // 1024, "KiB")
 
 

@@ -1,0 +1,129 @@
+// One answer however it is computed: bit-identical logits for every way to run a sequence, on every kernel table.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "models/model_case.h"
+
+namespace skald::models {
+namespace {
+
+using Logits = std::map<std::int32_t, std::vector<float>>;  // by position
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+void expect_same(const Logits& wanted, const Logits& found, const std::string& what) {
+  ASSERT_FALSE(found.empty());
+  for (const auto& [position, logits] : found) {
+    ASSERT_TRUE(same_bits(wanted.at(position), logits)) << what << " differs at position " << position;
+  }
+}
+
+struct Setting {
+  std::string table;
+  int bits;
+};
+
+std::vector<Setting> settings() {
+  std::vector<Setting> out;
+  for (const kernels::KernelTable* table : kernels::available_tables()) {
+    for (const int bits : {32, 16}) out.push_back({table->name, bits});
+  }
+  return out;
+}
+
+class Determinism : public testing::TestWithParam<Setting> {
+ protected:
+  void SetUp() override { kernels::use_table(GetParam().table); }
+  void TearDown() override { kernels::use_table(before_); }
+
+  // Positions [begin, end) in passes of `chunk` rows.
+  static Logits in_chunks(const DecoderModel& model, StatePool& state, ThreadPool& pool, const ModelCase& c,
+                          nn::SequenceId s, std::size_t begin, std::size_t end, std::size_t chunk) {
+    Logits out;
+    for (std::size_t p = begin; p < end; p += chunk) {
+      const auto part = run_rows(model, state, pool, case_rows(c, s, p, std::min(end, p + chunk)));
+      for (const auto& [row, logits] : part) out[row + static_cast<std::int32_t>(p)] = logits;
+    }
+    return out;
+  }
+
+ private:
+  std::string before_ = kernels::table().name;
+};
+
+TEST_P(Determinism, EveryWayGivesTheSameBits) {
+  ThreadPool one(1);
+  ThreadPool two(2);
+  ThreadPool four(4);
+  for (const ModelCase& c : model_cases()) {
+    SCOPED_TRACE(c.name());
+    const auto model = load_model(c.folder, {.bits = GetParam().bits}, two);
+    const std::size_t n = c.length();
+    const auto run = [&](ThreadPool& pool, std::size_t chunk) {
+      const auto state = make_pool(*model);
+      return in_chunks(*model, *state, pool, c, state->create(), 0, n, chunk);
+    };
+    const Logits alone = run(one, n);
+    expect_same(alone, run(two, n), "two threads");
+    expect_same(alone, run(four, 1), "four threads, one by one");
+    expect_same(alone, run(one, 1), "one by one");
+    expect_same(alone, run(two, 7), "chunks of 7");
+    expect_same(alone, run(two, 512), "chunks of 512");
+
+    // The last of sixteen sequences that stand at different places.
+    const auto state = make_pool(*model);
+    std::vector<nn::Row> rows;
+    for (std::size_t i = 0; i < 15; ++i) {
+      const auto other = case_rows(c, state->create(), 0, 3 + 5 * i % 29);
+      rows.insert(rows.end(), other.begin(), other.end());
+    }
+    const nn::SequenceId s = state->create();
+    const std::size_t half = n / 2;
+    expect_same(alone, in_chunks(*model, *state, two, c, s, 0, half, n), "first half");
+    const auto own = case_rows(c, s, half, n);
+    const auto first = static_cast<std::int32_t>(rows.size());
+    rows.insert(rows.end(), own.begin(), own.end());
+    Logits in_batch;
+    for (const auto& [row, logits] : run_rows(*model, *state, two, rows)) {
+      if (row >= first) in_batch[row - first + static_cast<std::int32_t>(half)] = logits;
+    }
+    expect_same(alone, in_batch, "in a batch of 16");
+  }
+}
+
+TEST_P(Determinism, ForksAndRewindsChangeNothing) {
+  ThreadPool pool(2);
+  for (const ModelCase& c : model_cases()) {
+    SCOPED_TRACE(c.name());
+    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto state = make_pool(*model, /*draft=*/8);
+    const std::size_t n = c.length();
+    const std::size_t half = n / 2 + 3;
+    const nn::SequenceId whole = state->create();
+    const Logits alone = in_chunks(*model, *state, pool, c, whole, 0, n, n);
+
+    const nn::SequenceId parent = state->create();
+    in_chunks(*model, *state, pool, c, parent, 0, half, half);
+    const nn::SequenceId child = state->fork(parent);
+    // The parent goes another way over the shared block, then comes back.
+    auto astray = case_rows(c, parent, half, half + 6);
+    for (nn::Row& row : astray) row.token = (row.token + 1) % static_cast<TokenId>(model->shape().vocab_size);
+    run_rows(*model, *state, pool, astray);
+    expect_same(alone, in_chunks(*model, *state, pool, c, child, half, n, 5), "fork");
+    state->rewind(parent, 6);
+    expect_same(alone, in_chunks(*model, *state, pool, c, parent, half, n, 3), "rewound");
+    state->rewind(child, 8);
+    expect_same(alone, in_chunks(*model, *state, pool, c, child, n - 8, n, 8), "fork, rewound");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, Determinism, testing::ValuesIn(settings()),
+                         [](const auto& info) { return info.param.table + "_bits" + std::to_string(info.param.bits); });
+
+}  // namespace
+}  // namespace skald::models
