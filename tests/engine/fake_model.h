@@ -3,6 +3,8 @@
 // or a chunk at the wrong place changes them.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -59,7 +61,7 @@ class FakeModel final : public models::DecoderModel {
   void layer(int i, float* x, const nn::Context& context) const override {
     if (i != 0) return;
     for (const nn::Row& row : context.rows) {
-      std::vector<float> key(8, 0.F);
+      std::array<float, 8> key{};
       key[0] = static_cast<float>(row.token);
       key[1] = static_cast<float>(row.rope_length);
       for (int each = 0; each < 2; ++each)
@@ -85,9 +87,10 @@ class FakeModel final : public models::DecoderModel {
     return static_cast<float>(bits[0]) * 0x1p-31F - 1.F;
   }
 
-  static std::uint64_t history_hash(const nn::StatePool& state, nn::SequenceId sequence, std::int64_t last) {
+  std::uint64_t history_hash(const nn::StatePool& state, nn::SequenceId sequence, std::int64_t last) const {
     const auto n_blocks = static_cast<std::size_t>(last) / kernels::kBlock + 1;
-    std::vector<const std::byte*> blocks(n_blocks);
+    blocks_.resize(std::max(blocks_.size(), n_blocks));
+    const std::span blocks(blocks_.data(), n_blocks);
     state.k_blocks(sequence, 1, 0, 0, blocks);
     std::uint64_t hash = 0xcbf29ce484222325;
     for (std::int64_t p = 0; p <= last; ++p) {
@@ -103,6 +106,7 @@ class FakeModel final : public models::DecoderModel {
   FakeOptions options_;
   nn::RmsNorm norm_;
   nn::Linear head_;
+  mutable std::vector<const std::byte*> blocks_;
 };
 
 }  // namespace skald::test

@@ -1,0 +1,21 @@
+#include "engine/allocation_count.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<std::size_t> n_allocations{0};
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++n_allocations;
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace skald::test {
+std::size_t allocation_count() { return n_allocations; }
+}  // namespace skald::test

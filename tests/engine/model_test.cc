@@ -1,0 +1,149 @@
+// The public Model on the random tiny checkpoints, and on the model that ships.
+#include "skald/model.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "formats/safetensors.h"
+#include "skald/error.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace skald {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+
+struct Golden {
+  std::string folder;
+  std::vector<TokenId> prompt;
+  std::vector<TokenId> greedy;
+};
+
+std::vector<TokenId> read_ids(const TensorSource& source, const char* name) {
+  const TensorInfo* const tensor = source.find(name);
+  std::vector<TokenId> ids(tensor->bytes / sizeof(TokenId));
+  source.read(*tensor, 0, std::as_writable_bytes(std::span(ids)));
+  return ids;
+}
+
+std::vector<Golden> goldens() {
+  std::vector<Golden> all;
+  for (const auto& entry : fs::directory_iterator(SKALD_TEST_DATA "/models")) {
+    if (!fs::exists(entry.path() / "expected.safetensors")) continue;
+    const auto source = open_safetensors(entry.path() / "expected.safetensors");
+    all.push_back({entry.path(), read_ids(*source, "prompt"), read_ids(*source, "greedy")});
+  }
+  return all;
+}
+
+GenerationConfig greedy(std::int64_t n) { return {.max_new_tokens = n, .do_sample = false}; }
+
+TEST(Model, GreedyTokensAreThoseOfTransformers) {
+  for (const Golden& golden : goldens()) {
+    SCOPED_TRACE(golden.folder);
+    for (const std::int64_t chunk : {5, 512}) {
+      const Model model = Model::load(golden.folder, {.bits = 32, .prefill_chunk = chunk});
+      const auto completion = model.generate(golden.prompt, greedy(std::ssize(golden.greedy)))[0];
+      EXPECT_EQ(completion.token_ids, golden.greedy);
+    }
+  }
+}
+
+void expect_same(const Completion& a, const Completion& b) {
+  EXPECT_EQ(a.token_ids, b.token_ids);
+  ASSERT_EQ(a.logprobs.size(), b.logprobs.size());
+  for (std::size_t i = 0; i < a.logprobs.size(); ++i) {
+    EXPECT_EQ(a.logprobs[i].logprob, b.logprobs[i].logprob);
+    EXPECT_EQ(a.logprobs[i].top, b.logprobs[i].top);
+  }
+}
+
+// P2 on real arithmetic, at the stored precision and in f32.
+TEST(Model, SameRequestSameAnswer) {
+  for (const Golden& golden : goldens()) {
+    for (const int bits : {32, 16}) {
+      SCOPED_TRACE(testing::Message() << golden.folder << ", bits " << bits);
+      const GenerationConfig config{.max_new_tokens = 24, .top_k = 30, .seed = 3, .logprobs = 4};
+      std::vector<Prompt> prompts;
+      for (std::size_t i = 0; i < 16; ++i) {
+        const std::size_t length = 1 + golden.prompt.size() * i / 16;
+        prompts.emplace_back(
+            std::vector<TokenId>(golden.prompt.end() - static_cast<std::ptrdiff_t>(length), golden.prompt.end()));
+      }
+      std::vector<Completion> alone;
+      {
+        const Model model = Model::load(golden.folder, {.bits = bits, .threads = 1});
+        for (const Prompt& prompt : prompts) alone.push_back(model.generate(prompt, config)[0]);
+        GenerationConfig four = config;
+        four.num_return_sequences = 4;
+        expect_same(model.generate(prompts[7], four)[0], alone[7]);
+      }
+      for (const std::int64_t chunk : {1, 7, 512}) {
+        const Model model = Model::load(golden.folder, {.bits = bits, .threads = 2, .prefill_chunk = chunk});
+        const auto together = model.submit(prompts, config, [](const StreamEvent&) {}).wait();
+        for (std::size_t i = 0; i < prompts.size(); ++i) expect_same(together[i], alone[i]);
+      }
+    }
+  }
+}
+
+TEST(Model, InspectsWithoutLoading) {
+  for (const Golden& golden : goldens()) {
+    const ModelInfo info = Model::inspect(golden.folder);
+    EXPECT_EQ(info.format, "safetensors");
+    EXPECT_GT(info.parameters, 1000);
+    EXPECT_EQ(info.weight_bytes_32, static_cast<std::size_t>(info.parameters) * 4);
+    EXPECT_GT(info.heads, 0);
+    EXPECT_GT(info.kv_bytes_per_token, 0U);
+    EXPECT_EQ(info.tokenizer, "");
+  }
+}
+
+TEST(Model, ADroppedGenerationIsCancelled) {
+  const Golden golden = goldens().at(0);
+  const Model model = Model::load(golden.folder);
+  for (int i = 0; i < 20; ++i) (void)model.submit({golden.prompt}, greedy(2000));
+  EXPECT_EQ(model.generate(golden.prompt, greedy(3))[0].token_ids,
+            std::vector<TokenId>(golden.greedy.begin(), golden.greedy.begin() + 3));
+}
+
+TEST(Model, TheLastHandleMayGoInACallback) {
+  const Golden golden = goldens().at(0);
+  auto held = std::make_shared<std::optional<Model>>(Model::load(golden.folder));
+  std::atomic<bool> dropped = false;
+  std::optional<Generation> generation = (*held)->submit({golden.prompt}, greedy(50), [&](const StreamEvent&) {
+    held->reset();
+    dropped = true;
+  });
+  (void)generation->wait();
+  EXPECT_TRUE(dropped);
+}
+
+TEST(Model, TheModelsOwnSettings) {
+  const Golden golden = goldens().at(0);
+  const test::TempDir folder;
+  for (const char* name : {"config.json", "model.safetensors"}) fs::copy(fs::path(golden.folder) / name, folder.path());
+  const TokenId eos = golden.greedy[4];
+  (void)folder.write(
+      "generation_config.json",
+      R"({"do_sample": false, "max_new_tokens": 9, "vendor_field": 1, "eos_token_id": )" + std::to_string(eos) + "}");
+  const Model model = Model::load(folder.path());
+  EXPECT_EQ(model.generation_config().max_new_tokens, 9);
+  EXPECT_EQ(model.generate(golden.prompt)[0].token_ids.back(), eos);
+  EXPECT_FALSE(model.has_tokenizer());
+  expect_error<UnsupportedError>([&] { (void)model.tokenizer(); }, "no tokenizer.json");
+  expect_error<OptionError>([&] { (void)model.generate("text"); }, "no tokenizer");
+  (void)folder.write("generation_config.json", R"({"num_beams": 4})");
+  expect_error<OptionError>([&] { (void)Model::load(folder.path()); }, "num_beams = 4: not available in this version");
+}
+
+TEST(Model, MissingFolder) {
+  expect_error<PathError>([] { (void)Model::load("/nonexistent/model"); }, "/nonexistent/model");
+  expect_error<PathError>([] { (void)Model::inspect("/nonexistent/model"); }, "/nonexistent/model");
+}
+
+}  // namespace
+}  // namespace skald
