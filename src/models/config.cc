@@ -177,6 +177,28 @@ void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings&
   reader->read(scaling, rope);
 }
 
+// layer_types: [n_layers], or empty where the config has none.
+std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
+  if (!fields.has("layer_types")) return {};
+  const json::Value& value = *fields.find("layer_types");
+  if (!value.is_array() || static_cast<std::int64_t>(value.as_array().size()) != n_layers) {
+    fields.fail("layer_types", "must be an array of num_hidden_layers = " + std::to_string(n_layers) + " strings");
+  }
+  std::vector<std::string> types;
+  for (const json::Value& item : value.as_array()) {
+    const bool known =
+        item.is_string() && (item.as_string() == "full_attention" || item.as_string() == "sliding_attention");
+    if (!known) {
+      throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                         .field = "layer_types[" + std::to_string(types.size()) + "]",
+                                         .value = item.describe(),
+                                         .rule = "known are full_attention, sliding_attention"});
+    }
+    types.push_back(item.as_string());
+  }
+  return types;
+}
+
 }  // namespace
 
 nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions) {
@@ -202,25 +224,22 @@ nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim,
   return rope;
 }
 
-std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
-  if (!fields.has("layer_types")) return {};
-  const json::Value& value = *fields.find("layer_types");
-  if (!value.is_array() || static_cast<std::int64_t>(value.as_array().size()) != n_layers) {
-    fields.fail("layer_types", "must be an array of num_hidden_layers = " + std::to_string(n_layers) + " strings");
+std::int64_t read_window(const Fields& fields) {
+  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
+  return fields.get_integer("sliding_window", 1, kMaxPositions).value_or(unsaid);
+}
+
+std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64_t n_layers) {
+  const std::int64_t window = read_window(fields);
+  const bool slides = fields.get_bool("use_sliding_window").value_or(false);
+  const std::int64_t full_layers = fields.get_integer("max_window_layers", 0, kMaxPositions).value_or(28);
+  const std::vector<std::string> types = read_layer_types(fields, n_layers);
+  std::vector<std::int64_t> windows;
+  for (std::int64_t i = 0; i < n_layers; ++i) {
+    const bool sliding = types.empty() ? i >= full_layers : types[windows.size()] == "sliding_attention";
+    windows.push_back(slides && sliding ? window : 0);
   }
-  std::vector<std::string> types;
-  for (const json::Value& item : value.as_array()) {
-    const bool known =
-        item.is_string() && (item.as_string() == "full_attention" || item.as_string() == "sliding_attention");
-    if (!known) {
-      throw UnsupportedError(ErrorFields{.file = fields.file(),
-                                         .field = "layer_types[" + std::to_string(types.size()) + "]",
-                                         .value = item.describe(),
-                                         .rule = "known are full_attention, sliding_attention"});
-    }
-    types.push_back(item.as_string());
-  }
-  return types;
+  return windows;
 }
 
 DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {

@@ -44,8 +44,12 @@ struct ConfigDefaults {
 /// value and range, or UnsupportedError for a value of a kind that is not known.
 DecoderConfig read_decoder_config(const json::Fields& fields, const ConfigDefaults& defaults);
 
-/// layer_types: [n_layers] of "full_attention" and "sliding_attention", or empty where the config has none.
-std::vector<std::string> read_layer_types(const json::Fields& fields, std::int64_t n_layers);
+/// sliding_window: 4096 where the key is absent, 0 (all positions) where it is null.
+std::int64_t read_window(const json::Fields& fields);
+
+/// Qwen's windows [n_layers]: where use_sliding_window is set, in the layers that layer_types names or, without it,
+/// from max_window_layers on.
+std::vector<std::int64_t> read_windows_by_layer(const json::Fields& fields, std::int64_t n_layers);
 
 /// rope_parameters of transformers 5, or rope_scaling and rope_theta of earlier ones.
 nn::RopeSettings read_rope_settings(const json::Fields& fields, std::int64_t head_dim, std::int64_t max_positions);

@@ -14,8 +14,6 @@
 namespace skald::models {
 namespace {
 
-constexpr std::int64_t kMaxWindow = std::int64_t{1} << 31;
-
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 class Llama final : public DecoderModel {
@@ -58,11 +56,10 @@ Llama::Llama(DecoderConfig config, nn::WeightSource& w) : config_(std::move(conf
   layers_.reserve(size(c.n_layers));
   for (std::int64_t i = 0; i < c.n_layers; ++i) layers_.push_back(make_layer(i, w));
   norm_ = w.rms_norm("model.norm", size(c.hidden_size), c.rms_norm_eps);
-  const std::string head = c.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
-  lm_head_ = w.linear(head, size(c.vocab_size), size(c.hidden_size));
+  lm_head_ =
+      w.linear(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", size(c.vocab_size), size(c.hidden_size));
   w.leave("*rotary_emb.inv_freq");
   if (c.tie_word_embeddings) w.leave("lm_head.weight");
-
   shape_.model_type = c.model_type;
   shape_.n_layers = c.n_layers;
   shape_.hidden_size = c.hidden_size;
@@ -120,19 +117,6 @@ StateLayout Llama::state_layout() const {
   return layout;
 }
 
-// Qwen: windows where use_sliding_window is set, in the layers of layer_types or from max_window_layers on.
-void read_qwen_windows(const json::Fields& fields, DecoderConfig& c) {
-  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
-  const auto window = fields.get_integer("sliding_window", 1, kMaxWindow).value_or(unsaid);
-  const auto full_layers = fields.get_integer("max_window_layers", 0, kMaxWindow).value_or(28);
-  const bool slides = fields.get_bool("use_sliding_window").value_or(false) && window > 0;
-  const auto types = read_layer_types(fields, c.n_layers);
-  for (std::int64_t i = 0; i < c.n_layers; ++i) {
-    const bool sliding = types.empty() ? i >= full_layers : types[size(i)] == "sliding_attention";
-    c.windows[size(i)] = slides && sliding ? window : 0;
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<DecoderModel> make_llama(const json::Fields& fields, nn::WeightSource& weights) {
@@ -144,15 +128,14 @@ std::unique_ptr<DecoderModel> make_llama(const json::Fields& fields, nn::WeightS
 
 std::unique_ptr<DecoderModel> make_mistral(const json::Fields& fields, nn::WeightSource& weights) {
   DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 8, .max_positions = 4096 * 32});
-  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
-  c.windows.assign(c.windows.size(), fields.get_integer("sliding_window", 1, kMaxWindow).value_or(unsaid));
+  c.windows.assign(c.windows.size(), read_window(fields));
   return std::make_unique<Llama>(std::move(c), weights);
 }
 
 std::unique_ptr<DecoderModel> make_qwen2(const json::Fields& fields, nn::WeightSource& weights) {
   DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 32, .max_positions = 32768});
   c.qkv_bias = true;
-  read_qwen_windows(fields, c);
+  c.windows = read_windows_by_layer(fields, c.n_layers);
   return std::make_unique<Llama>(std::move(c), weights);
 }
 
@@ -160,7 +143,7 @@ std::unique_ptr<DecoderModel> make_qwen3(const json::Fields& fields, nn::WeightS
   DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 32, .head_dim = 128, .max_positions = 32768});
   c.qkv_bias = c.o_bias = fields.get_bool("attention_bias").value_or(false);
   c.qk_norm = true;
-  read_qwen_windows(fields, c);
+  c.windows = read_windows_by_layer(fields, c.n_layers);
   return std::make_unique<Llama>(std::move(c), weights);
 }
 
