@@ -49,8 +49,7 @@ std::vector<float> dynamic_frequencies(const RopeSettings& s, std::int64_t lengt
   }
   const float grown = static_cast<float>(*s.factor) * static_cast<float>(length) / static_cast<float>(s.max_positions) -
                       static_cast<float>(*s.factor - 1);
-  const auto raised =
-      static_cast<float>(std::pow(static_cast<double>(grown), static_cast<double>(static_cast<float>(power))));
+  const auto raised = static_cast<float>(std::pow(static_cast<double>(grown), power));
   return plain(s, raised * static_cast<float>(s.theta));
 }
 
