@@ -20,7 +20,6 @@ constexpr Class kUpperLike = 32;  // Lu Lt Lm Lo M
 constexpr Class kLowerLike = 64;  // Ll Lm Lo M
 constexpr Class kPunctOrSymbol = 128;
 constexpr Class kMark = 256;
-constexpr Class kPunct = 512;
 constexpr Class kMultibyte = 1 << 15;  // first byte of a longer character: look further
 
 /// Class of a code point of `category`.
@@ -30,7 +29,6 @@ constexpr Class class_of(Category category, bool space, bool newline) {
   if (c & kLetters) out |= kLetter;
   if (c & kNumbers) out |= kNumber;
   if (c & kMarks) out |= kMark;
-  if (c & kPuncts) out |= kPunct;
   if (c & (kPuncts | kSymbols)) out |= kPunctOrSymbol;
   if (c & (bit(kLu) | bit(kLt) | bit(kLm) | bit(kLo) | kMarks)) out |= kUpperLike;
   if (c & (bit(kLl) | bit(kLm) | bit(kLo) | kMarks)) out |= kLowerLike;

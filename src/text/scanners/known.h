@@ -17,15 +17,10 @@ inline constexpr std::string_view kO200kPattern =  // GPT-4o, Llama 4
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kTekkenPattern =  // Mistral Nemo
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-// DeepSeek V3 and R1 cut three times: numbers, Chinese and Japanese, the rest.
+// DeepSeek V3 and R1 cut three times: numbers, runs of Chinese and Japanese, the rest.
 inline constexpr std::string_view kNumbers3Pattern = R"(\p{N}{1,3})";
-inline constexpr std::string_view kDeepSeekHanPattern = "[一-龥\u3040-ゟ゠-ヿ]+";
 inline constexpr std::string_view kDeepSeek3Pattern =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-// DeepSeek Coder cuts four times before its digits.
-inline constexpr std::string_view kNewlinePattern = R"([\r\n])";
-inline constexpr std::string_view kSpaceLettersPattern = R"(\s?\p{L}+)";
-inline constexpr std::string_view kSpacePunctuationPattern = R"(\s?\p{P}+)";
-inline constexpr std::string_view kDeepSeekCoderHanPattern = "[一-龥ࠀ-一가-\ud7ff]+";
+inline constexpr std::string_view kTrailingSpacesPattern = R"(\s+$)";  // the first DeepSeek LLM
 
 }  // namespace skald::text

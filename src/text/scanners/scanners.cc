@@ -96,29 +96,6 @@ std::size_t deepseek3(const Reader& text, std::size_t at) {
 }
 
 std::size_t numbers3(const Reader& text, std::size_t at) { return match_numbers(text, at, 3); }
-std::size_t newline(const Reader& text, std::size_t at) { return text.at(at).is(kNewline) ? at + 1 : at; }
-
-// \s?[run]+
-template <Class run>
-std::size_t space_and_run(const Reader& text, std::size_t at) {
-  const Char first = text.at(at);
-  const std::size_t begin = first.is(kSpace) ? at + first.length : at;
-  const std::size_t end = text.skip(begin, run);
-  return end > begin ? end : at;
-}
-
-struct CodeRanges {
-  CodeRange ranges[3];
-  [[nodiscard]] bool contains(char32_t c) const {
-    for (const CodeRange& range : ranges) {
-      if (c >= range.first && c <= range.last) return true;
-    }
-    return false;
-  }
-};
-constexpr CodeRanges kDeepSeekHan = {{{0x4e00, 0x9fa5}, {0x3040, 0x309f}, {0x30a0, 0x30ff}}};
-constexpr CodeRanges kDeepSeekCoderHan = {{{0x4e00, 0x9fa5}, {0x0800, 0x4e00}, {0xac00, 0xd7ff}}};
-
 class ScannerPattern final : public Pattern {
  public:
   explicit ScannerPattern(Rule rule) : rule_(rule) {}
@@ -135,22 +112,22 @@ class ScannerPattern final : public Pattern {
   Rule rule_;
 };
 
-// [ranges]+
-class RangesPattern final : public Pattern {
+// \s+$: whitespace up to the end of the text or of its last line.
+class TrailingSpaces final : public Pattern {
  public:
-  explicit RangesPattern(const CodeRanges& ranges) : ranges_(ranges) {}
   void find(std::string_view text, MatchSink sink) const override {
-    std::size_t run = 0;  // begin of the run that ends here
-    for_each_char(text, [&](char32_t c, std::size_t begin, std::size_t end) {
-      if (ranges_.contains(c)) return;
-      if (run < begin) sink(run, begin);
-      run = end;
-    });
-    if (run < text.size()) sink(run, text.size());
+    const Reader reader(text);
+    for (std::size_t at = 0; at < text.size(); at += reader.at(at).length) {
+      const std::size_t run = reader.skip(at, kSpace) - at;
+      if (run == 0) continue;
+      const bool at_end = at + run == text.size();
+      const std::size_t line = text.substr(at, run).rfind('\n');
+      if (at_end) sink(at, text.size());
+      if (at_end) return;
+      if (line != std::string_view::npos && line > 0) sink(at, at + line);
+      at += run;
+    }
   }
-
- private:
-  const CodeRanges& ranges_;
 };
 
 struct KnownPattern {
@@ -158,24 +135,15 @@ struct KnownPattern {
   Rule rule;
 };
 constexpr KnownPattern kKnown[] = {
-    {kGpt2Pattern, gpt2},
-    {kGpt2ShortPattern, gpt2},
-    {kLlama3Pattern, llama3<3>},
-    {kQwen2Pattern, llama3<1>},
-    {kO200kPattern, o200k<3, true>},
-    {kTekkenPattern, o200k<1, false>},
-    {kNumbers3Pattern, numbers3},
-    {kDeepSeek3Pattern, deepseek3},
-    {kNewlinePattern, newline},
-    {kSpaceLettersPattern, space_and_run<kLetter>},
-    {kSpacePunctuationPattern, space_and_run<kPunct>},
+    {kGpt2Pattern, gpt2},         {kGpt2ShortPattern, gpt2},       {kLlama3Pattern, llama3<3>},
+    {kQwen2Pattern, llama3<1>},   {kO200kPattern, o200k<3, true>}, {kTekkenPattern, o200k<1, false>},
+    {kNumbers3Pattern, numbers3}, {kDeepSeek3Pattern, deepseek3},
 };
 
 }  // namespace
 
 std::unique_ptr<Pattern> make_scanner(std::string_view regex) {
-  if (regex == kDeepSeekHanPattern) return std::make_unique<RangesPattern>(kDeepSeekHan);
-  if (regex == kDeepSeekCoderHanPattern) return std::make_unique<RangesPattern>(kDeepSeekCoderHan);
+  if (regex == kTrailingSpacesPattern) return std::make_unique<TrailingSpaces>();
   for (const KnownPattern& known : kKnown) {
     if (known.regex == regex) return std::make_unique<ScannerPattern>(known.rule);
   }
