@@ -193,8 +193,8 @@ PRE_TOKENIZERS = [
       for invert in (False, True)],
     *[pre_tokenizers.Split(Regex(p), "isolated")
       for p in (LLAMA3, QWEN2, O200K, TEKKEN, DEEPSEEK3, r"\b", r"^.|.$", r"(?m:a.b)", r"\h{2,}", r"\p{Han}+|\p{Greek}",
-                r"[\p{L}&&[^\p{Lu}\p{Han}]]+", r"[^\W\d_]+", r"x*", r"(?<=[.!?])\s+(?=\p{Lu})", r"\p{Sc}|\P{ASCII}{2}",
-                r"(?>a+)b?|[[:alpha:]]", r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"(?i)straße|ß|K", r"\w+(?:'\w+)?|[^\w\s]",
+                r"[\p{L}&&[^\p{Lu}\p{Han}]]+", r"[^\W\d_]+", r"x*", r"(?<=[.!?])\s+(?=\p{Lu})", r"\p{Sc}|\P{L}{2}",
+                r"(?>a+)b?|[c-f]+?", r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"(?i)straße|ß|K", r"\w+(?:'\w+)?|[^\w\s]",
                 r"\p{N}{2}?|\d{,2}[a-f]", r"[\x{4e00}-\u9fa5\-\]]++", r"(a|b)*c|(?-i:d)")],
     pre_tokenizers.ByteLevel(), pre_tokenizers.ByteLevel(add_prefix_space=False),
     pre_tokenizers.ByteLevel(use_regex=False), pre_tokenizers.Digits(), pre_tokenizers.Digits(individual_digits=True),

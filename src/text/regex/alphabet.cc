@@ -28,14 +28,13 @@ std::optional<Alphabet> Alphabet::make(const std::vector<RegexItem>& items) {
   Alphabet alphabet;
   std::map<std::vector<bool>, std::uint8_t> symbols;
   std::vector<bool> member(sets.size());  // of the characters from here on
-  for (std::size_t i = 0, at = 0;; at = i) {
-    const char32_t first = at == 0 && (changes.empty() || changes[0].first > 0) ? 0 : changes[at].first;
-    while (i < changes.size() && changes[i].first == first) member[changes[i].second].flip(), ++i;
-    if (first > 0x10ffff) break;
-    const auto [entry, is_new] = symbols.try_emplace(member, static_cast<std::uint8_t>(symbols.size() + 1));
-    if (is_new && symbols.size() > 255) return std::nullopt;
-    alphabet.runs_.push_back({first, entry->second});
-    if (i == changes.size()) break;
+  std::size_t next = 0;                   // change
+  for (char32_t first = 0; first <= 0x10ffff;) {
+    for (; next < changes.size() && changes[next].first == first; ++next) member[changes[next].second].flip();
+    if (symbols.size() == 255 && !symbols.contains(member)) return std::nullopt;
+    const auto symbol = symbols.try_emplace(member, static_cast<std::uint8_t>(symbols.size() + 1)).first->second;
+    alphabet.runs_.push_back({first, symbol});
+    first = next < changes.size() ? changes[next].first : 0x110000;
   }
   for (char32_t c = 0; c < 128; ++c) alphabet.ascii_[c] = alphabet.symbol(c);
   return alphabet;

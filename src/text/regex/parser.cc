@@ -130,13 +130,12 @@ class RegexParser {
     }
     at_ = end + 1;
     put_syntax("{" + (numbers[0].empty() ? "0" : numbers[0]) + (comma ? "," + numbers[1] : "") + "}");
-    if (at_ < regex_.size() && regex_[at_] == '?') {
-      ++at_;
+    // In this syntax {n}? and {...}+ repeat the repetition; only {n,m}? is lazy.
+    if (comma && skip("?")) {
       put_syntax("?");
-    } else if (at_ < regex_.size() && regex_[at_] == '+') {  // here not possessive: repeats the repetition
-      ++at_;
+    } else if (looking_at("?") || looking_at("+")) {
       items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(atom_), {"(?:", {}});
-      put_syntax(")+");
+      put_syntax(std::string(")") + regex_[at_++]);
     }
     return true;
   }
@@ -209,15 +208,15 @@ class RegexParser {
     const bool at_boundary = regex_[at_ + 1] == 'b';
     at_ += 2;
     const CodeSet word = flag_set(kIsWord);
-    const auto put = [&](std::string before, std::string after) {
+    const auto put_word = [&](std::string before) {
       put_syntax(std::move(before));
       items_.push_back({{}, word});
-      put_syntax(std::move(after));
     };
-    put("(?:(?<=", at_boundary ? ")(?!" : ")(?=");
-    put("", ")|(?<!");
-    put("", at_boundary ? ")(?=" : ")(?!");
-    put("", "))");
+    put_word("(?:(?<=");
+    put_word(at_boundary ? ")(?!" : ")(?=");
+    put_word(")|(?<!");
+    put_word(at_boundary ? ")(?=" : ")(?!");
+    put_syntax("))");
   }
 
   // A backslash and what follows, as the set of characters that it means.
