@@ -114,17 +114,25 @@ def startup_text(skald, threads, runs=20):
     )
 
 
-def kernel_rows(program):
-    """The kernel benchmarks: time, and the rate that each states."""
+# Counters of the kernel benchmarks: heading, key, factor, digits after the point.
+KERNEL_COUNTERS = [
+    ("GFLOPS", "GFLOPS", 1, 1),
+    ("% of FMA peak", "fma_share", 100, 0),
+    ("GB/s", "GB/s", 1, 1),
+    ("% of reads", "read_share", 100, 0),
+]
+
+
+def kernel_table(program):
+    """The kernel benchmarks: time, and the rates that each states."""
     result = run_json([program, "--benchmark_format=json", "--benchmark_min_time=0.1"])
     rows = []
     for entry in result["benchmarks"]:
-        rates = [f"{entry[key] / 1e9:.1f} {unit}" for key, unit in RATES.items() if key in entry]
-        rows.append([f"`{entry['name']}`", f"{entry['real_time']:.4g} {entry['time_unit']}", ", ".join(rates) or "-"])
-    return rows
-
-
-RATES = {"bytes_per_second": "GB/s", "flops": "GFLOPS", "FLOPS": "GFLOPS", "items_per_second": "G items/s"}
+        counters = [
+            f"{entry[key] * factor:.{digits}f}" if key in entry else "-" for _, key, factor, digits in KERNEL_COUNTERS
+        ]
+        rows.append([f"`{entry['name']}`", f"{entry['real_time']:.4g} {entry['time_unit']}", *counters])
+    return table(["kernel", "time", *(heading for heading, *_ in KERNEL_COUNTERS)], rows)
 
 
 def measure(options):
@@ -153,7 +161,7 @@ def measure(options):
     kernels = tools / "bench_kernels"
     if kernels.exists() and not options.quick:
         say("kernels")
-        parts.append(table(["kernel", "time", "rate"], kernel_rows(kernels)))
+        parts.append(kernel_table(kernels))
     return "\n\n".join(parts)
 
 

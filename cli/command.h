@@ -37,6 +37,9 @@ std::unique_ptr<Command> make_completion();
 /// Every subcommand, in the order of the help.
 std::vector<std::unique_ptr<Command>> all_commands();
 
+/// Throws OptionError where a path to a model is empty.
+void require_path(const std::string& path);
+
 /// The one positional argument that a command takes, the model; without it the model that ships with Skald.
 /// Throws OptionError where there are more.
 std::string model_path(const std::vector<std::string>& positional);

@@ -21,8 +21,13 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   return commands;
 }
 
+void require_path(const std::string& path) {
+  if (path.empty()) throw OptionError("the model's path is empty: give a model folder");
+}
+
 std::string model_path(const std::vector<std::string>& positional) {
   if (positional.empty()) return Model::shipped_path();
+  require_path(positional[0]);
   if (positional.size() == 1) return positional[0];
   throw OptionError({.field = quoted(positional[1]),
                      .rule = "is one argument too many after the model " + quoted(positional[0]) +

@@ -28,7 +28,8 @@ std::string as_lines(const TokenizedText& text) {
   std::string out;
   for (std::size_t i = 0; i < text.ids.size(); ++i) {
     const std::string id = std::to_string(text.ids[i]);
-    out += std::string(id.size() < 7 ? 7 - id.size() : 0, ' ') + id + "  " + json_quote(text.tokens[i]) + "  " +
+    out += std::string(id.size() < 7 ? 7 - id.size() : 0, ' ') + id + "  " + for_output(json_quote(text.tokens[i])) +
+           "  " +
            dim("[" + std::to_string(text.offsets[i].first) + ", " + std::to_string(text.offsets[i].second) + ")") +
            "\n";
   }
@@ -75,9 +76,10 @@ class Tokenize final : public Command {
     } else if (batch_file_) {
       encode_batch(tokenizer);
     } else {
-      const std::string text =
-          positional.size() == 2 && positional[1] != "-" ? positional[1] : read_text(file_.value_or("-"));
-      const TokenizedText tokens = encode(tokenizer, text, "the text");
+      const bool given = positional.size() == 2 && positional[1] != "-";
+      const std::string path = file_.value_or("-");
+      const std::string source = given ? "TEXT" : path == "-" ? "standard input" : path;
+      const TokenizedText tokens = encode(tokenizer, given ? positional[1] : read_text(path), source);
       write_output(json_ ? as_json(tokens) : ids_ ? id_list(tokens.ids) : as_lines(tokens));
     }
     return 0;
@@ -88,6 +90,7 @@ class Tokenize final : public Command {
     if (positional.empty()) {
       throw OptionError("the model is missing: skald tokenize MODEL [TEXT] (MODEL is a folder with a tokenizer.json)");
     }
+    require_path(positional[0]);
     if (positional.size() > 2) {
       throw OptionError({.field = quoted(positional[2]), .rule = "is one argument too many: put the text in quotes"});
     }
