@@ -43,7 +43,7 @@ void LoadFlags::add_to(Flags& flags) {
                 "Threads to compute with. Default: all processors that the process may use.");
   flags.add("--bits", "B", "Bits of a weight: 32 or 16. Default: as stored, or the next smaller that fits in memory.",
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
-  flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 1 << 20,
+  flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,
                 "Prompt tokens that one step takes at most; changes memory and speed, never the text. Default: 512.");
   flags.toggle("--strict", options_.strict, "Refuse a model with tensors that its architecture does not read.");
   flags.toggle("--check-weights", options_.check_weights, "Report weights that are not finite numbers.");

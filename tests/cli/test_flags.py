@@ -103,7 +103,7 @@ def test_refusals(arguments, wanted):
         ("--seed", ["-1", "abc", "18446744073709551616"], "[0, 9007199254740991]"),
         ("--logprobs", ["-1", "21"], "[0, 20]"),
         ("--threads", ["0", "-1", "abc", "1e9", "2000"], "[1, 1024]"),
-        ("--prefill-chunk", ["0", "abc"], "[1, 1048576]"),
+        ("--prefill-chunk", ["0", "abc"], "[1, 65536]"),
     ],
 )
 def test_numbers_name_their_range(flag, values, span):
