@@ -64,8 +64,9 @@ struct Figures {
   double prefill_tokens_per_s = 0;
   double decode_tokens_per_s = 0;
   double load_s = 0;
-  double first_token_s = 0;  // from the start of the process, 8 prompt tokens
-  double bandwidth = 0;      // bytes a second that memory gives
+  double first_token_s = 0;    // from the start of the process, 8 prompt tokens
+  std::size_t peak_bytes = 0;  // of loading and running, before the bandwidth is measured
+  double bandwidth = 0;        // bytes a second that memory gives
   double dram_share = 0;
 };
 
@@ -155,6 +156,7 @@ class Bench final : public Command {
     }
     figures.prefill_tokens_per_s = median(prefill);
     figures.decode_tokens_per_s = median(decode);
+    figures.peak_bytes = peak_memory();
     figures.bandwidth = measure_memory_bandwidth(model.threads());
     figures.dram_share = bytes_per_s(model, figures) / figures.bandwidth;
   }
@@ -177,7 +179,7 @@ class Bench final : public Command {
         .add("decode_tokens_per_s", figures.decode_tokens_per_s)
         .add("load_s", figures.load_s)
         .add("first_token_s", figures.first_token_s)
-        .add("peak_rss_bytes", peak_memory())
+        .add("peak_rss_bytes", figures.peak_bytes)
         .add("weight_bytes", model.weight_bytes())
         .add("dram_bytes_per_s", figures.bandwidth)
         .add("dram_share", figures.dram_share)
@@ -197,7 +199,7 @@ class Bench final : public Command {
         .row("weights read", fixed(bytes_per_s(model, figures) / 1e9, 1) + " GB/s, " +
                                  fixed(figures.dram_share * 100, 0) + " % of the " + fixed(figures.bandwidth / 1e9, 1) +
                                  " GB/s that memory gives")
-        .row("peak memory", human_bytes(static_cast<double>(peak_memory())))
+        .row("peak memory", human_bytes(static_cast<double>(figures.peak_bytes)))
         .text();
   }
 

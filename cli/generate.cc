@@ -153,11 +153,11 @@ int Generate::run(const std::vector<std::string>& positional) {
   set_log_sink([this](LogLevel level, std::string_view line) {
     notify(level == LogLevel::warning ? "warning: " + std::string(line) : line);
   });
-  const std::string path = model_path(arguments);
   const GenerationConfig config = this->config();
-  if (interactive_) return run_interactive(load_.load(path), config);
-  std::vector<Prompt> prompts = read_prompts();
-  const Model model = load_.load(path);
+  std::vector<Prompt> prompts;
+  if (!interactive_) prompts = read_prompts();  // a wrong flag or file is told before a model is looked for
+  const Model model = load_.load(model_path(arguments));
+  if (interactive_) return run_interactive(model, config);
   const std::int64_t samples = config.over(model.generation_config()).num_return_sequences.value_or(1);
   CallTimer timer;
   if (json_) return finish(write_json(model, std::move(prompts), config, timer), timer);

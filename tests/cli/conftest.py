@@ -78,10 +78,10 @@ class Terminal:
     def type(self, text):
         os.write(self.side, text.encode())
 
-    def read_until(self, wanted, seconds=PATIENCE):
-        """Everything shown so far, once `wanted` is in it."""
+    def read_until(self, wanted, times=1, seconds=PATIENCE):
+        """Everything shown so far, once `wanted` is in it so many times."""
         end = time.monotonic() + seconds
-        while wanted.encode() not in self.text:
+        while self.text.count(wanted.encode()) < times:
             assert self._read(end - time.monotonic()), f"{wanted!r} never came: {self.text!r}"
         return self.text.decode()
 

@@ -70,7 +70,8 @@ def test_folders_without_weights_that_can_be_read(command, tmp_path):
     read = READERS[command]
     assert "model.safetensors" in refused(*read(folder))
     (folder / "pytorch_model.bin").write_bytes(b"PK\x03\x04 anything")
-    assert "pytorch_model.bin" in refused(*read(folder)) or ".bin" in refused(*read(folder))
+    assert "pytorch_model.bin" in refused(*read(folder))
+    (folder / "pytorch_model.bin").unlink()
     (folder / "model.safetensors").write_text(POINTER)
     assert "git lfs pull" in refused(*read(folder))
 
@@ -122,7 +123,7 @@ def test_too_long_a_text_is_refused_without_being_kept():
         ('"a" "b"', "line 2"),
         ('{"prompt": "a", "prompt": "b"}', "line 2"),
         ('"\\ud800"', "line 2"),
-        ("[" * 100000, "line 2"),
+        pytest.param("[" * 100000, "line 2", id="deep"),
     ],
 )
 def test_batch_files_name_line_and_fault(tmp_path, line, wanted):

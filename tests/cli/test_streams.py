@@ -141,7 +141,7 @@ def test_interactive_ctrl_c_stops_the_answer_then_the_session(model):
     terminal.read_until("Once upon a time\r\nOnce upon a time")
     time.sleep(0.1)
     terminal.process.send_signal(signal.SIGINT)
-    terminal.read_until("\r\n> ")
+    terminal.read_until("\r\n> ", times=2)
     assert terminal.process.poll() is None
     seconds, code = terminal.interrupt()
     assert code == 130 and seconds < 1
