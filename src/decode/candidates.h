@@ -30,6 +30,9 @@ class Candidates {
   /// Entries held; tokens at -inf are counted until a filter drops them.
   [[nodiscard]] std::size_t size() const { return dense_ ? logits_.size() : entries_.size(); }
 
+  /// Whether every token is still held, in order.
+  [[nodiscard]] bool dense() const { return dense_; }
+
   /// Calls `visit(token, logit)` for every entry; tokens ascend while dense.
   template <typename Visit>
   void for_each(Visit visit) const {

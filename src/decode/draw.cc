@@ -24,11 +24,10 @@ TokenId draw(const Candidates& candidates, const DrawKey& key) {
       best_score = score;
     }
   };
-  const bool few = candidates.size() < kPortion;
   candidates.for_each([&](TokenId token, float logit) {
-    if (few) return race(token, logit, exponential(key, static_cast<std::uint32_t>(token)));
-    if (token < first || token >= first + kPortion) {
-      first = token - token % kPortion;
+    if (!candidates.dense()) return race(token, logit, exponential(key, static_cast<std::uint32_t>(token)));
+    if (token >= first + kPortion) {
+      first = token;
       exponentials(key, static_cast<std::uint32_t>(first), variates);
     }
     race(token, logit, variates[static_cast<std::size_t>(token - first)]);

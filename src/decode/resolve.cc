@@ -22,7 +22,7 @@ void resolve_length(GenerationConfig& config, const GenerationConfig& request, c
   if (native && request.max_length && !request.max_new_tokens) config.max_new_tokens.reset();
   if (!config.max_new_tokens && !config.max_length) config.max_new_tokens = defaults.max_new_tokens;
   if (config.max_new_tokens) config.max_length.reset();
-  if (request.min_new_tokens && request.max_new_tokens && *request.min_new_tokens > *request.max_new_tokens) {
+  if (native && request.min_new_tokens && request.max_new_tokens && *request.min_new_tokens > *request.max_new_tokens) {
     fail("min_new_tokens", std::to_string(*request.min_new_tokens),
          "must be at most max_new_tokens, " + std::to_string(*request.max_new_tokens));
   }

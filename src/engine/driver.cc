@@ -29,9 +29,7 @@ bool shares_full_blocks(const nn::StateLayout& layout) {
 
 }  // namespace
 
-bool in_callback(const Driver* driver) {
-  return t_callback_of != nullptr && (driver == nullptr || t_callback_of == driver);
-}
+bool in_callback(const Driver* driver) { return t_callback_of == driver; }
 
 Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options)
     : sequences_(std::move(slots)),
@@ -179,20 +177,21 @@ void Driver::end(Request& request, const std::exception_ptr& error) {
 }
 
 void Driver::tell(Group& group) {
-  if (!group.stream() || group.deaf) return;
-  t_callback_of = this;
-  try {
-    for (const auto& request : group.requests()) {
-      for (decode::Output& output : request->strategy->outputs()) tell(group, output);
+  group.with_stream([&](const StreamCallback& stream) {
+    t_callback_of = this;
+    try {
+      for (const auto& request : group.requests()) {
+        for (decode::Output& output : request->strategy->outputs()) tell(stream, output);
+      }
+    } catch (...) {
+      group.mute_here();
+      for (const auto& request : group.requests()) end(*request, std::current_exception());
     }
-  } catch (...) {
-    group.deaf = true;
-    for (const auto& request : group.requests()) end(*request, std::current_exception());
-  }
-  t_callback_of = nullptr;
+    t_callback_of = nullptr;
+  });
 }
 
-void Driver::tell(Group& group, decode::Output& output) {
+void Driver::tell(const StreamCallback& stream, decode::Output& output) {
   const Completion& completion = output.completion;
   const bool ends = output.finished && !output.finish_told;
   if (!ends && output.text_told == completion.text.size() && output.tokens_told == completion.token_ids.size()) return;
@@ -205,7 +204,7 @@ void Driver::tell(Group& group, decode::Output& output) {
   output.text_told = completion.text.size();
   output.tokens_told = completion.token_ids.size();
   output.finish_told = output.finished;
-  group.stream()(event);
+  stream(event);
 }
 
 void Driver::retire() {

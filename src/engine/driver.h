@@ -48,7 +48,7 @@ class Driver {
   [[nodiscard]] static bool may_step(const Request& request);
   static void end(Request& request, const std::exception_ptr& error);
   void tell(Group& group);
-  void tell(Group& group, decode::Output& output);
+  static void tell(const StreamCallback& stream, decode::Output& output);
   void retire();
 
   Sequences sequences_;
@@ -72,7 +72,7 @@ class Driver {
   std::int64_t sequences_reserved_ = 0;
 };
 
-/// Whether this thread is inside a callback of `driver` (null: of any).
+/// Whether this thread is inside a callback of `driver`.
 bool in_callback(const Driver* driver);
 
 }  // namespace skald::engine

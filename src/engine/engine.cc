@@ -37,6 +37,16 @@ void Engine::check_usable() const {
   }
 }
 
+void Engine::abandon(std::shared_ptr<Group> group) noexcept {
+  if (getpid() != process_) {
+    new std::shared_ptr<Group>(std::move(group));  // its locks may be held by threads that are not here
+    return;
+  }
+  group->cancel();
+  if (in_callback(driver_.get())) return group->mute_here();
+  group->mute();
+}
+
 void Engine::submit(std::shared_ptr<Group> group) {
   check_usable();
   driver_->submit(std::move(group));

@@ -30,6 +30,8 @@ class Engine {
   /// Starts a call. Throws LimitError where the queue is full or a request can never fit, UsageError from a callback or
   /// after a fork.
   void submit(std::shared_ptr<Group> group);
+  /// Ends a call that nobody waits for: no callback of it is made once this returns.
+  void abandon(std::shared_ptr<Group> group) noexcept;
   /// Throws UsageError where the engine cannot be waited for: in a callback, after a fork.
   void check_usable() const;
 

@@ -17,7 +17,9 @@ bool is_there(const std::filesystem::path& path) {
 
 }  // namespace
 
-bool has_tokenizer_file(const std::string& folder) { return is_there(std::filesystem::path(folder) / "tokenizer.json"); }
+bool has_tokenizer_file(const std::string& folder) {
+  return is_there(std::filesystem::path(folder) / "tokenizer.json");
+}
 
 GenerationConfig read_model_generation_config(const std::string& folder) {
   const std::string config_path = std::filesystem::path(folder) / "config.json";

@@ -23,12 +23,6 @@ DType main_dtype(const TensorSource& tensors) {
   return most == bytes.end() ? DType::f32 : most->first;
 }
 
-std::string tokenizer_summary(const std::string& folder) {
-  if (!has_tokenizer_file(folder)) return {};
-  const Tokenizer tokenizer = Tokenizer::load(folder);
-  return std::to_string(tokenizer.vocab_size()) + " tokens";
-}
-
 bool has_chat_template(const std::string& folder) {
   namespace fs = std::filesystem;
   std::error_code ignored;
@@ -39,7 +33,7 @@ bool has_chat_template(const std::string& folder) {
 
 }  // namespace
 
-ModelInfo inspect_model(const std::string& path) {
+ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>& tokenizer) {
   const std::string config_path = std::filesystem::path(path) / "config.json";
   const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
   const json::Fields fields(config, config_path);
@@ -68,7 +62,7 @@ ModelInfo inspect_model(const std::string& path) {
   }
   info.context = shape.max_positions;
   info.vocab_size = shape.vocab_size;
-  info.tokenizer = tokenizer_summary(path);
+  if (tokenizer) info.tokenizer = std::to_string(tokenizer->vocab_size()) + " tokens";
   info.chat_template = has_chat_template(path);
   info.weight_bytes_32 = static_cast<std::size_t>(info.parameters) * 4;
   info.weight_bytes_16 = static_cast<std::size_t>(info.parameters) * 2;
@@ -80,6 +74,10 @@ ModelInfo inspect_model(const std::string& path) {
 
 namespace skald {
 
-ModelInfo Model::inspect(const std::string& path) { return engine::inspect_model(path); }
+ModelInfo Model::inspect(const std::string& path) {
+  std::optional<Tokenizer> tokenizer;
+  if (engine::has_tokenizer_file(path)) tokenizer = Tokenizer::load(path);
+  return engine::inspect_model(path, tokenizer);
+}
 
 }  // namespace skald

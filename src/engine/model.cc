@@ -46,6 +46,8 @@ struct Model::Impl {
 
 namespace {
 
+constexpr std::size_t kMaxPrompts = engine::EngineOptions{}.max_waiting;
+
 // Keys and values may take this share of the memory that is free once the weights are in.
 constexpr double kStateShare = 0.7;
 
@@ -70,9 +72,9 @@ Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model Model::load(const std::string& path, const LoadOptions& options) {
   check_load_options(options);
   auto impl = std::make_shared<Impl>();
-  impl->info = inspect(path);
   impl->generation_config = engine::read_model_generation_config(path);
   if (engine::has_tokenizer_file(path)) impl->tokenizer = Tokenizer::load(path);
+  impl->info = engine::inspect_model(path, impl->tokenizer);
   impl->threads = std::make_shared<ThreadPool>(options.threads);
   impl->model = models::load_model(path,
                                    {.bits = options.bits,
@@ -148,13 +150,12 @@ Generation::Generation(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Generation::Generation(Generation&&) noexcept = default;
 
 Generation& Generation::operator=(Generation&& other) noexcept {
-  if (impl_) impl_->group->cancel();
-  impl_ = std::move(other.impl_);
+  std::swap(impl_, other.impl_);
   return *this;
 }
 
 Generation::~Generation() {
-  if (impl_) impl_->group->cancel();
+  if (impl_) impl_->model->engine->abandon(std::move(impl_->group));
 }
 
 std::vector<Completion> Generation::wait() {
@@ -174,7 +175,11 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
   impl_->engine->check_usable();
   const decode::ResolvedConfig resolved = decode::resolve(config, impl_->generation_config, door);
   for (const std::string& warning : resolved.warnings) log_notice(LogLevel::warning, warning);
-  if (prompts.empty()) throw OptionError(ErrorFields{.field = "prompts", .rule = "there are none"});
+  if (prompts.empty() || prompts.size() > kMaxPrompts) {
+    throw OptionError({.field = "prompts",
+                       .value = std::to_string(prompts.size()),
+                       .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
+  }
   const engine::CallSetup setup(resolved, impl_->model->shape(), impl_->text_tokenizer(), *impl_->engine);
   auto group = std::make_shared<Group>(std::move(stream));
   if (impl_->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl_->tokenizer);

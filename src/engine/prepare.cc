@@ -38,7 +38,8 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
   }
   if (!config.stop_strings || config.stop_strings->empty()) return;
   if (tokenizer == nullptr) {
-    throw OptionError(ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
+    throw OptionError(
+        ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
   }
   stops_.strings = std::make_shared<decode::StopStrings>(*config.stop_strings);
   stops_.stop_tokens = special_stops(config, *tokenizer);

@@ -33,7 +33,7 @@ bool Group::finished() const {
 }
 
 bool Group::told() const {
-  if (!stream_ || deaf) return true;
+  if (!stream_ || muted()) return true;
   return std::all_of(requests_.begin(), requests_.end(), [](const auto& request) {
     const auto outputs = request->strategy->outputs();
     return std::all_of(outputs.begin(), outputs.end(), [](const decode::Output& o) { return o.finish_told; });
@@ -42,6 +42,11 @@ bool Group::told() const {
 
 void Group::fail(std::exception_ptr error) {
   if (!error_) error_ = std::move(error);
+}
+
+void Group::mute() {
+  const std::lock_guard lock(callback_mutex_);
+  mute_here();
 }
 
 void Group::close() {

@@ -73,24 +73,36 @@ class Group {
   /// The completions: requests in order, of each by index. Rethrows the error that the call ended with.
   std::vector<Completion> wait();
   bool wait_for(std::chrono::milliseconds time);
+  /// No callback is made any more once this returns. From the engine's own callbacks: mute_here().
+  void mute();
 
   /// The engine's thread.
   [[nodiscard]] std::span<const std::unique_ptr<Request>> requests() const { return requests_; }
-  [[nodiscard]] const StreamCallback& stream() const { return stream_; }
+  void mute_here() { muted_.store(true, std::memory_order_relaxed); }
+  /// Calls `tell(stream)` unless there is no stream, or it is muted.
+  template <typename Tell>
+  void with_stream(Tell tell) {
+    if (!stream_) return;
+    const std::lock_guard lock(callback_mutex_);
+    if (!muted()) tell(stream_);
+  }
   [[nodiscard]] bool lockstep() const { return lockstep_; }
   [[nodiscard]] bool finished() const;  // every strategy is
   void fail(std::exception_ptr error);  // the first one counts
   [[nodiscard]] bool told() const;      // the caller has had the last event of every completion
   void close();                         // wakes the caller: nothing changes any more
 
-  bool deaf = false;                       // a callback threw: no more are made
   std::shared_ptr<const void> keep_alive;  // what the strategies refer to (the tokenizer)
 
  private:
+  [[nodiscard]] bool muted() const { return muted_.load(std::memory_order_relaxed); }
+
   std::vector<std::unique_ptr<Request>> requests_;
   StreamCallback stream_;
   bool lockstep_;
   std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> muted_ = false;
+  std::mutex callback_mutex_;  // held while callbacks run
   std::exception_ptr error_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <memory>
+#include <thread>
 
 #include "formats/safetensors.h"
 #include "skald/error.h"
@@ -108,6 +111,17 @@ TEST(Model, ADroppedGenerationIsCancelled) {
   for (int i = 0; i < 20; ++i) (void)model.submit({golden.prompt}, greedy(2000));
   EXPECT_EQ(model.generate(golden.prompt, greedy(3))[0].token_ids,
             std::vector<TokenId>(golden.greedy.begin(), golden.greedy.begin() + 3));
+}
+
+TEST(Model, NoCallbackComesAfterTheGenerationIsDropped) {
+  const Golden golden = goldens().at(0);
+  const Model model = Model::load(golden.folder);
+  for (int i = 0; i < 20; ++i) {
+    auto calls = std::make_unique<std::atomic<int>>(0);  // freed before the engine has ended the call
+    const auto generation = std::make_unique<Generation>(
+        model.submit({golden.prompt}, greedy(2000), [&](const StreamEvent&) { ++*calls; }));
+    while (*calls < i) std::this_thread::yield();
+  }
 }
 
 TEST(Model, TheLastHandleMayGoInACallback) {

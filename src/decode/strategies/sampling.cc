@@ -103,25 +103,28 @@ void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch)
   if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
   scratch.candidates.reset(logits);
   branches_[first].chain.apply(step, scratch.candidates);
-  for (std::size_t i = first; i < last; ++i) choose(branches_[i], static_cast<std::uint32_t>(i), scratch, step);
+  for (std::size_t i = first; i < last; ++i) choose(i, scratch, n_generated);
+  if (request_.config.logprobs) report(std::span(branches_).subspan(first, last - first), scratch.raw_logits);
 }
 
-void Sampling::choose(Branch& branch, std::uint32_t index, const Scratch& scratch, const StepContext& step) {
-  TokenId token = -1;
-  if (request_.config.do_sample.value_or(false)) {
-    token = draw(scratch.candidates,
-                 {.seed = request_.seed, .completion = index, .step = static_cast<std::uint32_t>(step.step)});
-  } else {
-    token = scratch.candidates.argmax();
-  }
+void Sampling::choose(std::size_t index, const Scratch& scratch, std::int64_t step) {
+  const DrawKey key{
+      .seed = request_.seed, .completion = static_cast<std::uint32_t>(index), .step = static_cast<std::uint32_t>(step)};
+  const bool draws = request_.config.do_sample.value_or(false);
+  const TokenId token = draws ? draw(scratch.candidates, key) : scratch.candidates.argmax();
   if (token < 0) {
-    throw ModelError({.field = step_name(step.step), .rule = "the options leave no token to choose from"});
+    throw ModelError({.field = step_name(step), .value = {}, .rule = "the options leave no token to choose from"});
   }
-  branch.next.token = token;
-  if (!request_.config.logprobs) return;
-  const double log_sum = log_sum_exp(scratch.raw_logits);
-  branch.next.logprob = static_cast<float>(scratch.raw_logits[static_cast<std::size_t>(token)] - log_sum);
-  best_logprobs(scratch.raw_logits, *request_.config.logprobs, log_sum, branch.next.top);
+  branches_[index].next.token = token;
+}
+
+// Log-probabilities before any option changed them. All branches have the same row.
+void Sampling::report(std::span<Branch> branches, std::span<const float> raw) const {
+  const double log_sum = log_sum_exp(raw);
+  for (Branch& branch : branches) {
+    branch.next.logprob = static_cast<float>(raw[static_cast<std::size_t>(branch.next.token)] - log_sum);
+    best_logprobs(raw, *request_.config.logprobs, log_sum, branch.next.top);
+  }
 }
 
 void Sampling::advance() {

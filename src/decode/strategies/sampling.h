@@ -60,7 +60,8 @@ class Sampling final : public DecodingStrategy {
     TokenLogprob next = {};  // chosen by take(), not yet acted on
   };
 
-  void choose(Branch& branch, std::uint32_t index, const Scratch& scratch, const StepContext& step);
+  void choose(std::size_t index, const Scratch& scratch, std::int64_t step);
+  void report(std::span<Branch> branches, std::span<const float> raw) const;
   void append(std::size_t index);
   [[nodiscard]] std::optional<FinishReason> end_of(Branch& branch, Completion& completion);
   void close(std::size_t index, FinishReason reason);

@@ -1,0 +1,134 @@
+"""`skald generate` on random tiny checkpoints gives the tokens that transformers' generate gives for the same call.
+
+    ./dev test --parity -k generate      (SKALD_GENERATE_CASES=200 for more, SKALD_PARITY_SEED to vary)
+
+Greedy decoding in f32, under random combinations of the options that are deterministic. A case in which the reference's
+own decision hangs on rounding is left out and counted (DESIGN's margin: 1e-5 of the score).
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "models"))
+
+from random_checkpoint import random_case  # noqa: E402
+
+N_CASES = int(os.environ.get("SKALD_GENERATE_CASES", "24"))
+SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3"]
+MARGIN = 1e-5
+
+
+def command():
+    path = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
+    if not path.exists():
+        pytest.skip(f"{path} is not built")
+    return path
+
+
+def skald_tokens(folder, prompt, options, tmp_path):
+    """token_ids and finish_reason of one call; the options go through --config."""
+    config = tmp_path / "options.json"
+    config.write_text(json.dumps({"do_sample": False} | options))
+    ids = ",".join(map(str, prompt))
+    done = subprocess.run(
+        [command(), "generate", folder, "--ids", ids, "--config", config, "--bits", "32", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def reference_tokens(model, prompt, options):
+    """The new tokens, and whether every decision was clear."""
+    ids = torch.tensor([prompt])
+    out = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        pad_token_id=0,
+        output_scores=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    clear = True
+    for scores in out.scores:
+        best = scores[0].topk(2).values
+        clear &= (best[0] - best[1]).item() > MARGIN * max(1.0, abs(best[0].item()))
+    return out.sequences[0, len(prompt) :].tolist(), clear
+
+
+def random_options(rng, greedy, prompt_length):
+    options = {"max_new_tokens": rng.randint(1, 40)}
+    if rng.random() < 0.3:
+        options = {"max_length": prompt_length + rng.randint(1, 40)}
+    if rng.random() < 0.6:
+        options["repetition_penalty"] = rng.choice([0.7, 1.05, 1.3, 2.5])
+    if rng.random() < 0.6:
+        options["eos_token_id"] = rng.sample(greedy[:12], rng.randint(1, 3)) + [rng.randrange(20)]
+        kind = rng.random()
+        if kind < 0.4:
+            options["min_new_tokens"] = rng.randint(1, min(15, options.get("max_new_tokens", 15)))
+        elif kind < 0.7:
+            options["min_length"] = prompt_length + rng.randint(-3, 15)
+    return options
+
+
+def test_random_calls(tmp_path):
+    torch.set_num_threads(1)
+    rng = random.Random(SEED)
+    n_unclear = 0
+    for i in range(N_CASES):
+        family = FAMILIES[i % len(FAMILIES)]
+        folder = tmp_path / f"{i:03d}_{family}"
+        random_case(folder, 7_000_000 + 100_000 * SEED + 1000 * i, model_type=family, rope_kind="default")
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        vocab = model.config.vocab_size
+        prompt = [rng.randrange(vocab) for _ in range(rng.randint(1, 60))]
+        greedy, _ = reference_tokens(model, prompt, {"max_new_tokens": 20})
+        for _ in range(4):
+            options = random_options(rng, greedy, len(prompt))
+            expected, clear = reference_tokens(model, prompt, options)
+            if not clear:
+                n_unclear += 1
+                continue
+            ours = skald_tokens(folder, prompt, options, tmp_path)
+            assert ours["token_ids"] == expected, (folder.name, options)
+            ended = expected[-1] in options.get("eos_token_id", [])
+            assert ours["finish_reason"] == ("stop" if ended else "length")
+    assert n_unclear <= N_CASES // 2
+
+
+def test_stop_strings_on_the_shipped_model(tmp_path):
+    """The tokens up to the one that completes the stop string are kept, as in transformers."""
+    folder = Path(os.environ.get("SKALD_MODELS", ROOT / "models")) / "skald-tales"
+    if not (folder / "config.json").exists():
+        pytest.skip("the shipped model is not there")
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    prompt = tokenizer("Once upon a time")["input_ids"]
+    plain = {"max_new_tokens": 60, "temperature": None, "top_p": None, "top_k": None, "repetition_penalty": 1.0}
+    greedy, _ = reference_tokens(model, prompt, plain)
+    text = tokenizer.decode(greedy)
+    rng = random.Random(SEED)
+    for _ in range(12):
+        begin = rng.randrange(len(text) - 8)
+        stop = text[begin : begin + rng.randint(1, 8)]
+        expected, clear = reference_tokens(model, prompt, plain | {"stop_strings": [stop], "tokenizer": tokenizer})
+        options = {"max_new_tokens": 60, "repetition_penalty": 1.0, "stop_strings": [stop]}
+        ours = skald_tokens(folder, prompt, options, tmp_path)
+        if clear:
+            assert ours["token_ids"] == expected, stop
+        assert ours["text"] == text[: text.find(stop)]
