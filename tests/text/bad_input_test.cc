@@ -1,0 +1,235 @@
+// Malformed and hostile tokenizer files and texts: one clear line, or the right answer in linear time.
+#include <gtest/gtest.h>
+
+#include "skald/error.h"
+#include "support.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "text/detokenizer.h"
+
+namespace skald::text {
+namespace {
+
+using skald::test::expect_error;
+using test::parse;
+using test::tiny;
+
+std::string repeated(std::string_view unit, std::size_t bytes) {
+  std::string out;
+  while (out.size() < bytes) out += unit;
+  return out;
+}
+
+std::string split(const std::string& regex) {
+  return tiny(R"(,"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":)" +
+              json::dump(regex) + "}}");
+}
+
+std::string added(const std::string& tokens) { return tiny(",\"added_tokens\":[" + tokens + "]"); }
+
+TEST(BadTokenizer, WrongTypesNameTheField) {
+  expect_error<FormatError>([] { parse("[]"); }, "must be an object");
+  expect_error<FormatError>([] { parse("{}"); }, "model");
+  expect_error<FormatError>([] { parse(R"({"model":5})"); }, "model");
+  expect_error<FormatError>([] { parse(R"({"model":{"vocab":{}}})"); }, "model.type");
+  expect_error<FormatError>([] { parse(tiny("", R"(,"vocab":[],"merges":[])")); }, "model.vocab");
+  expect_error<FormatError>([] { parse(tiny("", R"(,"vocab":{"a":0},"merges":{})")); }, "model.merges");
+  expect_error<FormatError>([] { parse(tiny(R"(,"normalizer":7)")); }, "normalizer");
+  expect_error<FormatError>([] { parse(tiny(R"(,"truncation":"x")")); }, "truncation");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"version":"2.0")")); }, "'2.0'");
+  expect_error<UnsupportedError>([] { parse(tiny("", R"(,"vocab":{"a":0},"merges":[],"dropout":0.5)")); }, "dropout");
+  expect_error<FormatError>([] { parse(tiny("", R"(,"vocab":{"a":0},"merges":[],"unk_token":"u")")); }, "unk_token");
+}
+
+TEST(BadTokenizer, JsonFaultsNameLineAndColumn) {
+  const auto message = [](const std::string& text) { return skald::test::message_of<Error>([&] { parse(text); }); };
+  EXPECT_NE(message(std::string(100000, '[')).find("deep"), std::string::npos);
+  EXPECT_NE(message(R"({"model":{},"model":{}})").find("model"), std::string::npos);
+  EXPECT_NE(message("{\n\"a\": \"\\ud800\"}").find("line 2"), std::string::npos);
+  EXPECT_NE(message("{\n\"a\": \"\\q\"}").find("line 2"), std::string::npos);
+  EXPECT_FALSE(message(std::string("\xff\xfe{\0}\0", 6)).empty());
+}
+
+TEST(BadTokenizer, MergesMustBePairsOfTokensWithATokenAsResult) {
+  const auto merges = [](const std::string& list) {
+    return tiny("", R"(,"vocab":{"a":0,"b":1,"ab":2},"merges":[)" + list + "]");
+  };
+  expect_error<FormatError>([&] { parse(merges(R"("a b","t h")")); }, "model.merges[1]: 't' is not in vocab");
+  expect_error<FormatError>([&] { parse(merges(R"("b a")")); }, "model.merges[0]: 'ba' is not in vocab");
+  expect_error<FormatError>([&] { parse(merges(R"("a b c")")); }, "model.merges[0]");
+  expect_error<FormatError>([&] { parse(merges(R"("ab")")); }, "model.merges[0]");
+  expect_error<FormatError>([&] { parse(merges(R"(["a","b","ab"])")); }, "model.merges[0]");
+  expect_error<FormatError>([&] { parse(merges(R"(["a",1])")); }, "model.merges[0]");
+  expect_error<FormatError>([&] { parse(merges(R"("a b",["a","b"])")); }, "merges[0]");
+  EXPECT_EQ(parse(merges(R"("#version: 0.2","a b")")).encode("ab").ids, std::vector<TokenId>{2});
+  std::string many = R"("a b")";
+  for (int i = 0; i < (1 << 22); ++i) many += ",0";
+  const json::Value json = json::parse(merges(many), "tokenizer.json", {.nodes = 1U << 24});
+  expect_error<LimitError>([&] { static_cast<void>(Tokenizer::from_json(json, "tokenizer.json")); }, "model.merges");
+}
+
+TEST(BadTokenizer, VocabularyIdsAreUniqueIntegersInRange) {
+  const auto vocab = [](const std::string& members) { return tiny("", ",\"merges\":[],\"vocab\":{" + members + "}"); };
+  for (const char* id : {"-1", "2147483648", "16777216", "1.5", "\"1\"", "null", "1e30"}) {
+    expect_error<FormatError>([&] { parse(vocab(R"("x":)" + std::string(id))); }, "model.vocab['x']");
+  }
+  expect_error<FormatError>([&] { parse(vocab(R"("x":3,"y":3)")); }, "already belongs to 'x'");
+  const Tokenizer gaps = parse(vocab(R"("x":3,"y":70000)"));
+  EXPECT_EQ(gaps.vocab_size(), 2U);
+  EXPECT_EQ(gaps.id_limit(), 70001);
+  EXPECT_EQ(gaps.id_to_token(5), "");
+  EXPECT_EQ(gaps.decode(std::vector<TokenId>{3, 5, -1, 1 << 30, 70000}), "x y");
+}
+
+TEST(BadTokenizer, AddedTokensAreNeitherEmptyNorColliding) {
+  expect_error<FormatError>([] { parse(added(R"({"id":9,"content":""})")); }, "added_tokens[0].content");
+  expect_error<FormatError>([] { parse(added(R"({"id":1,"content":"<x>"})")); }, "belongs to 'b'");
+  expect_error<FormatError>([] { parse(added(R"({"id":9,"content":"b"})")); }, "has id 1");
+  expect_error<FormatError>([] { parse(added(R"({"id":9,"content":"x"},{"id":9,"content":"y"})")); },
+                            "added_tokens[1].id");
+  expect_error<FormatError>([] { parse(added(R"({"id":9,"content":"x"},{"id":8,"content":"x"})")); },
+                            "added_tokens[1].content");
+  expect_error<FormatError>([] { parse(added(R"({"id":-9,"content":"x"})")); }, "added_tokens[0].id");
+  const Tokenizer beyond = parse(added(R"({"id":1000,"content":"<x>"})"));
+  EXPECT_EQ(beyond.encode("ab<x>c").ids, (std::vector<TokenId>{2, 1000, 3}));
+}
+
+TEST(BadTokenizer, UnknownTypesAreNamedWithTheKnownOnes) {
+  expect_error<UnsupportedError>([] { parse(R"({"model":{"type":"Unigram"}})"); },
+                                 "'Unigram': is not supported; known types: BPE");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"normalizer":{"type":"Nmt"})")); }, "known types: NFC");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"pre_tokenizer":{"type":"Foo"})")); }, "'Foo'");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"decoder":{"type":"CTC"})")); }, "decoder.type");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"post_processor":{"type":"X"})")); }, "post_processor.type");
+  expect_error<UnsupportedError>(
+      [] { parse(tiny(R"(,"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"CTC"}]})")); },
+      "decoder.decoders[1].type");
+}
+
+TEST(BadTokenizer, NestedSequencesHaveALimit) {
+  std::string stage = R"({"type":"NFC"})";
+  for (int i = 0; i < 40; ++i) stage = R"({"type":"Sequence","normalizers":[)" + stage + "]}";
+  expect_error<LimitError>([&] { parse(tiny(",\"normalizer\":" + stage)); }, "nested deeper than 32");
+  std::string many = R"({"type":"NFC"})";
+  for (int i = 0; i < 300; ++i) many += R"(,{"type":"NFC"})";
+  expect_error<LimitError>([&] { parse(tiny(R"(,"normalizer":{"type":"Sequence","normalizers":[)" + many + "]}")); },
+                           "256");
+}
+
+TEST(BadTokenizer, RegexesAreBounded) {
+  for (const char* regex : {"(a+)+$", "(a|a)*!", "(?:a*)*b"}) {
+    expect_error<LimitError>([&] { parse(split(regex)); }, "regex too complex");
+  }
+  expect_error<LimitError>([] { parse(split(std::string(1 << 20, 'a'))); }, "regex too complex");
+  expect_error<LimitError>([] { parse(split("a{1,100000}")); }, "regex too complex");
+  expect_error<LimitError>([] { parse(split(repeated("(", 1000))); }, "regex too complex");
+  expect_error<LimitError>([] { parse(split(repeated("[", 1000))); }, "regex too complex");
+  expect_error<UnsupportedError>([] { parse(split(R"(\p{Foo}+)")); }, "\\p{Foo}");
+  expect_error<UnsupportedError>([] { parse(split(R"((a)\1)")); }, "not supported");
+  for (const char* regex : {"(a", "a)", "[a", "[b-a]", "a\\", R"(\x{110000})", "(?<=a*)b", "\\p", "*a"}) {
+    EXPECT_FALSE(skald::test::message_of<Error>([&] { parse(split(regex)); }).empty()) << regex;
+  }
+  expect_error<FormatError>(
+      [] { parse(tiny(R"(,"pre_tokenizer":{"type":"Split","pattern":{},"behavior":"Isolated"})")); }, "pattern");
+  expect_error<FormatError>(
+      [] { parse(tiny(R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"x"},"behavior":"Foo"})")); },
+      "behavior");
+  EXPECT_NO_THROW(parse(split("(.*)*")));
+  EXPECT_NO_THROW(parse(split("(?<=a)b")));
+}
+
+TEST(BadTokenizer, TheTemplateMustNameTokens) {
+  const auto post = [](const std::string& single, const std::string& special) {
+    return tiny(R"(,"post_processor":{"type":"TemplateProcessing","single":[)" + single + R"(],"special_tokens":{)" +
+                special + "}}");
+  };
+  const std::string cls = R"({"SpecialToken":{"id":"[CLS]","type_id":0}})",
+                    text = R"({"Sequence":{"id":"A","type_id":0}})";
+  expect_error<FormatError>([&] { parse(post(cls + "," + text, "")); }, "'[CLS]' is not a token");
+  expect_error<FormatError>(
+      [&] { parse(post(cls + "," + text, R"("[CLS]":{"id":"[CLS]","ids":[99],"tokens":["[CLS]"]})")); }, "99");
+  expect_error<FormatError>([&] { parse(post(R"({"Sequence":{"id":"A","type_id":-1}})", "")); }, "type_id");
+  expect_error<FormatError>([&] { parse(post(R"({"Sequence":{"id":"Q","type_id":0}})", "")); }, "must be A or B");
+  const Tokenizer good = parse(post(cls + "," + text, R"("[CLS]":{"id":"[CLS]","ids":[3],"tokens":["c"]})"));
+  EXPECT_EQ(good.encode("ab").ids, (std::vector<TokenId>{3, 2}));
+  EXPECT_EQ(good.encode("ab", {.add_special_tokens = false}).ids, std::vector<TokenId>{2});
+}
+
+TEST(BadTokenizer, FilesAreNamed) {
+  expect_error<PathError>([] { static_cast<void>(Tokenizer::load("/no/such/folder")); },
+                          "/no/such/folder/tokenizer.json");
+  const skald::test::TempDir folder;
+  const std::string file = folder.write("tokenizer.json", "{");
+  expect_error<FormatError>([&] { static_cast<void>(Tokenizer::load(folder.path().string())); }, file);
+}
+
+TEST(HostileText, TakesLinearTime) {
+  for (const char* name : {"gpt2", "llama3", "qwen2", "o200k", "deepseek", "llama2"}) {
+    const Tokenizer tokenizer = test::load(name);
+    for (const char* unit :
+         {"A", "_", " ", "\n", "\u4e2d", "\u0301", "e\u0323\u0301", "\U0001f468\u200d", "<|eot_id|>", "ab", "\xff"}) {
+      const std::string text = repeated(unit, 1U << 20);
+      const auto time = [&](std::size_t bytes) {
+        return test::seconds([&] { static_cast<void>(tokenizer.encode(std::string_view(text).substr(0, bytes))); });
+      };
+      EXPECT_LT(time(text.size()), 4.0) << name << " " << unit;  // generous: machines are shared, sanitizers slow
+    }
+  }
+}
+
+TEST(HostileText, EveryByteAndIllFormedUtf8AreReadAsUtf8OrReplaced) {
+  for (const char* name : {"gpt2", "llama3", "tekken", "deepseek"}) {
+    const Tokenizer tokenizer = test::load(name);
+    const auto round_trip = [&](std::string_view text) {
+      return tokenizer.decode(tokenizer.encode(text, {.add_special_tokens = false}).ids);
+    };
+    for (int byte = 0; byte < 256; ++byte) {
+      EXPECT_EQ(round_trip(std::string(1, static_cast<char>(byte))),
+                byte < 128 ? std::string(1, static_cast<char>(byte)) : "\ufffd");
+    }
+    EXPECT_EQ(round_trip("a\xc0\x80z"), "a\ufffd\ufffdz");            // overlong
+    EXPECT_EQ(round_trip("a\xed\xa0\x80z"), "a\ufffd\ufffd\ufffdz");  // surrogate
+    EXPECT_EQ(round_trip("a\xe4\xb8"), "a\ufffd");                    // cut
+    EXPECT_EQ(round_trip("\xf4\x8f\xbf\xbf\xf4\x90"), "\U0010ffff\ufffd\ufffd");
+    EXPECT_EQ(round_trip(std::string_view("\0x", 2)), std::string_view("\0x", 2));
+  }
+  const Encoding encoding = test::load("gpt2").encode("a\xe4\xb8z");
+  EXPECT_EQ(encoding.offsets.back(), (ByteRange{3, 4}));
+}
+
+TEST(HostileText, SpecialTokensAreDataUnlessAllowed) {
+  for (const char* name : {"gpt2", "roberta", "llama3", "qwen2", "tekken", "llama2"}) {
+    const Tokenizer tokenizer = test::load(name);
+    for (const AddedToken& token : tokenizer.added_tokens()) {
+      if (!token.special) continue;
+      const auto has = [&](const EncodeOptions& options) {
+        const auto ids = tokenizer.encode(token.content, options).ids;
+        return std::find(ids.begin(), ids.end(), token.id) != ids.end();
+      };
+      EXPECT_TRUE(has({.add_special_tokens = false}));
+      EXPECT_FALSE(has({.add_special_tokens = false, .parse_special = false})) << name << token.content;
+    }
+  }
+}
+
+TEST(HostileText, ManyAddedTokensAndPrefixChainsTakeLinearTime) {
+  std::string list;
+  for (int i = 0; i < 100000; ++i) {
+    list += (i > 0 ? "," : "") + std::string(R"({"normalized":false,"id":)") + std::to_string(i + 10) +
+            R"(,"content":"<t)" + std::to_string(i) + ">\"}";
+  }
+  const Tokenizer many = parse(added(list));
+  EXPECT_EQ(many.encode("a<t99999><t1>b<t").ids, (std::vector<TokenId>{0, 100009, 11, 1}));
+
+  const std::string chain = R"({"id":10,"content":")" + std::string(20000, 'a') + R"(b"},{"id":11,"content":"aa"})";
+  const Tokenizer chained = parse(added(chain));
+  const std::string text(1U << 20, 'a');
+  Encoding encoding;
+  EXPECT_LT(test::seconds([&] { encoding = chained.encode(text); }), 2.0);
+  EXPECT_EQ(encoding.ids, std::vector<TokenId>(1U << 19, 11));
+  const std::string long_one(20000, 'a');
+  EXPECT_EQ(chained.encode(long_one + "b").ids, std::vector<TokenId>{10});
+}
+
+}  // namespace
+}  // namespace skald::text

@@ -1,0 +1,164 @@
+// Single parts: merging, finding added tokens, Unicode, bytes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support.h"
+#include "text/added_tokens.h"
+#include "text/lossy_utf8.h"
+#include "text/models/bpe.h"
+#include "text/unicode.h"
+
+namespace skald::text {
+namespace {
+
+// The definition: the leftmost pair of the lowest rank, again and again.
+std::vector<TokenId> merge_by_definition(const MergeTable& merges, std::vector<TokenId> ids) {
+  for (;;) {
+    std::size_t best = ids.size();
+    Merge merge;
+    for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
+      const Merge* const found = merges.find(ids[i], ids[i + 1]);
+      if (found != nullptr && (best == ids.size() || found->rank < merge.rank)) best = i, merge = *found;
+    }
+    if (best == ids.size()) return ids;
+    ids[best] = merge.id;
+    ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+  }
+}
+
+TEST(Merger, MergesAsDefinedInShortAndLongWords) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 200; ++round) {
+    MergeTable merges;
+    merges.reserve(60);
+    for (std::uint32_t rank = 0; rank < 60; ++rank) {
+      const auto limit = static_cast<int>(4 + rank / 2);
+      merges.insert(static_cast<TokenId>(random() % limit), static_cast<TokenId>(random() % limit),
+                    {rank, static_cast<TokenId>(4 + rank)});
+    }
+    std::vector<TokenId> ids(1 + random() % 150);
+    for (TokenId& id : ids) id = static_cast<TokenId>(random() % 4);
+    std::vector<WordToken> symbols;
+    for (std::uint32_t i = 0; i < ids.size(); ++i) symbols.push_back({ids[i], i, i + 1});
+    Merger().merge(merges, symbols);
+    std::vector<TokenId> got;
+    for (std::size_t i = 0; i < symbols.size(); ++i) {
+      got.push_back(symbols[i].id);
+      EXPECT_EQ(symbols[i].begin, i == 0 ? 0 : symbols[i - 1].end);
+    }
+    EXPECT_EQ(symbols.back().end, ids.size());
+    ASSERT_EQ(got, merge_by_definition(merges, ids));
+  }
+}
+
+TEST(StringFinder, FindsLeftmostLongest) {
+  std::mt19937 random(2);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<std::string> strings;
+    for (int i = 0; i < 6; ++i) {
+      std::string string;
+      for (std::size_t n = 1 + random() % 5; n > 0; --n) string += static_cast<char>('a' + random() % 2);
+      if (std::find(strings.begin(), strings.end(), string) == strings.end()) strings.push_back(string);
+    }
+    const std::vector<std::string_view> views(strings.begin(), strings.end());
+    std::string text;
+    for (std::size_t n = random() % 40; n > 0; --n) text += static_cast<char>('a' + random() % 3);
+    std::vector<std::pair<std::size_t, std::string>> expected, got;
+    for (std::size_t at = 0; at < text.size();) {
+      std::string_view best;
+      for (const std::string_view string : views) {
+        if (string.size() > best.size() && std::string_view(text).substr(at).starts_with(string)) best = string;
+      }
+      if (!best.empty()) expected.emplace_back(at, best);
+      at += std::max<std::size_t>(best.size(), 1);
+    }
+    for (const auto& match : StringFinder(views).find(text)) got.emplace_back(match.begin, strings[match.number]);
+    ASSERT_EQ(got, expected) << text;
+  }
+}
+
+TEST(Unicode, KnowsTheReferencesVersion) {
+  EXPECT_EQ(category(0x1c89), kLu);   // Unicode 16
+  EXPECT_EQ(category(0xa7ce), kCn);   // Unicode 17: not known to the reference
+  EXPECT_EQ(category(0x323af), kLo);  // Unicode 15.1
+  EXPECT_TRUE(is_space(0x85));
+  EXPECT_FALSE(is_space(0x200b));
+  EXPECT_EQ(lower_case(U'Σ'), U'σ');
+  EXPECT_EQ(lower_case(0x1c89), U'\u1c8a');
+  EXPECT_EQ(lower_case(U'Ǆ'), U'ǆ');
+  EXPECT_FALSE(property_set("Foo").has_value());
+}
+
+std::u32string normal(std::u32string_view text, NormalForm form) {
+  std::u32string out;
+  for (const NormalizedChar& c : normalize(text, form)) out += c.code_point;
+  return out;
+}
+
+TEST(Unicode, NormalFormsHoldTheirLaws) {
+  EXPECT_EQ(normal(U"e\u0323\u0301", NormalForm::nfc), U"\u1eb9\u0301");
+  EXPECT_EQ(normal(U"\u1100\u1161\u11a8", NormalForm::nfc), U"\uac01");
+  EXPECT_EQ(normal(U"\uac01", NormalForm::nfd), U"\u1100\u1161\u11a8");
+  EXPECT_EQ(normal(U"\ufb01", NormalForm::nfkc), U"fi");
+  EXPECT_EQ(normal(U"\u1e9b\u0323", NormalForm::nfkc), U"\u1e69");
+  for (char32_t c = 0; c < 0x30000; ++c) {
+    const std::u32string text(1, c);
+    const std::u32string nfd = normal(text, NormalForm::nfd), nfc = normal(text, NormalForm::nfc);
+    ASSERT_EQ(normal(nfd, NormalForm::nfd), nfd) << std::hex << std::uint32_t{c};
+    ASSERT_EQ(normal(nfc, NormalForm::nfc), nfc) << std::hex << std::uint32_t{c};
+    ASSERT_EQ(normal(nfd, NormalForm::nfc), nfc) << std::hex << std::uint32_t{c};
+    ASSERT_EQ(normal(nfc, NormalForm::nfd), nfd) << std::hex << std::uint32_t{c};
+    ASSERT_TRUE(!is_inert(c, NormalForm::nfc) || nfc == text) << std::hex << std::uint32_t{c};
+  }
+}
+
+TEST(Unicode, TheByteAlphabetIsOneToOne) {
+  for (int byte = 0; byte < 256; ++byte) EXPECT_EQ(char_to_byte(byte_to_char(static_cast<std::uint8_t>(byte))), byte);
+  EXPECT_EQ(byte_to_char(' '), U'Ġ');
+  EXPECT_EQ(byte_to_char('\n'), U'Ċ');
+  EXPECT_EQ(byte_to_char(0xad), U'\u0143');
+  EXPECT_EQ(char_to_byte(U' '), -1);
+  EXPECT_EQ(char_to_byte(0x144), -1);
+}
+
+TEST(LossyUtf8, GivesTheSameInAllCuts) {
+  std::mt19937 random(3);
+  constexpr unsigned char kBytes[] = {'a',  0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xa0, 0xe4,
+                                      0xed, 0x9f, 0xef, 0xf0, 0x90, 0xf4, 0x8f, 0xf5};
+  for (int round = 0; round < 5000; ++round) {
+    std::string bytes, whole, pieces;
+    for (std::size_t n = 1 + random() % 8; n > 0; --n) bytes += static_cast<char>(kBytes[random() % std::size(kBytes)]);
+    LossyUtf8 once, cut;
+    once.push(bytes, whole);
+    once.finish(whole);
+    for (const char byte : bytes) {
+      cut.push(std::string(1, byte), pieces);
+      ASSERT_EQ(first_invalid_utf8(pieces), pieces.size());
+    }
+    cut.finish(pieces);
+    ASSERT_EQ(pieces, whole);
+  }
+  std::string out;
+  LossyUtf8 lossy;
+  lossy.push("\xf0\x9f\x92z\xe0\x80\xf5\xc2", out);
+  lossy.finish(out);
+  EXPECT_EQ(out, "\ufffdz\ufffd\ufffd\ufffd\ufffd");
+}
+
+TEST(Tokenizer, AnswersAboutTokens) {
+  const Tokenizer tokenizer = test::load("llama3");
+  EXPECT_EQ(tokenizer.special_tokens().bos, tokenizer.token_to_id("<|begin_of_text|>"));
+  EXPECT_EQ(tokenizer.special_tokens().eos, tokenizer.token_to_id("<|eot_id|>"));
+  EXPECT_FALSE(tokenizer.special_tokens().pad.has_value());
+  EXPECT_EQ(tokenizer.vocab_size(), 900U);
+  EXPECT_TRUE(tokenizer.is_special(0));
+  EXPECT_FALSE(tokenizer.is_special(5));
+  EXPECT_EQ(tokenizer.token_bytes(*tokenizer.token_to_id("Ġthe")), " the");
+  const Tokenizer llama2 = test::load("llama2");
+  EXPECT_EQ(llama2.token_bytes(*llama2.token_to_id("▁the")), " the");
+  EXPECT_EQ(llama2.token_bytes(*llama2.token_to_id("<0x0A>")), "\n");
+}
+
+}  // namespace
+}  // namespace skald::text
