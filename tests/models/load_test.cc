@@ -1,0 +1,202 @@
+// Loading: what is missing, misshapen or unread is named; precision is what was asked for.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "formats/safetensors.h"
+#include "formats/safetensors_writer.h"
+#include "models/model_case.h"
+#include "skald/error.h"
+#include "skald/log.h"
+
+namespace skald::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A copy of a case whose tensors may be renamed, dropped or added to.
+class Folder {
+ public:
+  explicit Folder(const std::string& name)
+      : source_(open_safetensors(fs::path(SKALD_TEST_DATA "/models") / name / "model.safetensors")),
+        path_(fs::path(testing::TempDir()) / ("skald_load_" + std::to_string(::getpid()))) {
+    fs::create_directories(path_);
+    fs::copy_file(fs::path(SKALD_TEST_DATA "/models") / name / "config.json", path_ / "config.json",
+                  fs::copy_options::overwrite_existing);
+    for (const TensorInfo& tensor : source_->tensors()) specs_.push_back({tensor.name, tensor.dtype, tensor.shape});
+    names_.resize(specs_.size());
+    for (std::size_t i = 0; i < specs_.size(); ++i) names_[i] = specs_[i].name;
+  }
+  ~Folder() { fs::remove_all(path_); }
+
+  // Writes the weights; `change` may alter the new name or shape of a tensor, an empty name drops it.
+  template <typename Change>
+  const fs::path& write(Change change) {
+    std::vector<TensorSpec> kept;
+    std::vector<std::string> origin;
+    for (std::size_t i = 0; i < specs_.size(); ++i) {
+      TensorSpec spec = specs_[i];
+      change(spec);
+      if (spec.name.empty()) continue;
+      kept.push_back(spec);
+      origin.push_back(names_[i]);
+    }
+    const auto fill = [&](const TensorSpec& spec, std::uint64_t begin, std::span<std::byte> out) {
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        if (kept[i].name == spec.name) source_->read(*source_->find(origin[i]), begin, out);
+      }
+    };
+    write_safetensors(path_ / "model.safetensors", kept, fill);
+    return path_;
+  }
+  void append_config(const std::string& member) {
+    std::ifstream in(path_ / "config.json");
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    text.replace(text.find('{'), 1, "{" + member + ",");
+    std::ofstream(path_ / "config.json") << text;
+  }
+
+ private:
+  std::unique_ptr<TensorSource> source_;
+  fs::path path_;
+  std::vector<TensorSpec> specs_;
+  std::vector<std::string> names_;
+};
+
+constexpr const char* kCase = "llama_biases_partly_grouped";
+constexpr const char* kWeight = "model.layers.1.mlp.up_proj.weight";
+
+std::string message_of(const fs::path& folder, const LoadOptions& options = {}) {
+  ThreadPool pool(2);
+  try {
+    static_cast<void>(load_model(folder, options, pool));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "loaded";
+}
+
+// Notices while it lives.
+struct Notices {
+  Notices() {
+    set_log_sink([this](LogLevel, std::string_view line) { text += std::string(line) + "\n"; });
+  }
+  ~Notices() { set_log_sink({}); }
+  std::string text;
+};
+
+void expect_contains(const std::string& text, std::initializer_list<const char*> parts) {
+  for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+TEST(Load, AMissingTensorIsNamedWithItsShape) {
+  Folder folder(kCase);
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name == kWeight) t.name = "";
+  });
+  expect_contains(message_of(path), {kWeight, "missing", "[72,48]"});
+}
+
+TEST(Load, AMisshapenTensorIsNamedWithBothShapes) {
+  Folder folder(kCase);
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name == kWeight) t.shape = {48, 72};
+  });
+  expect_contains(message_of(path), {kWeight, "[72,48]", "[48,72]", "model.safetensors"});
+}
+
+TEST(Load, IntegersAreNoWeights) {
+  Folder folder(kCase);
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name == kWeight) t.dtype = DType::i32;
+  });
+  expect_contains(message_of(path), {kWeight, "I32", "floating-point"});
+}
+
+TEST(Load, NamesMayLackTheBasePrefix) {
+  Folder folder("llama_tied_llama3");
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name.starts_with("model.")) t.name = t.name.substr(6);
+  });
+  EXPECT_EQ(message_of(path), "loaded");
+}
+
+TEST(Load, UnreadTensorsAreNotedOrRefused) {
+  Folder folder("llama_biases_partly_grouped");
+  folder.append_config(R"("tie_word_embeddings": true)");
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name == "lm_head.weight") t.name = "model.layers.0.spare";
+  });
+  {
+    const Notices notices;
+    EXPECT_EQ(message_of(path), "loaded");
+    expect_contains(notices.text, {"does not use", "'model.layers.0.spare'"});
+  }
+  expect_contains(message_of(path, {.strict = true}), {"'model.layers.0.spare'", "--strict"});
+  // Copies of tied weights and frequencies of old checkpoints are nothing to speak of.
+  folder.write([](TensorSpec&) {});
+  const Notices notices;
+  EXPECT_EQ(message_of(path, {.strict = true}), "loaded");
+  EXPECT_EQ(notices.text, "");
+}
+
+TEST(Load, BitsChooseTheFormatAndTheStateType) {
+  ThreadPool pool(2);
+  const fs::path f32 = fs::path(SKALD_TEST_DATA "/models") / kCase;
+  const fs::path bf16 = fs::path(SKALD_TEST_DATA "/models/llama_dynamic_bf16");
+  const auto load = [&](const fs::path& path, int bits) { return load_model(path, {.bits = bits}, pool); };
+  EXPECT_EQ(load(f32, 0)->shape().kv_type, kernels::KvType::f32);
+  EXPECT_EQ(load(f32, 16)->shape().kv_type, kernels::KvType::bf16);
+  EXPECT_EQ(load(bf16, 0)->shape().kv_type, kernels::KvType::bf16);
+  EXPECT_EQ(load(bf16, 32)->shape().kv_type, kernels::KvType::f32);
+  EXPECT_LT(load(f32, 16)->shape().weight_bytes, load(f32, 32)->shape().weight_bytes);
+  expect_contains(message_of(f32, {.bits = 7}), {"--bits", "7", "32 or 16"});
+}
+
+TEST(Load, ParametersAreCountedOnce) {
+  ThreadPool pool(1);
+  const auto tied = load_model(SKALD_TEST_DATA "/models/llama_tied_llama3", {}, pool);
+  const auto source = open_safetensors(SKALD_TEST_DATA "/models/llama_tied_llama3/model.safetensors");
+  std::int64_t count = 0;
+  for (const TensorInfo& tensor : source->tensors()) count += static_cast<std::int64_t>(tensor.bytes / 4);
+  EXPECT_EQ(tied->shape().n_parameters, count);
+}
+
+TEST(Load, ProgressEndsAtOne) {
+  ThreadPool pool(2);
+  std::vector<double> fractions;
+  LoadOptions options;
+  options.progress = [&](double fraction) { fractions.push_back(fraction); };
+  static_cast<void>(load_model(SKALD_TEST_DATA "/models/qwen3_f16", options, pool));
+  ASSERT_FALSE(fractions.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(fractions));
+  EXPECT_EQ(fractions.back(), 1.0);
+}
+
+TEST(Load, NotFiniteWeightsAreReportedWhenAsked) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("skald_nan_" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  fs::copy_file(SKALD_TEST_DATA "/models/llama_tied_llama3/config.json", folder / "config.json",
+                fs::copy_options::overwrite_existing);
+  const auto source = open_safetensors(SKALD_TEST_DATA "/models/llama_tied_llama3/model.safetensors");
+  std::vector<TensorSpec> specs;
+  for (const TensorInfo& tensor : source->tensors()) specs.push_back({tensor.name, tensor.dtype, tensor.shape});
+  const auto fill = [&](const TensorSpec& spec, std::uint64_t begin, std::span<std::byte> out) {
+    source->read(*source->find(spec.name), begin, out);
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    if (spec.name == "model.layers.0.mlp.down_proj.weight" && begin == 0) std::memcpy(out.data(), &nan, sizeof nan);
+  };
+  write_safetensors(folder / "model.safetensors", specs, fill);
+  const Notices notices;
+  EXPECT_EQ(message_of(folder, {.check_weights = true}), "loaded");
+  expect_contains(notices.text, {"down_proj", "1 NaN or Inf"});
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace skald::models
