@@ -12,6 +12,7 @@ namespace {
 struct F32Kv {
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kBytes = 4;
+  static constexpr bool kPrefetch = false;  // blocks are short and lie anywhere
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) {
     w[0] = load(reinterpret_cast<const float*>(p));
   }
@@ -19,8 +20,11 @@ struct F32Kv {
 struct Bf16Kv {
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kBytes = 2;
+  static constexpr bool kPrefetch = false;  // blocks are short and lie anywhere
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_bf16(p); }
 };
+
+inline constexpr std::size_t kNoPrefetch[2] = {};
 
 using Scores = float[kMaxRows][kCut];  // scaled scores, then exp(score - max)
 
@@ -40,7 +44,7 @@ void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t*
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) acc[r][s] = zero();
   }
-  accumulate<Kv, R, S>(q, w, kBlock * Kv::kBytes, keys.k_dim, acc);
+  accumulate<Kv, R, S>(q, w, kBlock * Kv::kBytes, keys.k_dim, kNoPrefetch, acc);
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     SKALD_UNROLL
@@ -125,7 +129,7 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
     for (int s = 0; s < S; ++s) {
       w[s] = keys.v_blocks[position / kBlock] + position % kBlock * stride + (column + s * kLanes) * Kv::kBytes;
     }
-    accumulate<Kv, R, S>(x, w, stride, n, acc);
+    accumulate<Kv, R, S>(x, w, stride, n, kNoPrefetch, acc);
     position += n;
   }
   SKALD_UNROLL

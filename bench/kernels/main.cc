@@ -1,0 +1,12 @@
+#include <benchmark/benchmark.h>
+
+namespace skald::kernels {
+void register_gemm();
+}
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  skald::kernels::register_gemm();
+  benchmark::RunSpecifiedBenchmarks();
+}

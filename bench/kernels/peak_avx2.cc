@@ -1,0 +1,18 @@
+#include "peak.h"
+
+#if defined(__x86_64__) && !defined(SKALD_PORTABLE)
+#include "kernels/isa_headers.h"
+
+#define SKALD_ISA avx2
+#define SKALD_ISA_TARGET "avx2,fma,f16c"
+// clang-format off
+#include "kernels/begin_isa.h"
+#include "kernels/vec_avx2-inl.h"
+#include "peak-inl.h"
+#include "kernels/end_isa.h"
+// clang-format on
+
+namespace skald::kernels::avx2 {
+constinit const PeakLoops kPeakLoops = {fma_chains, kFlopsPerStep, read_all};
+}
+#endif
