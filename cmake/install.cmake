@@ -1,4 +1,5 @@
-# Installs libskald, its headers and CMake package files: find_package(skald) -> skald::skald. Tested by tests/install.
+# Installs libskald, its headers, the models that ship and CMake package files: find_package(skald) -> skald::skald. Tested by
+# tests/install.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/skald)
 
@@ -6,6 +7,7 @@ target_compile_features(skald PUBLIC cxx_std_20)   # the headers use it
 install(TARGETS skald EXPORT skald-targets)
 install(DIRECTORY include/skald TYPE INCLUDE FILES_MATCHING PATTERN *.h)
 install(EXPORT skald-targets NAMESPACE skald:: DESTINATION ${package_dir})
+install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/skald/models OPTIONAL)   # those that ship
 
 configure_package_config_file(cmake/skald-config.cmake.in ${PROJECT_BINARY_DIR}/skald-config.cmake
   INSTALL_DESTINATION ${package_dir})
