@@ -203,8 +203,8 @@ std::vector<Completion> Generate::write_text(const Model& model, std::vector<Pro
   for (const Completion& completion : completions) {
     if (completions.size() > 1) {
       const std::string head = "--- prompt " + std::to_string(completion.prompt_index + 1) + ", completion " +
-                               std::to_string(completion.index + 1) + " ---\n";
-      write_output(dim(head));
+                               std::to_string(completion.index + 1) + " ---";
+      write_output(dim(head) + "\n");
     }
     if (stdout_is_terminal()) {
       write_output(dim(prompt_text(model, asked[static_cast<std::size_t>(completion.prompt_index)])));

@@ -35,7 +35,7 @@ struct ModelShape {
   std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
   std::int64_t n_parameters = 0;
-  std::size_t weight_bytes = 0;                    // as held in memory
+  std::size_t weight_bytes = 0;                    // of the matrices that a step reads whole
   kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions
 };
 

@@ -95,7 +95,7 @@ std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name
   const TensorInfo& tensor = take(name, {n, k});
   const auto noted = std::ranges::find(jobs_, &tensor, &Job::tensor);
   if (noted != jobs_.end()) return noted->matrix;
-  jobs_.push_back({&tensor, std::make_shared<PackedMatrix>(n, k)});
+  jobs_.push_back({.tensor = &tensor, .matrix = std::make_shared<PackedMatrix>(n, k)});
   return jobs_.back().matrix;
 }
 
@@ -110,6 +110,7 @@ std::vector<float> WeightSource::vector(const std::string& name, std::size_t n) 
 
 Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t k, bool bias) {
   Linear linear(name, matrix(name + ".weight", n, k), bias ? vector(name + ".bias", n) : std::vector<float>());
+  std::ranges::find(jobs_, find(name + ".weight"), &Job::tensor)->multiplied = true;
   slots_[name] = linear.adapters();
   return linear;
 }
@@ -177,7 +178,7 @@ void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   std::size_t panels = 0;
   for (const Job& job : jobs_) {
     job.matrix->allocate(format_for(job.tensor->dtype, bits));
-    weight_bytes_ += job.matrix->bytes();
+    if (job.multiplied) weight_bytes_ += job.matrix->bytes();
     panels += job.matrix->panels();
   }
   // Each worker fills its share of every matrix, as parallel_for deals the panels out when they are used.

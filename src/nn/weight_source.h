@@ -54,7 +54,8 @@ class WeightSource {
   void load(const WeightLoadOptions& options, ThreadPool& pool);
 
   [[nodiscard]] std::int64_t n_parameters() const { return n_parameters_; }
-  [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }  // once loaded
+  /// Bytes of the matrices that a step reads whole, once loaded.
+  [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }
   /// Whether every matrix is held as f32, once loaded.
   [[nodiscard]] bool all_f32() const;
   /// The adapter slots of all Linears, by the name of their weight without ".weight".
@@ -64,6 +65,7 @@ class WeightSource {
   struct Job {
     const TensorInfo* tensor = nullptr;
     std::shared_ptr<PackedMatrix> matrix;
+    bool multiplied = false;  // by a Linear: a step reads all of it, of an embedding only rows
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
