@@ -76,6 +76,18 @@ std::string zsh_quoted(const std::string& text) {
   return out;
 }
 
+// One flag for _arguments: '--top-p=[help]:X:_files'.
+std::string zsh_flag(const Flag& flag, const std::string& name) {
+  const std::string help = zsh_quoted(flag.help.substr(0, flag.help.find(". ")));
+  std::string out = " \\\n      '";
+  if (flag.repeatable) out += "*";
+  out += name;
+  if (!flag.placeholder.empty()) out += "=";
+  out += "[" + help + "]";
+  if (!flag.placeholder.empty()) out += ":" + flag.placeholder + ":_files";
+  return out + "'";
+}
+
 std::string zsh_script() {
   std::string commands;
   std::string cases;
@@ -84,11 +96,7 @@ std::string zsh_script() {
     cases += "    " + entry.command + ") _arguments '*:file:_files'";
     for (const Flag& flag : entry.flags) {
       for (const std::string& name : flag.names) {
-        if (!name.starts_with("--")) continue;
-        const std::string help = zsh_quoted(flag.help.substr(0, flag.help.find(". ")));
-        cases += " \\\n      '" + std::string(flag.repeatable ? "*" : "") + name +
-                 (flag.placeholder.empty() ? "" : "=") + "[" + help + "]" +
-                 (flag.placeholder.empty() ? "" : ":" + flag.placeholder + ":_files") + "'";
+        if (name.starts_with("--")) cases += zsh_flag(flag, name);
       }
     }
     cases += " ;;\n";

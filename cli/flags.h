@@ -34,8 +34,8 @@ class Flags {
   void toggle(std::string_view names, bool& target, std::string help);
   /// An integer in [low, high]; `Int` is any integer type that holds both.
   template <class Int>
-  void integer(std::string_view names, Int& target, std::int64_t low, std::int64_t high, std::string help) {
-    add(names, "N", std::move(help), [&target, low, high](const std::string& name, const std::string& value) {
+  void integer(std::string_view names, Int& target, std::int64_t low, std::int64_t high, const std::string& help) {
+    add(names, "N", help, [&target, low, high](const std::string& name, const std::string& value) {
       target = static_cast<Int>(parse_integer(name, value, low, high));
     });
   }

@@ -137,7 +137,7 @@ std::vector<Prompt> Generate::read_prompts() const {
 }
 
 GenerationConfig Generate::config() const {
-  const GenerationConfig flags = generation_.config(escape_);
+  GenerationConfig flags = generation_.config(escape_);
   if (!config_file_) return flags;
   return flags.over(GenerationConfig::load(*config_file_));
 }
