@@ -28,7 +28,7 @@ void require_path(const std::string& path) {
 std::string model_path(const std::vector<std::string>& positional) {
   if (positional.empty()) return Model::shipped_path();
   require_path(positional[0]);
-  if (positional.size() == 1) return positional[0];
+  if (positional.size() == 1) return find_model(positional[0]);
   throw OptionError({.field = quoted(positional[1]),
                      .rule = "is one argument too many after the model " + quoted(positional[0]) +
                              " (a text of several words needs quotes; a prompt goes after --prompt)"});

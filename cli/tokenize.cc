@@ -70,7 +70,7 @@ class Tokenize final : public Command {
 
   int run(const std::vector<std::string>& positional) override {
     check(positional);
-    const Tokenizer tokenizer = Tokenizer::load(positional[0]);
+    const Tokenizer tokenizer = Tokenizer::load(find_model(positional[0]));
     if (decode_) {
       decode(tokenizer);
     } else if (batch_file_) {

@@ -7,6 +7,7 @@
 
 #include "skald/error.h"
 #include "skald/generation_config.h"
+#include "skald/hub.h"
 #include "skald/log.h"
 #include "skald/model.h"
 #include "skald/system.h"
