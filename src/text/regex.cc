@@ -180,7 +180,8 @@ void probe(const Pattern& pattern) {
   for (const std::string_view unit : {"a", "A", "1", " ", "\n", "-", "a ", "ab", "\xe4\xb8\xad"}) {
     std::string text;
     for (int i = 0; i < 48; ++i) text += unit;
-    for (const char* end : {"!", "a", "\x01", "\x01 abcxyzABC019!.,;:?-'\"\n"}) pattern.find(text + end, [](std::size_t, std::size_t) {});
+    for (const char* end : {"!", "a", "\x01", "\x01 abcxyzABC019!.,;:?-'\"\n"})
+      pattern.find(text + end, [](std::size_t, std::size_t) {});
   }
 }
 

@@ -1,6 +1,6 @@
 """Makes tests/data/models: tiny random checkpoints with the logits and greedy tokens of transformers (5.23).
 
-    python tests/models/make_goldens.py [folder]
+python tests/models/make_goldens.py [folder]
 """
 
 import sys
@@ -24,30 +24,80 @@ SHORT_FACTOR = [1.0, 1.05, 1.1, 1.2, 1.3, 1.5]
 
 CASES = {
     "llama_biases_partly_grouped": (
-        {"model_type": "llama", "attention_bias": True, "mlp_bias": True, "rope_theta": 10000.0}, 90, torch.float32),
+        {"model_type": "llama", "attention_bias": True, "mlp_bias": True, "rope_theta": 10000.0},
+        90,
+        torch.float32,
+    ),
     "llama_tied_llama3": (
-        {"model_type": "llama", "tie_word_embeddings": True, "num_key_value_heads": 1, "rope_theta": 500000.0,
-         "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-                          "original_max_position_embeddings": 40}}, 100, torch.float32),
+        {
+            "model_type": "llama",
+            "tie_word_embeddings": True,
+            "num_key_value_heads": 1,
+            "rope_theta": 500000.0,
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 40,
+            },
+        },
+        100,
+        torch.float32,
+    ),
     "llama_dynamic_bf16": (
-        {"model_type": "llama", "num_key_value_heads": 4, "max_position_embeddings": 40, "rope_theta": 10000.0,
-         "rope_scaling": {"type": "dynamic", "factor": 2.0}}, 60, torch.bfloat16),
+        {
+            "model_type": "llama",
+            "num_key_value_heads": 4,
+            "max_position_embeddings": 40,
+            "rope_theta": 10000.0,
+            "rope_scaling": {"type": "dynamic", "factor": 2.0},
+        },
+        60,
+        torch.bfloat16,
+    ),
     "llama_longrope": (
-        {"model_type": "llama", "rope_theta": 10000.0,
-         "rope_scaling": {"rope_type": "longrope", "factor": 4.0, "short_factor": SHORT_FACTOR,
-                          "long_factor": LONG_FACTOR, "original_max_position_embeddings": 48}}, 70, torch.float32),
+        {
+            "model_type": "llama",
+            "rope_theta": 10000.0,
+            "rope_scaling": {
+                "rope_type": "longrope",
+                "factor": 4.0,
+                "short_factor": SHORT_FACTOR,
+                "long_factor": LONG_FACTOR,
+                "original_max_position_embeddings": 48,
+            },
+        },
+        70,
+        torch.float32,
+    ),
     "llama_past_a_cut_linear": (
         {"model_type": "llama", "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1000.0}},
-        270, torch.float32),
+        270,
+        torch.float32,
+    ),
     "mistral_window": (
-        {"model_type": "mistral", "sliding_window": 33, "head_dim": 20, "rope_theta": 10000.0}, 100, torch.float32),
+        {"model_type": "mistral", "sliding_window": 33, "head_dim": 20, "rope_theta": 10000.0},
+        100,
+        torch.float32,
+    ),
     "qwen2_windows_yarn": (
-        {"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1,
-         "rope_theta": 10000.0,
-         "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}},
-        90, torch.float32),
+        {
+            "model_type": "qwen2",
+            "use_sliding_window": True,
+            "sliding_window": 24,
+            "max_window_layers": 1,
+            "rope_theta": 10000.0,
+            "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32},
+        },
+        90,
+        torch.float32,
+    ),
     "qwen3_f16": (
-        {"model_type": "qwen3", "head_dim": 16, "tie_word_embeddings": True, "rope_theta": 10000.0}, 80, torch.float16),
+        {"model_type": "qwen3", "head_dim": 16, "tie_word_embeddings": True, "rope_theta": 10000.0},
+        80,
+        torch.float16,
+    ),
 }
 
 

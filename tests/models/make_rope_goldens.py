@@ -1,6 +1,7 @@
-"""Makes tests/data/models/rope.json: inverse frequencies and attention scaling of every rope type by transformers (5.23).
+"""Makes tests/data/models/rope.json: inverse frequencies and attention scaling of every rope type by transformers
+(5.23).
 
-    python tests/models/make_rope_goldens.py
+python tests/models/make_rope_goldens.py
 """
 
 import json
@@ -20,8 +21,10 @@ def frequencies(config, kind, length):
     """As the first pass over `length` positions has them."""
     if kind == "default":
         return LlamaRotaryEmbedding.compute_default_rope_parameters(config)
-    longer = {"dynamic": config.max_position_embeddings, "longrope": config.rope_parameters.get(
-        "original_max_position_embeddings", 0)}.get(kind)
+    longer = {
+        "dynamic": config.max_position_embeddings,
+        "longrope": config.rope_parameters.get("original_max_position_embeddings", 0),
+    }.get(kind)
     grown = torch.tensor(length) if kind == "dynamic" else length  # dynamic: the length is a tensor in the forward pass
     return ROPE_INIT_FUNCTIONS[kind](config, seq_len=grown if longer is not None and length > longer else None)
 
@@ -42,8 +45,15 @@ def main():
         config = LlamaConfig(head_dim=head_dim, **json.loads(json.dumps(settings)))
         for length in (original // 2, original, original + 1, 3 * original + 5):
             inv_freq, scaling = frequencies(config, kind, length)
-            cases.append({"config": settings, "head_dim": head_dim, "length": length, "scaling": float(scaling),
-                          "inv_freq": inv_freq.tolist()})
+            cases.append(
+                {
+                    "config": settings,
+                    "head_dim": head_dim,
+                    "length": length,
+                    "scaling": float(scaling),
+                    "inv_freq": inv_freq.tolist(),
+                }
+            )
             if kind not in ("dynamic", "longrope"):
                 break
     path = Path(__file__).resolve().parent.parent / "data" / "models" / "rope.json"

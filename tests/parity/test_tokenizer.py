@@ -1,6 +1,6 @@
 """`skald tokenize` against `tokenizers` itself: ids, tokens, offsets and decoded texts of drawn strings.
 
-    SKALD_CLI=build/cli/skald pytest tests/parity/test_tokenizer.py
+SKALD_CLI=build/cli/skald pytest tests/parity/test_tokenizer.py
 """
 
 import json
@@ -20,11 +20,60 @@ NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/tokenizer.json"))
 NAMES += [str(path.parent) for path in sorted(ROOT.glob("models/*/tokenizer.json"))]
 STRINGS = 1_500  # for each tokenizer: more than 10,000 in all
 
-CODE = ["def f(x):\n    return x+1\n", "for(i=0;i<10;++i){a[i]*=2;}", "\t\tif x != 'y': pass  # note\n", "a_b-c.d/e\\f", "<p class=\"q\">"]
-WORDS = ["'s", "'S", "'\u017f", "'ll", "'LL", "'re ", "don't", "I'VE", "HTTPServer", "camelCaseABCdef", "\u01c5a\u01c8", "\u00aa\u00ba\u02b0", "//\n/", "!!!\n/\n"]
-SPECIAL = ["<s>", "</s>", "<|endoftext|>", "<|eot_id|>", "<|im_start|>", "<mask>", "[SEP]", "king", "<unk>", "<0x41>", "\u2581"]
+CODE = [
+    "def f(x):\n    return x+1\n",
+    "for(i=0;i<10;++i){a[i]*=2;}",
+    "\t\tif x != 'y': pass  # note\n",
+    "a_b-c.d/e\\f",
+    '<p class="q">',
+]
+WORDS = [
+    "'s",
+    "'S",
+    "'\u017f",
+    "'ll",
+    "'LL",
+    "'re ",
+    "don't",
+    "I'VE",
+    "HTTPServer",
+    "camelCaseABCdef",
+    "\u01c5a\u01c8",
+    "\u00aa\u00ba\u02b0",
+    "//\n/",
+    "!!!\n/\n",
+]
+SPECIAL = [
+    "<s>",
+    "</s>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|im_start|>",
+    "<mask>",
+    "[SEP]",
+    "king",
+    "<unk>",
+    "<0x41>",
+    "\u2581",
+]
 SPACES = " \t\n\r\u00a0\u3000\u2028\x0b\x85  \n "
-RECENT = [0x1C89, 0x1C8A, 0xA7CB, 0xA7DA, 0x10D40, 0x10D50, 0x105C9, 0x105D2, 0x11383, 0x2EBF0, 0x31350, 0x1E4D0, 0x11F50, 0x1CCD6, 0x16EBB]
+RECENT = [
+    0x1C89,
+    0x1C8A,
+    0xA7CB,
+    0xA7DA,
+    0x10D40,
+    0x10D50,
+    0x105C9,
+    0x105D2,
+    0x11383,
+    0x2EBF0,
+    0x31350,
+    0x1E4D0,
+    0x11F50,
+    0x1CCD6,
+    0x16EBB,
+]
 
 
 def characters(draw, low, high, count):
@@ -32,11 +81,16 @@ def characters(draw, low, high, count):
 
 
 def emoji(draw):
-    return "".join(chr(draw.choice([draw.randrange(0x1F300, 0x1FAFF), 0x200D, 0xFE0F, 0x1F3FB, 0x1F1E6 + draw.randrange(26)])) for _ in range(6))
+    return "".join(
+        chr(draw.choice([draw.randrange(0x1F300, 0x1FAFF), 0x200D, 0xFE0F, 0x1F3FB, 0x1F1E6 + draw.randrange(26)]))
+        for _ in range(6)
+    )
 
 
 def accented(draw):
-    return "".join(draw.choice("e\u00e9EaA\u00f1\u00f6c") + characters(draw, 0x300, 0x370, draw.randrange(3)) for _ in range(5))
+    return "".join(
+        draw.choice("e\u00e9EaA\u00f1\u00f6c") + characters(draw, 0x300, 0x370, draw.randrange(3)) for _ in range(5)
+    )
 
 
 KINDS = [
