@@ -9,8 +9,8 @@
 namespace skald::decode {
 
 struct ResolvedConfig {
-  GenerationConfig config;            // complete: every option that acts is set, or off
-  bool length_asked = false;          // the caller said how long: a limit that does not fit is then an error
+  GenerationConfig config;                 // complete: every option that acts is set, or off
+  bool length_asked = false;               // the caller said how long: a limit that does not fit is then an error
   std::vector<std::string> warnings = {};  // options that were given and have no effect
 };
 

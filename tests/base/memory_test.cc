@@ -32,7 +32,8 @@ TEST(Buffer, IsAlignedAndZero) {
 
 TEST(Buffer, RefusesWhatTheMachineCannotGive) {
   test::expect_error<LimitError>([] { return Buffer(std::size_t{1} << 60).size(); }, "out of memory");
-  test::expect_error<LimitError>([] { return Buffer(std::numeric_limits<std::size_t>::max()).size(); }, "out of memory");
+  test::expect_error<LimitError>([] { return Buffer(std::numeric_limits<std::size_t>::max()).size(); },
+                                 "out of memory");
 }
 
 TEST(Memory, IsReported) {
