@@ -117,7 +117,7 @@ std::string zsh_script() {
          cases +
          "  esac\n"
          "}\n"
-         "compdef _skald skald\n";
+         "if [[ ${funcstack[1]} == _skald ]]; then _skald \"$@\"; else compdef _skald skald; fi\n";
 }
 
 class Completion final : public Command {
