@@ -28,6 +28,7 @@ class Generate final : public Command {
   [[nodiscard]] std::vector<Prompt> read_prompts() const;
   [[nodiscard]] Prompt text_prompt(std::string text, const std::string& source) const;
   [[nodiscard]] GenerationConfig config() const;
+  int answer(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config) const;
   int finish(const std::vector<Completion>& completions, const CallTimer& timer) const;
   void notify(std::string_view line) const;
 
@@ -157,7 +158,14 @@ int Generate::run(const std::vector<std::string>& positional) {
   std::vector<Prompt> prompts;
   if (!interactive_) prompts = read_prompts();  // a wrong flag or file is told before a model is looked for
   const Model model = load_.load(model_path(arguments));
-  if (interactive_) return run_interactive(model, config);
+  try {
+    return interactive_ ? run_interactive(model, config) : answer(model, std::move(prompts), config);
+  } catch (const OptionError& error) {
+    throw with_flag_name(error);
+  }
+}
+
+int Generate::answer(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config) const {
   const std::int64_t samples = config.over(model.generation_config()).num_return_sequences.value_or(1);
   CallTimer timer;
   if (json_) return finish(write_json(model, std::move(prompts), config, timer), timer);

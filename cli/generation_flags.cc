@@ -1,7 +1,6 @@
 #include "generation_flags.h"
 
 #include "input.h"
-#include "skald/error.h"
 #include "terminal.h"
 
 namespace skald::cli {
@@ -36,6 +35,14 @@ std::string all_names(const OptionInfo& option) {
 }
 
 }  // namespace
+
+OptionError with_flag_name(const OptionError& error) {
+  ErrorFields fields = error.fields();
+  for (const OptionInfo& option : generation_options()) {
+    if (fields.file.empty() && fields.field == option.name) fields.field = option.flag;
+  }
+  return OptionError(std::move(fields));
+}
 
 void LoadFlags::add_to(Flags& flags) {
   flags.group("Loading");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flags.h"
+#include "skald/error.h"
 #include "skald/model.h"
 
 namespace skald::cli {
@@ -20,6 +21,9 @@ class LoadFlags {
  private:
   LoadOptions options_;
 };
+
+/// `error` in the words of the command: an option's name becomes its flag.
+OptionError with_flag_name(const OptionError& error);
 
 /// Every row of generation_options() as a flag.
 class GenerationFlags {

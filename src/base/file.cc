@@ -35,7 +35,7 @@ constexpr std::size_t kMaxShownPath = 512;
 [[noreturn]] void fail_system(const std::string& path, int error) {
   switch (error) {
     case ENOENT: fail_missing(path);
-    case ENOTDIR: fail(Kind::not_found, path, "no such file: a part of this path is a file, not a directory");
+    case ENOTDIR: fail(Kind::not_found, path, "no such path: a part of it is a file, not a directory");
     case ELOOP: fail(Kind::not_found, path, "symbolic links loop: this path never reaches a file");
     case ENAMETOOLONG: fail(Kind::not_found, path, "path of " + std::to_string(path.size()) + " bytes is too long");
     case EACCES:
@@ -44,22 +44,30 @@ constexpr std::size_t kMaxShownPath = 512;
   }
 }
 
+std::string kind_name(mode_t mode) {
+  return S_ISREG(mode)    ? "a file"
+         : S_ISFIFO(mode) ? "a FIFO"
+         : S_ISSOCK(mode) ? "a socket"
+         : S_ISCHR(mode)  ? "a character device"
+         : S_ISBLK(mode)  ? "a block device"
+                          : "no regular file";
+}
+
 void expect_regular(const std::string& path, mode_t mode) {
   if (S_ISREG(mode)) return;
   if (S_ISDIR(mode)) fail(Kind::is_directory, path, "is a directory, a file is needed");
-  const char* const what = S_ISFIFO(mode)   ? "a FIFO"
-                           : S_ISSOCK(mode) ? "a socket"
-                           : S_ISCHR(mode)  ? "a character device"
-                           : S_ISBLK(mode)  ? "a block device"
-                                            : "no regular file";
-  fail(Kind::not_regular, path, std::string("is ") + what + ", a regular file is needed");
+  fail(Kind::not_regular, path, "is " + kind_name(mode) + ", a regular file is needed");
+}
+
+void expect_path(const std::string& path) {
+  if (path.empty()) fail(Kind::not_found, path, "the path is empty");
+  if (path.find('\0') != std::string::npos) fail(Kind::not_found, path, "the path holds a NUL byte");
 }
 
 }  // namespace
 
 File::File(const fs::path& path) : path_(path.native()) {
-  if (path_.empty()) fail(Kind::not_found, path_, "the path is empty");
-  if (path_.find('\0') != std::string::npos) fail(Kind::not_found, path_, "the path holds a NUL byte");
+  expect_path(path_);
   struct stat status {};
   // Asked before opening, because opening alone may act on a device; asked again after it, because paths can change.
   if (stat(path_.c_str(), &status) != 0) fail_system(path_, errno);
@@ -105,6 +113,18 @@ void File::read(std::uint64_t offset, std::span<std::byte> out) const {
     offset += static_cast<std::uint64_t>(n);
     out = out.subspan(static_cast<std::size_t>(n));
   }
+}
+
+void require_folder(const fs::path& path) {
+  const std::string& name = path.native();
+  expect_path(name);
+  struct stat status {};
+  const int error = stat(name.c_str(), &status) == 0 ? 0 : errno;
+  std::error_code ignored;
+  if (error == ENOENT && !fs::is_symlink(path, ignored)) fail(Kind::not_found, name, "no such folder");
+  if (error != 0) fail_system(name, error);
+  if (!S_ISDIR(status.st_mode))
+    fail(Kind::not_regular, name, "is " + kind_name(status.st_mode) + ", a folder is needed");
 }
 
 std::string read_text_file(const fs::path& path, std::uint64_t limit) {

@@ -33,6 +33,9 @@ class File {
   int descriptor_ = -1;
 };
 
+/// Throws PathError unless `path` is a folder; the message names the path and what it is.
+void require_folder(const std::filesystem::path& path);
+
 /// The whole of a text file of at most `limit` bytes (LimitError above). No check for UTF-8.
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/file.h"
 #include "engine/folder.h"
 #include "formats/tensor_source.h"
 #include "json/fields.h"
@@ -75,6 +76,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
 namespace skald {
 
 ModelInfo Model::inspect(const std::string& path) {
+  require_folder(path);
   std::optional<Tokenizer> tokenizer;
   if (engine::has_tokenizer_file(path)) tokenizer = Tokenizer::load(path);
   return engine::inspect_model(path, tokenizer);

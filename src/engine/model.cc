@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/folder.h"
@@ -71,6 +72,7 @@ Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Model Model::load(const std::string& path, const LoadOptions& options) {
   check_load_options(options);
+  require_folder(path);
   auto impl = std::make_shared<Impl>();
   impl->generation_config = engine::read_model_generation_config(path);
   if (engine::has_tokenizer_file(path)) impl->tokenizer = Tokenizer::load(path);

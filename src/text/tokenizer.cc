@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/utf8.h"
 #include "skald/error.h"
 #include "text/lossy_utf8.h"
@@ -95,6 +96,7 @@ Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file)
 }
 
 Tokenizer Tokenizer::load(const std::string& folder) {
+  require_folder(folder);
   const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
   Tokenizer tokenizer = from_json(json::parse_file(file, kFileLimits), file);
   tokenizer.parts_->roles = read_roles(folder, tokenizer);

@@ -73,6 +73,21 @@ TEST(File, RefusesPathsThatLeadNowhere) {
   expect_path_error(d / "no\xff\nname", Kind::not_found, "no\\xff\\x0aname: no such file");
 }
 
+TEST(File, AFolderIsToldFromEverythingElse) {
+  const test::TempDir dir;
+  const fs::path d = dir.path();
+  EXPECT_NO_THROW(require_folder(d));
+  const auto expect = [](const fs::path& path, const std::string& part) {
+    test::expect_error<PathError>([&] { require_folder(path); }, part);
+  };
+  expect(d / "missing", "missing: no such folder");
+  expect(dir.write("file", "x"), "file: is a file, a folder is needed");
+  expect("/dev/null", "is a character device, a folder is needed");
+  expect("", "the path is empty");
+  fs::create_symlink("gone", d / "dangling");
+  expect(d / "dangling", "dangling symbolic link");
+}
+
 TEST(File, RefusesWhatItMayNotRead) {
   if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
   const test::TempDir dir;

@@ -163,6 +163,15 @@ def test_lengths(model):
     assert len(one(model, *STORY[:2], "--min-tokens", "60", "--max-tokens", "60")["token_ids"]) == 60
 
 
+def test_contradictions_name_the_flag(model):
+    assert refused("generate", model, "-p", "x", "--min-tokens", "5", "--max-tokens", "3").startswith(
+        "--min-new-tokens = 5:"
+    )
+    assert refused("generate", model, "-p", "x", "--num-samples", "3", "--no-sample").startswith(
+        "--num-return-sequences = 3:"
+    )
+
+
 def test_default_length_is_that_of_the_door(model):
     completion = one(model, *STORY[:2], "--seed", "1", "--min-tokens", "100")
     own = (

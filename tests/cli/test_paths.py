@@ -81,6 +81,17 @@ def test_folders_without_config(tmp_path):
     assert "config.json" in refused("inspect", folder)
 
 
+def test_lines_say_what_a_path_is(tmp_path):
+    paths = special_paths(tmp_path)
+    for command in READERS.values():
+        assert "missing: no such folder" in refused(*command(paths["missing"]))
+        assert "/dev/random: is a character device, a folder is needed" in refused(*command(paths["endless device"]))
+        assert "fifo: is a FIFO, a folder is needed" in refused(*command(paths["fifo"]))
+        assert "file.txt: is a file, a folder is needed" in refused(*command(tmp_path / "file.txt"))
+        assert "symbolic links loop" in refused(*command(paths["looping link"]))
+        assert "is too long" in refused(*command(paths["long name"]))
+
+
 def test_the_line_about_a_path_has_no_control_bytes(tmp_path):
     assert "\\x1b[31m\\x0ab" in refused("inspect", tmp_path / "a\x1b[31m\nb")
 
