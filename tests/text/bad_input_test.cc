@@ -157,7 +157,7 @@ TEST(BadTokenizer, TheTemplateMustNameTokens) {
 
 TEST(BadTokenizer, FilesAreNamed) {
   expect_error<PathError>([] { static_cast<void>(Tokenizer::load("/no/such/folder")); },
-                          "/no/such/folder/tokenizer.json");
+                          "/no/such/folder: no such folder");
   const skald::test::TempDir folder;
   const std::string file = folder.write("tokenizer.json", "{");
   expect_error<FormatError>([&] { static_cast<void>(Tokenizer::load(folder.path().string())); }, file);
