@@ -90,16 +90,17 @@ void bench_gemm(benchmark::State& state, const KernelTable& table, int format, c
 
 }  // namespace
 
+/// Every shape in f32; the 16-bit formats at one shape of each model. On the table in use: SKALD_ISA chooses another.
 void register_gemm() {
-  for (const KernelTable* table : available_tables()) {
-    for (int format = 0; format < kWeightFormats; ++format) {
-      for (const Shape& shape : kShapes) {
-        const std::string name = std::string(table->name) + "/" + kFormatNames[format] + "/" + std::to_string(shape.n) +
-                                 "x" + std::to_string(shape.k);
-        auto* bench = benchmark::RegisterBenchmark(
-            name.c_str(), [=](benchmark::State& state) { bench_gemm(state, *table, format, shape); });
-        for (const std::size_t m : kRows) bench->Arg(static_cast<std::int64_t>(m));
-      }
+  for (int format = 0; format < kWeightFormats; ++format) {
+    for (std::size_t i = 0; i < std::size(kShapes); ++i) {
+      if (format > 0 && i % 4 != 2) continue;
+      const Shape& shape = kShapes[i];
+      const std::string name = std::string(table().name) + "/" + kFormatNames[format] + "/" + std::to_string(shape.n) +
+                               "x" + std::to_string(shape.k);
+      auto* bench = benchmark::RegisterBenchmark(
+          name.c_str(), [=](benchmark::State& state) { bench_gemm(state, table(), format, shape); });
+      for (const std::size_t m : kRows) bench->Arg(static_cast<std::int64_t>(m));
     }
   }
 }

@@ -2,11 +2,13 @@
 
 namespace skald::kernels {
 void register_gemm();
-}
+void register_attention();
+}  // namespace skald::kernels
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   skald::kernels::register_gemm();
+  skald::kernels::register_attention();
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -145,6 +145,10 @@ constexpr std::array<TileFunctions, sizeof...(R)> make_tiles(std::index_sequence
 template <class W>
 inline constexpr auto kTiles = make_tiles<W>(std::make_index_sequence<kMaxRows>());
 
+// Tried on a Zen 5 core (270 GFLOPS of FMAs), 2048 x 2048 in f32. 16 rows: no prefetch across blocks 128 GFLOPS, by the
+// last tile 155, shared by two tiles 229-240. 512 rows: blocks of 256 k 0.79 of the peak, of 512 k 0.82; y not
+// prefetched 0.75; x in rows with a padded stride or tiles of 14 rows: no difference. Prefetching into L2 only: 14 %
+// slower where weights come from L3.
 inline constexpr std::size_t kStreamAhead = 2048;       // crosses pages, where the hardware's prefetcher stops
 inline constexpr std::size_t kBlockK = 512;             // a panel's block of k stays in L1 / L2 from tile to tile
 inline constexpr std::size_t kBlockXBytes = 768 << 10;  // the block of x that stays in L2 from panel to panel
@@ -160,7 +164,7 @@ inline void prefetch_rows(const TileCall& c, std::size_t begin, std::size_t end)
 }
 
 /// All tiles of a group of strips: rows [0, m) cut evenly into as few tiles as possible. The first two tiles share the
-/// prefetch of what comes next: with 16 rows that is the difference between waiting for memory and not (+ 30 %).
+/// prefetch of what comes next, so that memory works while they compute.
 template <class W>
 void gemm_group(TileCall c, std::size_t m, int strips, std::size_t ahead) {
   const std::size_t tiles = (m + kMaxRows - 1) / kMaxRows;
