@@ -17,7 +17,7 @@ Engine::~Engine() {
   if (getpid() != process_) {
     // The thread, and those of the pool, are not in this process: there is nobody to join. What they own stays.
     thread_.detach();
-    new std::shared_ptr<Driver>(std::move(driver_));
+    new std::shared_ptr<Driver>(std::move(driver_));  // NOLINT(bugprone-unhandled-exception-at-new)
     return;
   }
   driver_->stop();
@@ -39,7 +39,8 @@ void Engine::check_usable() const {
 
 void Engine::abandon(std::shared_ptr<Group> group) noexcept {
   if (getpid() != process_) {
-    new std::shared_ptr<Group>(std::move(group));  // its locks may be held by threads that are not here
+    // Its locks may be held by threads that are not here.
+    new std::shared_ptr<Group>(std::move(group));  // NOLINT(bugprone-unhandled-exception-at-new)
     return;
   }
   group->cancel();

@@ -52,7 +52,7 @@ class OutputSink {
   virtual ~OutputSink() = default;
   /// Logits of the rows with indices `rows` (at most 64 a call). logits [rows.size(), vocab_size]; may be changed.
   virtual void on_logits(std::span<const std::int32_t> rows, float* logits) = 0;
-  virtual void on_score(std::int32_t /*row*/, RowScore /*score*/) {}
+  virtual void on_score(std::int32_t /*row*/, RowScore /*score*/) {}  // NOLINT(performance-unnecessary-value-param)
   /// hidden [hidden_size] after `layer`.
   virtual void on_hidden(std::int32_t /*row*/, std::int32_t /*layer*/, const float* /*hidden*/) {}
   virtual void on_logits_at(std::int32_t /*row*/, std::int32_t /*layer*/, const float* /*logits*/) {}
