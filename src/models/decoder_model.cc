@@ -152,10 +152,9 @@ class DecoderModel::Pass {
     by_tiles([](const nn::Wants& wants) { return wants.logits || wants.score; },
              [&](std::span<const std::int32_t> tile) {
                std::array<std::int32_t, kHeadTile> rows{};
-               std::ranges::copy(tile, rows.begin());
-               const auto end = rows.begin() + std::ssize(tile);
-               const auto scores_only =
-                   std::stable_partition(rows.begin(), end, [&](std::int32_t r) { return wants(r).logits; });
+               const auto wants_logits = [&](std::int32_t r) { return wants(r).logits; };
+               const auto scores_only = std::ranges::copy_if(tile, rows.begin(), wants_logits).out;
+               const auto end = std::ranges::remove_copy_if(tile, scores_only, wants_logits).out;
                float* const logits = head_of({rows.begin(), end}, x, /*normed=*/true);
                for (auto row = rows.begin(); row != end; ++row) {
                  if (wants(*row).score) score(*row, logits + static_cast<std::size_t>(row - rows.begin()) * vocab_);
