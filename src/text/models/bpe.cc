@@ -11,6 +11,7 @@
 namespace skald::text {
 namespace {
 
+constexpr std::size_t kUncutSymbols = 48;  // a longer word is worth cutting
 constexpr std::size_t kMaxMerges = 1U << 22;
 constexpr std::string_view kBadMerge = "must be \"left right\" or [\"left\", \"right\"]: two tokens";
 
@@ -21,22 +22,23 @@ std::string merge_name(const json::Fields& fields, std::size_t number) {
 // Words and their tokens. A direct-mapped table of fixed size: bounded, and a miss costs one line of memory.
 class WordCache {
  public:
-  bool find(std::string_view word, std::vector<WordToken>& out) const {
+  /// Appends the tokens of `word`, whose first byte is `begin`; false where it is not known.
+  bool find(std::string_view word, std::uint32_t begin, std::vector<WordToken>& out) const {
     if (slots_.empty() || word.size() > kMaxBytes) return false;
     const Slot& slot = slots_[index(word)];
     if (slot.size != word.size() || std::memcmp(slot.bytes, word.data(), word.size()) != 0) return false;
-    std::uint32_t begin = 0;
+    const std::uint32_t first = begin;
     for (std::size_t i = 0; i < slot.count; ++i) {
-      const std::uint32_t end = slot.tokens[i] >> 24;
+      const std::uint32_t end = first + (slot.tokens[i] >> 24);
       out.push_back({static_cast<TokenId>(slot.tokens[i] & kMaxTokenId), begin, end});
       begin = end;
     }
     return true;
   }
 
-  void store(std::string_view word, std::span<const WordToken> tokens) {
+  void store(std::string_view word, std::uint32_t first, std::span<const WordToken> tokens) {
     if (word.size() > kMaxBytes || tokens.size() > kMaxTokens) return;
-    std::uint32_t begin = 0;
+    std::uint32_t begin = first;
     for (const WordToken& token : tokens) {  // dropped characters leave gaps, which a slot cannot tell
       if (token.begin != begin) return;
       begin = token.end;
@@ -47,7 +49,7 @@ class WordCache {
     slot.count = static_cast<std::uint8_t>(tokens.size());
     std::memcpy(slot.bytes, word.data(), word.size());
     std::uint32_t* packed = slot.tokens;
-    for (const WordToken& token : tokens) *packed++ = static_cast<std::uint32_t>(token.id) | token.end << 24;
+    for (const WordToken& token : tokens) *packed++ = static_cast<std::uint32_t>(token.id) | (token.end - first) << 24;
   }
 
  private:
@@ -68,7 +70,7 @@ class WordCache {
 struct BpeScratch final : Model::Scratch {
   WordCache cache;
   Merger merger;
-  std::vector<WordToken> symbols;
+  std::vector<WordToken> symbols, chunk;
 };
 
 }  // namespace
@@ -90,6 +92,7 @@ Bpe::Bpe(const json::Fields& fields) : vocabulary_(fields, "vocab") {
   }
   read_unknown(fields);
   read_merges(fields);
+  index_joins();
 }
 
 void Bpe::read_unknown(const json::Fields& fields) {
@@ -158,12 +161,37 @@ void Bpe::add_merge(const json::Fields& fields, std::size_t number, std::string_
                                   .rule = "must begin with continuing_subword_prefix " + quoted(prefix_)});
   }
   const TokenId whole = need(std::string(left).append(right.substr(prefix_.size())));
+  merged_.insert(merged_.end(), {left_id, right_id, whole});
   if (merges_.insert(left_id, right_id, {static_cast<std::uint32_t>(number), whole})) return;
   throw FormatError(ErrorFields{
       .file = fields.file(),
       .field = merge_name(fields, number),
       .value = quoted(left) + " " + quoted(right),
       .rule = "the pair was already merged as merges[" + std::to_string(merges_.find(left_id, right_id)->rank) + "]"});
+}
+
+void Bpe::index_joins() {
+  const std::vector<TokenId> merged = std::move(merged_);
+  // What each token begins and ends with. One that is no result of merging is a symbol itself.
+  std::vector<TokenId> first(static_cast<std::size_t>(vocabulary_.id_limit()), -1), last = first;
+  std::vector<bool> used(first.size(), false);
+  const auto symbol = [](const std::vector<TokenId>& of, TokenId id) {
+    return of[static_cast<std::size_t>(id)] < 0 ? id : of[static_cast<std::size_t>(id)];
+  };
+  joins_.reserve(merged.size() / 3);
+  for (std::size_t i = 0; i < merged.size(); i += 3) {
+    const TokenId left = merged[i], right = merged[i + 1];
+    const auto whole = static_cast<std::size_t>(merged[i + 2]);
+    const TokenId begins = symbol(first, left), ends = symbol(last, right);
+    // A token that is used before it is made, or made of different symbols, would break the rule: then nothing is cut.
+    const bool new_whole = first[whole] < 0;
+    if (new_whole ? static_cast<bool>(used[whole]) : (first[whole] != begins || last[whole] != ends)) return;
+    used[static_cast<std::size_t>(left)] = used[static_cast<std::size_t>(right)] = true;
+    first[whole] = begins;
+    last[whole] = ends;
+    joins_.insert(symbol(last, left), symbol(first, right), {});
+  }
+  can_cut_ = prefix_.empty() && suffix_.empty();
 }
 
 bool Bpe::use_bytes() {
@@ -213,17 +241,36 @@ std::unique_ptr<Model::Scratch> Bpe::make_scratch() const { return std::make_uni
 
 void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
   auto& own = static_cast<BpeScratch&>(scratch);
-  if (own.cache.find(word, out)) return;
+  if (own.cache.find(word, 0, out)) return;
   own.symbols.clear();
   const TokenId whole = ignore_merges_ ? whole_word(word) : -1;
   if (whole >= 0) {
     own.symbols.push_back({whole, 0, static_cast<std::uint32_t>(word.size())});
   } else {
     takes_bytes_ ? split_bytes(word, own.symbols) : split_chars(word, own.symbols);
+    if (can_cut_ && own.symbols.size() > kUncutSymbols) return merge_long_word(word, scratch, out);
     own.merger.merge(merges_, own.symbols);
   }
-  own.cache.store(word, own.symbols);
+  own.cache.store(word, 0, own.symbols);
   out.insert(out.end(), own.symbols.begin(), own.symbols.end());
+}
+
+void Bpe::merge_long_word(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
+  auto& own = static_cast<BpeScratch&>(scratch);
+  for (std::size_t begin = 0, end = 0; begin < own.symbols.size(); begin = end) {
+    for (end = begin + 1; end < own.symbols.size(); ++end) {
+      if (joins_.find(own.symbols[end - 1].id, own.symbols[end].id) == nullptr) break;
+    }
+    const std::uint32_t first = own.symbols[begin].begin;
+    const std::string_view text = word.substr(first, own.symbols[end - 1].end - first);
+    // The cache may hold what ignore_merges made of the same text as a word; here merges decide.
+    if (!ignore_merges_ && own.cache.find(text, first, out)) continue;
+    own.chunk.assign(own.symbols.begin() + static_cast<std::ptrdiff_t>(begin),
+                     own.symbols.begin() + static_cast<std::ptrdiff_t>(end));
+    own.merger.merge(merges_, own.chunk);
+    if (!ignore_merges_) own.cache.store(text, first, own.chunk);
+    out.insert(out.end(), own.chunk.begin(), own.chunk.end());
+  }
 }
 
 void Bpe::split_bytes(std::string_view word, std::vector<WordToken>& symbols) const {

@@ -45,6 +45,8 @@ class Bpe final : public Model {
   void add_merge(const json::Fields& fields, std::size_t number, std::string_view left, std::string_view right);
   void read_unknown(const json::Fields& fields);
   void index_words();
+  void index_joins();
+  void merge_long_word(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const;
   void split_bytes(std::string_view word, std::vector<WordToken>& symbols) const;
   void split_chars(std::string_view word, std::vector<WordToken>& symbols) const;
   bool fall_back_to_bytes(std::string_view symbol, ByteRange place, std::vector<WordToken>& symbols) const;
@@ -52,6 +54,11 @@ class Bpe final : public Model {
 
   Vocabulary vocabulary_;
   MergeTable merges_;
+  std::vector<TokenId> merged_;  // left, right and result of every merge, by rank; only while loading
+  /// Pairs of first symbols (characters, bytes) that some merge joins. Between any other two neighbours no token ever
+  /// reaches across, so a long text without words is cut there.
+  MergeTable joins_;
+  bool can_cut_ = false;
   TokenId unknown_ = -1;  // stands for characters that the vocabulary lacks; -1: they are dropped
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;  // a word that is a token is that token, whatever the merges say
