@@ -153,4 +153,4 @@ def test_decodes_as_tokenizers(name):
     for _ in range(30):
         ids = [draw.randrange(reference.get_vocab_size()) for _ in range(draw.randrange(1, 40))]
         want = reference.decode(ids, skip_special_tokens=False)
-        assert run(folder, "--decode", ",".join(map(str, ids))).removesuffix("\n") == want.removesuffix("\n"), ids
+        assert run(folder, "--decode", ",".join(map(str, ids))) in (want, want + "\n"), ids
