@@ -98,8 +98,16 @@ struct ThreadPool::State {
   unsigned forks = fork_count().load();
   std::atomic<bool> busy{false};
 
+  // Part `worker` of a job belongs to who steps `claimed` to the job's generation: the worker, or the caller where the
+  // worker has not come yet (it sleeps, or another process has its processor).
+  struct alignas(64) Claim {
+    std::atomic<std::uint32_t> generation{0};
+  };
+
   // A job is published by writing `job` and `pending` and then stepping `generation`; it is done when `pending` is 0.
-  const Job* job = nullptr;  // null asks the workers to end
+  // Only who has claimed a part of it reads `job`: a worker that comes late finds nothing to claim.
+  const Job* job = nullptr;   // null asks the workers to end
+  std::vector<Claim> claims;  // [threads]
   alignas(64) std::atomic<std::uint32_t> generation{0};
   alignas(64) std::atomic<std::uint32_t> pending{0};
   alignas(64) std::atomic<std::size_t> next_chunk{0};
@@ -129,13 +137,32 @@ struct ThreadPool::State {
     }
   }
 
+  bool claim(int worker, std::uint32_t current) {
+    std::uint32_t before = current - 1;
+    return claims[static_cast<std::size_t>(worker) - 1].generation.compare_exchange_strong(
+        before, current, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
+
   void work(int worker) {
-    for (std::uint32_t seen = 0;; ++seen) {
+    for (std::uint32_t seen = 0;;) {
       wait_for_change(generation, seen, spin);
+      seen = generation.load(std::memory_order_acquire);
+      if (!claim(worker, seen)) continue;
       const Job* const next = job;
       if (next == nullptr) return;
       perform(*next, worker);
       if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) pending.notify_one();
+    }
+  }
+
+  // The parts of workers that have not come. On a loaded machine a worker may need milliseconds for that, which a
+  // job of microseconds cannot wait for.
+  void perform_unclaimed(const Job& current) {
+    const std::uint32_t now = generation.load(std::memory_order_relaxed);
+    for (int worker = 1; worker <= static_cast<int>(threads.size()); ++worker) {
+      if (!claim(worker, now)) continue;
+      perform(current, worker);
+      pending.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
 
@@ -160,6 +187,7 @@ ThreadPool::ThreadPool(int n_threads) : size_(n_threads), state_(std::make_uniqu
   if (size_ <= usable) state_->spin = kSpinTime;  // with fewer processors than workers, spinning only delays the others
   const BlockSignals blocked;
   try {
+    state_->claims = std::vector<State::Claim>(static_cast<std::size_t>(size_) - 1);
     state_->threads.reserve(static_cast<std::size_t>(size_) - 1);
     for (int worker = 1; worker < size_; ++worker) {
       state_->threads.emplace_back([state = state_.get(), worker] { state->work(worker); });
@@ -186,6 +214,7 @@ void ThreadPool::run(FunctionRef<void(int worker)> job) {
   state.failure = nullptr;
   if (!state.threads.empty()) state.publish(&job);
   state.perform(job, 0);
+  state.perform_unclaimed(job);
   state.await();
   const std::exception_ptr failure = std::exchange(state.failure, nullptr);
   state.busy.store(false, std::memory_order_release);

@@ -23,8 +23,9 @@ class ThreadPool {
 
   [[nodiscard]] int size() const { return size_; }
 
-  /// Calls `job(worker)` once on every worker in [0, size()) and returns when all are done. Allocates nothing. The
-  /// first exception is rethrown here.
+  /// Calls `job(worker)` once for every worker in [0, size()) and returns when all are done. The calling thread also
+  /// does the parts of workers that have not begun when its own is done. Allocates nothing. The first exception is
+  /// rethrown here.
   void run(FunctionRef<void(int worker)> job);
 
   /// Calls `body(begin, end)` on disjoint ranges that cover [0, count): one contiguous range a worker, equal up to
