@@ -29,7 +29,8 @@ class ThreadPool {
   void run(FunctionRef<void(int worker)> job);
 
   /// Calls `body(begin, end)` on disjoint ranges that cover [0, count): one contiguous range a worker, equal up to
-  /// `grain`. The same count gives the same ranges in every call (so first touch and use meet on one thread).
+  /// `grain`. The same count gives the same ranges in every call, each mostly on the same thread (so first touch and
+  /// use meet).
   void parallel_for(std::size_t count, std::size_t grain, FunctionRef<void(std::size_t begin, std::size_t end)> body);
 
   /// As parallel_for, but workers take chunks of `grain` as they become free: for work of uneven size.

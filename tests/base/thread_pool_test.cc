@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <numeric>
@@ -48,21 +49,34 @@ TEST(ThreadPool, SleepsBetweenJobs) {
   EXPECT_EQ(calls, 40);
 }
 
+TEST(ThreadPool, TheCallerDoesThePartsOfWorkersThatDoNotCome) {
+  ThreadPool pool(2);
+  std::atomic<bool> worker_1_was_elsewhere{false};
+  for (int job = 0; job < 200 && !worker_1_was_elsewhere; ++job) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // worker 1 sleeps: waking it takes longer than the job
+    std::array<std::thread::id, 2> ran{};
+    pool.run([&](int worker) { ran[static_cast<std::size_t>(worker)] = std::this_thread::get_id(); });
+    ASSERT_NE(ran[1], std::thread::id());
+    worker_1_was_elsewhere = ran[1] == ran[0];
+  }
+  EXPECT_TRUE(worker_1_was_elsewhere);
+}
+
 TEST(ThreadPool, ParallelForCoversTheRangeOnceAndAlwaysAlike) {
   ThreadPool pool(3);
   for (const std::size_t count : {0, 1, 2, 3, 7, 64, 1000, 1001}) {
     for (const std::size_t grain : {0, 1, 3, 16, 5000}) {
       std::vector<int> touched(count);
-      std::vector<std::thread::id> owner(count);
+      std::vector<std::size_t> range_begin(count);
       for (int pass = 0; pass < 2; ++pass) {
         pool.parallel_for(count, grain, [&](std::size_t begin, std::size_t end) {
           ASSERT_LT(begin, end);
           for (std::size_t i = begin; i < end; ++i) {
             ++touched[i];
             if (pass == 1) {
-              EXPECT_EQ(owner[i], std::this_thread::get_id());
+              EXPECT_EQ(range_begin[i], begin);
             }
-            owner[i] = std::this_thread::get_id();
+            range_begin[i] = begin;
           }
         });
       }
