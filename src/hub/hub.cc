@@ -45,7 +45,7 @@ fs::path cache_folder() {
     const char* const value = std::getenv(key);
     return fs::path(value != nullptr ? value : "");
   };
-  if (const fs::path cache = variable("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (fs::path cache = variable("HF_HUB_CACHE"); !cache.empty()) return cache;
   if (const fs::path home = variable("HF_HOME"); !home.empty()) return home / "hub";
   if (const fs::path cache = variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface/hub";
   return variable("HOME") / ".cache/huggingface/hub";
