@@ -1,6 +1,6 @@
 """`skald tokenize` against `tokenizers` itself: ids, tokens, offsets and decoded texts of drawn strings.
 
-SKALD_CLI=build/cli/skald pytest tests/parity/test_tokenizer.py
+SKALD_CLI=build/release/cli/skald pytest tests/parity/test_tokenizer.py
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 tokenizers = pytest.importorskip("tokenizers", minversion="0.23")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLI = os.environ.get("SKALD_CLI", str(ROOT / "build" / "cli" / "skald"))
+CLI = os.environ.get("SKALD_CLI", str(ROOT / "build" / "release" / "cli" / "skald"))
 FIXTURES = ROOT / "tests" / "data" / "tokenizers"
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/tokenizer.json"))
 NAMES += [str(path.parent) for path in sorted(ROOT.glob("models/*/tokenizer.json"))]
