@@ -1,9 +1,11 @@
 #include "engine/folder.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "decode/options.h"
 #include "json/value.h"
+#include "skald/error.h"
 
 namespace skald::engine {
 namespace {
@@ -19,6 +21,18 @@ bool is_there(const std::filesystem::path& path) {
 
 bool has_tokenizer_file(const std::string& folder) {
   return is_there(std::filesystem::path(folder) / "tokenizer.json");
+}
+
+void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows, const std::string& folder) {
+  for (auto id = static_cast<TokenId>(n_rows); id < tokenizer.id_limit(); ++id) {
+    const bool added = std::ranges::binary_search(tokenizer.added_tokens(), id, {}, &text::AddedToken::id);
+    if (added || tokenizer.id_to_token(id).empty()) continue;
+    throw FormatError({.file = std::filesystem::path(folder) / "tokenizer.json",
+                       .field = "token " + quoted(tokenizer.id_to_token(id)),
+                       .value = std::to_string(id),
+                       .rule = "id must be below the " + std::to_string(n_rows) +
+                               " rows of the model's embedding (is this the tokenizer of another model?)"});
+  }
 }
 
 GenerationConfig read_model_generation_config(const std::string& folder) {

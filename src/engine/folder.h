@@ -5,6 +5,7 @@
 
 #include "skald/generation_config.h"
 #include "skald/model.h"
+#include "text/tokenizer.h"
 
 namespace skald::engine {
 
@@ -14,5 +15,9 @@ GenerationConfig read_model_generation_config(const std::string& folder);
 
 /// Whether the folder has a tokenizer.
 bool has_tokenizer_file(const std::string& folder);
+
+/// Throws FormatError where a token of the tokenizer's own vocabulary has no row among the model's `n_rows` embeddings.
+/// Added tokens may lie beyond (some checkpoints ship a pad token so): a prompt that holds one is refused.
+void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows, const std::string& folder);
 
 }  // namespace skald::engine

@@ -77,6 +77,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   impl->generation_config = engine::read_model_generation_config(path);
   if (engine::has_tokenizer_file(path)) impl->tokenizer = Tokenizer::load(path);
   impl->info = engine::inspect_model(path, impl->tokenizer);
+  if (impl->tokenizer) engine::check_tokenizer_fits(*impl->text_tokenizer(), impl->info.vocab_size, path);
   impl->threads = std::make_shared<ThreadPool>(options.threads);
   impl->model = models::load_model(path,
                                    {.bits = options.bits,
