@@ -3,27 +3,43 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-/// Sum over i of f(x)² for one row: four running Vecs, so that sums of every n have one order.
-inline float sum_of_squares(const float* x, std::size_t n) {
+/// Running sums over one row: `accumulate(v, total)` for each Vec v of it, into four totals in turn, so that rows of
+/// every length have one order. Lanes past the end are 0.
+template <class Accumulate>
+inline float reduce(const float* x, std::size_t n, Accumulate accumulate) {
   Vec sums[4] = {zero(), zero(), zero(), zero()};
   std::size_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    for (int s = 0; s < 4; ++s) {
-      const Vec v = load(x + i + s * kLanes);
-      sums[s] = fma(v, v, sums[s]);
-    }
+    for (int s = 0; s < 4; ++s) sums[s] = accumulate(load(x + i + s * kLanes), sums[s]);
   }
   for (int s = 0; i < n; ++s, i += kLanes) {
-    const Vec v = n - i < kLanes ? load_first(x + i, n - i) : load(x + i);
-    sums[s] = fma(v, v, sums[s]);
+    sums[s] = accumulate(n - i < kLanes ? load_first(x + i, n - i) : load(x + i), sums[s]);
   }
   return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
+struct AddSquare {
+  SKALD_INLINE Vec operator()(Vec v, Vec total) const { return fma(v, v, total); }
+};
+struct AddPlain {
+  SKALD_INLINE Vec operator()(Vec v, Vec total) const { return total + v; }
+};
+
 inline void rms_norm(const float* x, const float* gain, std::size_t n, float eps, float* y) {
-  const float mean = sum_of_squares(x, n) / static_cast<float>(n);
+  const float mean = reduce(x, n, AddSquare{}) / static_cast<float>(n);
   const float inverse = 1.0F / __builtin_sqrtf(mean + eps);
   for (std::size_t i = 0; i < n; ++i) y[i] = x[i] * inverse * gain[i];
+}
+
+/// Two passes, as the differences from the mean are what is squared: y holds them in between.
+inline void layer_norm(const float* x, const float* gain, const float* bias, std::size_t n, float eps, float* y) {
+  const float mean = reduce(x, n, AddPlain{}) / static_cast<float>(n);
+  for (std::size_t i = 0; i < n; ++i) y[i] = x[i] - mean;
+  const float variance = reduce(y, n, AddSquare{}) / static_cast<float>(n);
+  const float inverse = 1.0F / __builtin_sqrtf(variance + eps);
+  for (std::size_t i = 0; i < n; ++i) y[i] = y[i] * inverse * gain[i];
+  if (bias == nullptr) return;
+  for (std::size_t i = 0; i < n; ++i) y[i] += bias[i];
 }
 
 struct Silu {
@@ -63,6 +79,13 @@ inline void activate(Activation activation, const float* gate, const float* up, 
     case Activation::gelu_tanh: return activate_with<GeluTanh>(gate, up, n, y);
     case Activation::relu: return activate_with<Relu>(gate, up, n, y);
   }
+}
+
+inline void soft_cap(float cap, std::size_t n, float* x) {
+  const Vec limit = splat(cap);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(limit * tanh(load(x + i) / limit), x + i);
+  if (i < n) store_first(limit * tanh(load_first(x + i, n - i) / limit), x + i, n - i);
 }
 
 // Where lanes do not meet, a plain loop has the same bits however the compiler vectorises it.

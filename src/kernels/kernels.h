@@ -108,8 +108,13 @@ struct KernelTable {
 
   /// y[i] = x[i] / sqrt(mean(x²) + eps) * gain[i] for one row of n. x and y may be the same.
   void (*rms_norm)(const float* x, const float* gain, std::size_t n, float eps, float* y);
+  /// y[i] = (x[i] - mean) / sqrt(mean((x - mean)²) + eps) * gain[i] + bias[i]; bias may be nullptr. x and y may be the
+  /// same.
+  void (*layer_norm)(const float* x, const float* gain, const float* bias, std::size_t n, float eps, float* y);
   /// y[i] = act(gate[i]) * up[i]; up may be nullptr (plain activation). y may be gate or up.
   void (*activate)(Activation activation, const float* gate, const float* up, std::size_t n, float* y);
+  /// x[i] = cap * tanh(x[i] / cap).
+  void (*soft_cap)(float cap, std::size_t n, float* x);
   /// x[i] += y[i].
   void (*add)(const float* y, std::size_t n, float* x);
   /// Rotates one head in place: pairs (i, i + half) [Llama form] or (2i, 2i + 1) [interleaved]; cos, sin [half].

@@ -29,7 +29,9 @@ constexpr KernelTable make_table(const char* name, CpuFeatures required, const G
           .merge_partial = merge_partial,
           .finish_attention = finish_attention,
           .rms_norm = rms_norm,
+          .layer_norm = layer_norm,
           .activate = activate,
+          .soft_cap = soft_cap,
           .add = add,
           .rotate = rotate,
           .log_sum_exp = log_sum_exp};

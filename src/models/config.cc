@@ -12,12 +12,6 @@ namespace {
 
 using json::Fields;
 
-constexpr std::int64_t kMaxWidth = 1 << 20;
-constexpr std::int64_t kMaxVocab = 1 << 24;
-constexpr std::int64_t kMaxLayers = 4096;
-constexpr std::int64_t kMaxHeads = 1 << 14;
-constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;
-
 struct ActivationName {
   std::string_view name;
   kernels::Activation activation;
@@ -36,15 +30,6 @@ constexpr std::array<ActivationName, 6> kActivations = {{{"silu", kernels::Activ
                                      .field = fields.name(key),
                                      .value = quoted(name),
                                      .rule = "known are " + std::move(known)});
-}
-
-kernels::Activation read_activation(const Fields& fields) {
-  const std::string name = fields.get_string("hidden_act").value_or("silu");
-  const auto found = std::ranges::find(kActivations, std::string_view(name), &ActivationName::name);
-  if (found != kActivations.end()) return found->activation;
-  std::string known;
-  for (const ActivationName& a : kActivations) known += (known.empty() ? "" : ", ") + std::string(a.name);
-  refuse_name(fields, "hidden_act", name, known);
 }
 
 void read_heads(const Fields& fields, const ConfigDefaults& defaults, DecoderConfig& c) {
@@ -177,7 +162,28 @@ void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings&
   reader->read(scaling, rope);
 }
 
-// layer_types: [n_layers], or empty where the config has none.
+}  // namespace
+
+kernels::Activation read_activation(const Fields& fields, std::string_view key, std::string_view fallback) {
+  const std::string name = fields.get_string(key).value_or(std::string(fallback));
+  const auto found = std::ranges::find(kActivations, std::string_view(name), &ActivationName::name);
+  if (found != kActivations.end()) return found->activation;
+  std::string known;
+  for (const ActivationName& a : kActivations) known += (known.empty() ? "" : ", ") + std::string(a.name);
+  refuse_name(fields, key, name, known);
+}
+
+float read_epsilon(const Fields& fields, std::string_view key, double fallback) {
+  return static_cast<float>(fields.get_number(key, 0, 1).value_or(fallback));
+}
+
+void refuse_quantized(const Fields& fields) {
+  if (!fields.has("quantization_config")) return;
+  throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                     .field = "quantization_config",
+                                     .rule = "quantised checkpoints are not read: use the original weights"});
+}
+
 std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
   if (!fields.has("layer_types")) return {};
   const json::Value& value = *fields.find("layer_types");
@@ -199,9 +205,8 @@ std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_l
   return types;
 }
 
-}  // namespace
-
-nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions) {
+nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions,
+                                    bool partial_rotary) {
   const auto scaling = find_rope_object(fields);
   nn::RopeSettings rope;
   rope.type = read_rope_type(fields, scaling);
@@ -209,7 +214,7 @@ nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim,
   rope.max_positions = max_positions;
   rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(10000.0);
   rope.partial_rotary_factor = find_number(fields, scaling, "partial_rotary_factor", 0, 1).value_or(1.0);
-  if (rope.type == "default" && rope.partial_rotary_factor != 1.0) {
+  if (!partial_rotary && rope.type == "default" && rope.partial_rotary_factor != 1.0) {
     log_notice(LogLevel::warning, fields.file() + ": partial_rotary_factor is not used by this architecture");
     rope.partial_rotary_factor = 1.0;
   }
@@ -243,11 +248,7 @@ std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64
 }
 
 DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {
-  if (fields.has("quantization_config")) {
-    throw UnsupportedError(ErrorFields{.file = fields.file(),
-                                       .field = "quantization_config",
-                                       .rule = "quantised checkpoints are not read: use the original weights"});
-  }
+  refuse_quantized(fields);
   DecoderConfig c;
   c.model_type = fields.need_string("model_type");
   c.vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab);
@@ -256,11 +257,11 @@ DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& de
   c.n_layers = fields.need_integer("num_hidden_layers", 1, kMaxLayers);
   read_heads(fields, defaults, c);
   c.max_positions = fields.get_integer("max_position_embeddings", 1, kMaxPositions).value_or(defaults.max_positions);
-  c.rms_norm_eps = static_cast<float>(fields.get_number("rms_norm_eps", 0, 1).value_or(1e-6));
-  c.activation = read_activation(fields);
-  c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(false);
+  c.rms_norm_eps = read_epsilon(fields, "rms_norm_eps", defaults.rms_norm_eps);
+  c.activation = read_activation(fields, defaults.activation_key, defaults.activation);
+  c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(defaults.tie_word_embeddings);
   c.windows.assign(static_cast<std::size_t>(c.n_layers), 0);
-  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions);
+  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults.partial_rotary);
   return c;
 }
 

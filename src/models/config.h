@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "json/fields.h"
@@ -10,6 +11,12 @@
 #include "nn/rope.h"
 
 namespace skald::models {
+
+inline constexpr std::int64_t kMaxWidth = 1 << 20;
+inline constexpr std::int64_t kMaxVocab = 1 << 24;
+inline constexpr std::int64_t kMaxLayers = 4096;
+inline constexpr std::int64_t kMaxHeads = 1 << 14;
+inline constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;
 
 /// Sizes and choices of a decoder of the Llama form. Names are those of config.json.
 struct DecoderConfig {
@@ -38,7 +45,21 @@ struct ConfigDefaults {
   std::int64_t n_kv_heads = 0;  // where the key is absent; 0: n_heads
   std::int64_t head_dim = 0;    // where the key is absent; 0: hidden_size / n_heads
   std::int64_t max_positions = 0;
+  double rms_norm_eps = 1e-6;
+  std::string_view activation_key = "hidden_act";
+  std::string_view activation = "silu";
+  bool tie_word_embeddings = false;
+  bool partial_rotary = false;  // whether partial_rotary_factor counts with every rope type
 };
+
+/// The activation that `key` names, `fallback` where it is absent. Throws UnsupportedError that lists the known ones.
+kernels::Activation read_activation(const json::Fields& fields, std::string_view key, std::string_view fallback);
+
+/// A norm's epsilon, in [0, 1].
+float read_epsilon(const json::Fields& fields, std::string_view key, double fallback);
+
+/// Throws UnsupportedError for a checkpoint whose weights are stored quantised.
+void refuse_quantized(const json::Fields& fields);
 
 /// The sizes, the activation, tying and rope_parameters: what all families share. Throws FormatError that names key,
 /// value and range, or UnsupportedError for a value of a kind that is not known.
@@ -47,11 +68,15 @@ DecoderConfig read_decoder_config(const json::Fields& fields, const ConfigDefaul
 /// sliding_window: 4096 where the key is absent, 0 (all positions) where it is null.
 std::int64_t read_window(const json::Fields& fields);
 
+/// layer_types: [n_layers] of full_attention and sliding_attention; empty where the config has none.
+std::vector<std::string> read_layer_types(const json::Fields& fields, std::int64_t n_layers);
+
 /// Qwen's windows [n_layers]: where use_sliding_window is set, in the layers that layer_types names or, without it,
 /// from max_window_layers on.
 std::vector<std::int64_t> read_windows_by_layer(const json::Fields& fields, std::int64_t n_layers);
 
 /// rope_parameters of transformers 5, or rope_scaling and rope_theta of earlier ones.
-nn::RopeSettings read_rope_settings(const json::Fields& fields, std::int64_t head_dim, std::int64_t max_positions);
+nn::RopeSettings read_rope_settings(const json::Fields& fields, std::int64_t head_dim, std::int64_t max_positions,
+                                    bool partial_rotary = false);
 
 }  // namespace skald::models

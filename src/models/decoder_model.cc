@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "models/encoder_pass.h"
 #include "skald/error.h"
 
 namespace skald::models {
@@ -73,6 +74,10 @@ class DecoderModel::Pass {
         throw UsageError("batch: token " + std::to_string(row.token) + " is not in [0, " +
                          std::to_string(model_.shape_.vocab_size) + ")");
       }
+      if (model_.shape_.hard_limit && row.position >= model_.shape_.max_positions) {
+        throw UsageError("batch: position " + std::to_string(row.position) + " is beyond the model's " +
+                         std::to_string(model_.shape_.max_positions) + " positions");
+      }
       if (row.controls < 0 || static_cast<std::size_t>(row.controls) > model_.controls_.size()) {
         throw UsageError("batch: there is no set " + std::to_string(row.controls) + " of control vectors");
       }
@@ -114,9 +119,18 @@ class DecoderModel::Pass {
       std::copy_n(x + static_cast<std::size_t>(rows[i]) * hidden_, hidden_, in + i * hidden_);
     }
     const nn::Product product{&model_.head(), logits};
-    nn::multiply({.x = in, .rows = rows.size(), .norm = normed ? &model_.final_norm() : nullptr, .spans = {}},
-                 {&product, 1}, context_);
+    nn::multiply({.x = in, .rows = rows.size(), .norm = normed ? model_.final_norm() : nullptr}, {&product, 1},
+                 context_, [&](std::size_t, std::size_t begin, std::size_t end) {
+                   for (std::size_t r = 0; r < rows.size(); ++r) shape_logits(logits + r * vocab_ + begin, end - begin);
+                 });
     return logits;
+  }
+
+  void shape_logits(float* logits, std::size_t n) const {
+    if (model_.logits_scale_ != 1) {
+      for (std::size_t i = 0; i < n; ++i) logits[i] *= model_.logits_scale_;
+    }
+    if (model_.logits_softcap_ > 0) kernels::table().soft_cap(model_.logits_softcap_, n, logits);
   }
 
   void deliver_logits_at(std::int32_t layer, const float* x, bool normed) const {
@@ -140,9 +154,10 @@ class DecoderModel::Pass {
     const auto layer = static_cast<std::int32_t>(model_.shape_.n_layers);
     for (std::size_t r = 0; r < context_.rows.size(); ++r) {
       if (!wants_layer(context_.rows[r].wants.hidden_at, layer)) continue;
-      float* const normed = context_.work->head_in.ensure(kHeadTile * hidden_);
-      model_.final_norm().forward(x + r * hidden_, normed);
-      out_.on_hidden(static_cast<std::int32_t>(r), layer, normed);
+      float* const last = context_.work->head_in.ensure(kHeadTile * hidden_);
+      std::copy_n(x + r * hidden_, hidden_, last);
+      if (model_.final_norm() != nullptr) model_.final_norm()->forward(last, last);
+      out_.on_hidden(static_cast<std::int32_t>(r), layer, last);
     }
     deliver_logits_at(layer, x, /*normed=*/true);
   }
@@ -190,6 +205,23 @@ bool DecoderModel::forward(const Batch& batch, StatePool& state, OutputSink& out
   if (batch.rows.empty()) return true;
   context_->begin(batch, state, pool, *work_);
   return Pass(*this, *context_, out).run(cancelled);
+}
+
+bool DecoderModel::encode(std::span<const EncoderInput> inputs, StatePool& state, ThreadPool& pool,
+                          const CancelPoll& cancelled) const {
+  const Encoder* const encoder = this->encoder();
+  if (encoder == nullptr) throw UsageError(shape_.model_type + " has no encoder");
+  EncoderPass pass(*encoder, state.kv_type());
+  for (const EncoderInput& input : inputs) pass.add(input, shape_.vocab_size);
+  nn::Context context;
+  const float* const x = pass.run(context, pool, *work_, cancelled);
+  if (x == nullptr) return false;
+  for (const EncoderInput& input : inputs) {
+    if (state.reserve_cross(input.sequence, static_cast<std::int64_t>(input.tokens.size()))) continue;
+    throw LimitError("the memory for the encoder's keys and values is full");
+  }
+  encoder->store(x, pass.targets(), state, context);
+  return true;
 }
 
 nn::AdapterSlot* DecoderModel::find_adapter_slot(const std::string& name) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "models/encoder.h"
 #include "nn/batch.h"
 #include "nn/context.h"
 #include "nn/linear.h"
@@ -30,7 +31,7 @@ struct ModelShape {
   std::int64_t n_layers = 0;
   std::int64_t hidden_size = 0;
   std::int64_t vocab_size = 0;         // rows of the head: logits per row
-  std::int64_t max_positions = 0;      // trained length (max_position_embeddings)
+  std::int64_t max_positions = 0;      // trained length (max_position_embeddings); 0: none
   bool hard_limit = false;             // a position table: generation stops at max_positions
   std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
@@ -87,6 +88,14 @@ class DecoderModel {
   bool forward(const Batch& batch, StatePool& state, OutputSink& out, ThreadPool& pool,
                const CancelPoll& cancelled = {}) const;
 
+  /// The encoder of an encoder-decoder model; nullptr: a decoder alone.
+  [[nodiscard]] virtual const Encoder* encoder() const { return nullptr; }
+  /// Encodes all `inputs` in one pass and stores what the cross-attention of their sequences reads, whose room it
+  /// reserves. Returns false where `cancelled` said so: nothing is stored. Throws UsageError for tokens out of range or
+  /// a model without an encoder, LimitError for inputs that are too long or where `state` has no room.
+  bool encode(std::span<const EncoderInput> inputs, StatePool& state, ThreadPool& pool,
+              const CancelPoll& cancelled = {}) const;
+
   /// Where the adapter of a weight goes, by the weight's checkpoint name without ".weight"; nullptr where the model has
   /// no such Linear. Not while a pass runs.
   [[nodiscard]] nn::AdapterSlot* find_adapter_slot(const std::string& name) const;
@@ -98,13 +107,17 @@ class DecoderModel {
   virtual void embed(float* x, nn::Context& context) const = 0;
   /// Layer `i` updates x [rows, hidden] in place.
   virtual void layer(int i, float* x, const nn::Context& context) const = 0;
-  virtual const nn::RmsNorm& final_norm() const = 0;
-  virtual const nn::Linear& head() const = 0;
+  /// Before the head; nullptr: none.
+  [[nodiscard]] virtual const nn::Norm* final_norm() const = 0;
+  [[nodiscard]] virtual const nn::Linear& head() const = 0;
 
   ModelShape shape_;
+  float logits_scale_ = 1;
+  float logits_softcap_ = 0;  // after the scale: cap * tanh(logit / cap); 0: none
 
  private:
-  friend std::unique_ptr<DecoderModel> load_model(const std::string&, const struct LoadOptions&, ThreadPool&);
+  friend std::unique_ptr<DecoderModel> load_model(const std::string&, const struct LoadOptions&, ThreadPool&,
+                                                  std::span<const struct Architecture>);
   class Pass;
   std::map<std::string, std::shared_ptr<nn::AdapterSlot>> adapter_slots_;
   std::vector<ControlVectors> controls_;  // set 1 is the first

@@ -2,12 +2,11 @@
 // Reference: transformers/models/{llama,mistral,qwen2,qwen3}/modeling_*.py
 //   mistral: every layer has a window      qwen2: biases on q, k, v; windows by layer
 //   qwen3:   RMSNorm per head on q and k; head_dim comes from the config
-#include "models/llama.h"
-
 #include <cmath>
 #include <map>
 
 #include "models/config.h"
+#include "models/registry.h"
 #include "nn/blocks.h"
 #include "nn/rope.h"
 
@@ -23,10 +22,10 @@ class Llama final : public DecoderModel {
 
  private:
   struct Layer {
-    nn::RmsNorm input_layernorm;
+    nn::Norm input_layernorm;
     nn::SelfAttention self_attn;
-    nn::RmsNorm post_attention_layernorm;
-    nn::GatedMlp mlp;
+    nn::Norm post_attention_layernorm;
+    nn::Mlp mlp;
   };
 
   Layer make_layer(std::int64_t i, nn::WeightSource& w) const;
@@ -36,17 +35,17 @@ class Llama final : public DecoderModel {
   }
   void layer(int i, float* x, const nn::Context& context) const override {
     const Layer& l = layers_[static_cast<std::size_t>(i)];
-    l.self_attn.add_to(x, l.input_layernorm, i, context);
-    l.mlp.add_to(x, l.post_attention_layernorm, context);
+    l.self_attn.add_to(x, {.before = &l.input_layernorm}, i, context);
+    l.mlp.add_to(x, {.before = &l.post_attention_layernorm}, context);
   }
-  [[nodiscard]] const nn::RmsNorm& final_norm() const override { return norm_; }
+  [[nodiscard]] const nn::Norm* final_norm() const override { return &norm_; }
   [[nodiscard]] const nn::Linear& head() const override { return lm_head_; }
 
   DecoderConfig config_;
   nn::Rope rope_;
   std::shared_ptr<const nn::PackedMatrix> embed_tokens_;
   std::vector<Layer> layers_;
-  nn::RmsNorm norm_;
+  nn::Norm norm_;
   nn::Linear lm_head_;
 };
 

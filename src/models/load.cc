@@ -14,7 +14,8 @@ constexpr std::int64_t kPlannedPositions = 8192;  // of one sequence, for the ch
 // Bytes of keys and values that one long sequence takes in f32.
 std::size_t planned_state_bytes(const DecoderModel& model) {
   StatePool probe(model.state_layout(), {.kv_type = kernels::KvType::f32});
-  const auto positions = std::min(model.shape().max_positions, kPlannedPositions);
+  const std::int64_t trained = model.shape().max_positions;
+  const auto positions = trained > 0 ? std::min(trained, kPlannedPositions) : kPlannedPositions;
   return probe.bytes_per_position() * static_cast<std::size_t>(positions);
 }
 
@@ -26,11 +27,16 @@ void check_bits(int bits) {
 }  // namespace
 
 std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool) {
+  return load_model(folder, options, pool, architectures());
+}
+
+std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool,
+                                         std::span<const Architecture> known) {
   check_bits(options.bits);
   const std::string config_path = std::filesystem::path(folder) / "config.json";
   const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
   const json::Fields fields(config, config_path);
-  const Architecture& architecture = find_architecture(fields);
+  const Architecture& architecture = find_architecture(fields, known);
   const auto tensors = open_tensor_source(folder);
   nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));
   auto model = architecture.make(fields, weights);

@@ -12,17 +12,25 @@
 
 namespace skald::models {
 
+/// A family's entry: reads the config and composes the model.
+using Maker = std::unique_ptr<DecoderModel>(const json::Fields& config, nn::WeightSource& weights);
+
 struct Architecture {
   std::string_view model_type;
   std::string_view class_name;   // of transformers, as in config.json's `architectures`
   std::string_view base_prefix;  // that checkpoints of the bare base model lack
   /// Asks `weights` for what the config wants; the matrices are filled afterwards.
-  std::unique_ptr<DecoderModel> (*make)(const json::Fields& config, nn::WeightSource& weights);
+  Maker* make;
 };
 
 std::span<const Architecture> architectures();
 
 /// The architecture of a config. Throws UnsupportedError that lists what is known.
-const Architecture& find_architecture(const json::Fields& config);
+const Architecture& find_architecture(const json::Fields& config,
+                                      std::span<const Architecture> known = architectures());
+
+/// load_model with architectures of one's own.
+std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool,
+                                         std::span<const Architecture> known);
 
 }  // namespace skald::models

@@ -25,6 +25,7 @@ struct KeyRange {
 };
 
 KeyRange keys_of(const AttentionSpec& spec, const SequenceRun& run, std::size_t row) {
+  if (spec.mask == AttentionSpec::Mask::cross) return {0, run.cross_length};
   const std::int64_t position = run.position + static_cast<std::int64_t>(row - run.begin);
   KeyRange range{0, position + 1};
   if (spec.mask == AttentionSpec::Mask::full) range.end = run.position + static_cast<std::int64_t>(run.end - run.begin);

@@ -20,7 +20,7 @@ struct RelativeBias {
 
 struct AttentionSpec {
   enum class Bias { none, alibi, relative };
-  enum class Mask { causal, full, prefix };
+  enum class Mask { causal, full, prefix, cross };
   std::size_t n_heads = 0;
   std::size_t kv_heads = 0;  // divides n_heads
   std::size_t k_dim = 0;     // per head
@@ -36,7 +36,8 @@ struct AttentionSpec {
 };
 
 /// out [rows, n_heads, v_dim] from q [rows, n_heads, k_dim] over what `layer` holds, up to the rows' own positions
-/// (causal), all of the sequence (full) or its prefix too (prefix).
+/// (causal), all of the sequence (full), its prefix too (prefix), or the encoder's positions (cross: `layer` is one of
+/// a cross group).
 void attend(const AttentionSpec& spec, int layer, const float* q, float* out, const Context& context);
 
 }  // namespace skald::nn

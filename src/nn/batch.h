@@ -27,7 +27,7 @@ struct Wants {
 struct Row {
   SequenceId sequence = 0;
   std::int64_t position = 0;
-  std::int64_t rope_length = 0;      // the length that length-dependent rotary scaling sees: DESIGN "rope_length"
+  std::int64_t rope_length = 0;      // the length that length-dependent rotary scaling sees
   TokenId token = -1;                // -1: `embedding` is given instead
   const float* embedding = nullptr;  // [hidden]
   std::int32_t adapters = 0;         // index of an adapter set of the model; 0: none

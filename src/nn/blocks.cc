@@ -4,79 +4,146 @@
 #include <array>
 
 namespace skald::nn {
+namespace {
 
-void SelfAttention::add_to(float* x, const RmsNorm& norm, int layer, const Context& context) const {
+// Calls `body(row)` for all rows of the pass; `work` is what one row costs.
+template <typename Body>
+void for_rows(const Context& context, std::size_t work, const Body& body) {
+  parallel_for(context, context.rows.size(), 1, context.rows.size() * work, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) body(r);
+  });
+}
+
+// x += after(linear(in)). Without `after` a worker adds what it has just computed.
+void project_and_add(const Linear& linear, const float* in, const Norm* after, float* x, const Context& context) {
+  const std::size_t rows = context.rows.size();
+  const std::size_t width = linear.out_features();
+  float* const delta = context.work->delta.ensure(rows * width);
+  const Product product{&linear, delta};
+  const ProductInput input{.x = in, .rows = rows, .spans = context.adapter_spans};
+  if (after == nullptr) {
+    multiply(input, {&product, 1}, context,
+             [&](std::size_t, std::size_t begin, std::size_t end) { add_columns(delta, rows, width, begin, end, x); });
+    return;
+  }
+  multiply(input, {&product, 1}, context);
+  for_rows(context, 4 * width, [&](std::size_t r) {
+    after->forward(delta + r * width, delta + r * width);
+    kernels::table().add(delta + r * width, width, x + r * width);
+  });
+}
+
+}  // namespace
+
+void SelfAttention::add_to(float* x, const Residual& norms, int layer, const Context& context) const {
   const std::size_t rows = context.rows.size();
   Workspace& work = *context.work;
   float* const q = work.q.ensure(rows * spec.n_heads * spec.k_dim);
   float* const k = work.k.ensure(rows * spec.kv_heads * spec.k_dim);
   float* const v = work.v.ensure(rows * spec.kv_heads * spec.v_dim);
   float* const attended = work.attended.ensure(rows * spec.n_heads * spec.v_dim);
-  float* const delta = work.delta.ensure(rows * o_proj.out_features());
 
   const std::array<Product, 3> qkv = {{{&q_proj, q}, {&k_proj, k}, {&v_proj, v}}};
-  multiply({.x = x, .rows = rows, .norm = &norm, .spans = context.adapter_spans}, qkv, context);
+  multiply({.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, qkv, context);
   rotate_and_store(layer, q, k, v, context);
   attend(spec, layer, q, attended, context);
-  const Product output{&o_proj, delta};
-  multiply({.x = attended, .rows = rows, .spans = context.adapter_spans}, {&output, 1}, context,
-           [&](std::size_t, std::size_t begin, std::size_t end) {
-             add_columns(delta, rows, o_proj.out_features(), begin, end, x);
-           });
+  project_and_add(o_proj, attended, norms.after, x, context);
 }
 
 void SelfAttention::rotate_and_store(int layer, float* q, float* k, const float* v, const Context& context) const {
-  const auto turn = [&](const RowAngles& angles, const std::optional<RmsNorm>& norm, std::size_t heads, float* first) {
+  const auto turn = [&](const RowAngles& angles, const std::optional<Norm>& norm, std::size_t heads, float* first) {
+    if (!norm && rotary_half == 0) return;
     for (float* head = first; head < first + heads * spec.k_dim; head += spec.k_dim) {
       if (norm) norm->forward(head, head);
-      kernels::table().rotate(angles.cos, angles.sin, rotary_half, /*interleaved=*/false, head);
+      if (rotary_half > 0) kernels::table().rotate(angles.cos, angles.sin, rotary_half, interleaved, head);
     }
   };
-  const std::size_t rows = context.rows.size();
   const std::size_t q_width = spec.n_heads * spec.k_dim;
   const std::size_t k_width = spec.kv_heads * spec.k_dim;
-  const std::size_t work = rows * (q_width + 8 * k_width);  // a stored key touches a cache line a number
-  parallel_for(context, rows, 1, work, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r) {
-      turn(context.angles[r], q_norm, spec.n_heads, q + r * q_width);
-      turn(context.angles[r], k_norm, spec.kv_heads, k + r * k_width);
-      const Row& row = context.rows[r];
-      context.state->store(row.sequence, layer, row.position, k + r * k_width, v + r * spec.kv_heads * spec.v_dim);
-    }
+  const std::size_t work = q_width + 8 * k_width;  // a stored key touches a cache line a number
+  for_rows(context, work, [&](std::size_t r) {
+    turn(context.angles[r], q_norm, spec.n_heads, q + r * q_width);
+    turn(context.angles[r], k_norm, spec.kv_heads, k + r * k_width);
+    const Row& row = context.rows[r];
+    context.state->store(row.sequence, layer, row.position, k + r * k_width, v + r * spec.kv_heads * spec.v_dim);
   });
 }
 
-void GatedMlp::add_to(float* x, const RmsNorm& norm, const Context& context) const {
+void CrossAttention::add_to(float* x, const Residual& norms, int layer, const Context& context) const {
   const std::size_t rows = context.rows.size();
-  const std::size_t width = gate_proj.out_features();
-  const std::size_t hidden = down_proj.out_features();
-  float* const gate = context.work->gate.ensure(rows * width);
-  float* const up = context.work->up.ensure(rows * width);
-  float* const delta = context.work->delta.ensure(rows * hidden);
+  float* const q = context.work->q.ensure(rows * spec.n_heads * spec.k_dim);
+  float* const attended = context.work->attended.ensure(rows * spec.n_heads * spec.v_dim);
+  const Product product{&q_proj, q};
+  multiply({.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, {&product, 1}, context);
+  attend(spec, layer, q, attended, context);
+  project_and_add(o_proj, attended, norms.after, x, context);
+}
 
-  const std::array<Product, 2> both = {{{&gate_proj, gate}, {&up_proj, up}}};
-  multiply_together({.x = x, .rows = rows, .norm = &norm, .spans = context.adapter_spans}, both, context,
-                    [&](std::size_t, std::size_t begin, std::size_t end) {
-                      for (std::size_t i = begin; i < rows * width; i += width) {
-                        kernels::table().activate(activation, gate + i, up + i, end - begin, gate + i);
-                      }
-                    });
-  const Product down{&down_proj, delta};
-  multiply({.x = gate, .rows = rows, .spans = context.adapter_spans}, {&down, 1}, context,
-           [&](std::size_t, std::size_t begin, std::size_t end) { add_columns(delta, rows, hidden, begin, end, x); });
+void CrossAttention::store(const float* encoded, std::span<const SequenceId> targets, StatePool& state, int layer,
+                           const Context& encoder) const {
+  const std::size_t rows = encoder.rows.size();
+  const std::size_t k_width = spec.kv_heads * spec.k_dim;
+  const std::size_t v_width = spec.kv_heads * spec.v_dim;
+  float* const k = encoder.work->k.ensure(rows * k_width);
+  float* const v = encoder.work->v.ensure(rows * v_width);
+  const std::array<Product, 2> products = {{{&k_proj, k}, {&v_proj, v}}};
+  multiply({.x = encoded, .rows = rows, .spans = encoder.adapter_spans}, products, encoder);
+  for (std::size_t i = 0; i < encoder.runs.size(); ++i) {
+    const SequenceRun& run = encoder.runs[i];
+    for (std::size_t r = run.begin; r < run.end; ++r) {
+      const auto position = static_cast<std::int64_t>(r - run.begin);
+      state.store(targets[i], layer, position, k + r * k_width, v + r * v_width);
+    }
+  }
+}
+
+void Mlp::add_to(float* x, const Residual& norms, const Context& context) const {
+  const std::size_t rows = context.rows.size();
+  const std::size_t width = up_proj.out_features();
+  float* const up = context.work->up.ensure(rows * width);
+  float* const gate = gate_proj ? context.work->gate.ensure(rows * width) : up;
+
+  const ProductInput input{.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans};
+  const auto activate = [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t i = 0; i < rows * width; i += width) {
+      const float* const factor = gate_proj ? up + i + begin : nullptr;
+      kernels::table().activate(activation, gate + i + begin, factor, end - begin, gate + i + begin);
+    }
+  };
+  const std::array<Product, 2> both = {{{&up_proj, up}, {gate_proj ? &*gate_proj : nullptr, gate}}};
+  multiply_together(input, std::span(both).first(gate_proj ? 2 : 1), context, activate);
+  project_and_add(down_proj, gate, norms.after, x, context);
 }
 
 void embed_rows(const PackedMatrix& embedding, float* x, const Context& context) {
   const std::size_t hidden = embedding.columns();
-  parallel_for(context, context.rows.size(), 1, context.rows.size() * hidden, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r) {
-      const Row& row = context.rows[r];
-      if (row.embedding != nullptr) {
-        std::copy_n(row.embedding, hidden, x + r * hidden);
-      } else {
-        embedding.unpack_row(static_cast<std::size_t>(row.token), x + r * hidden);
-      }
+  for_rows(context, hidden, [&](std::size_t r) {
+    const Row& row = context.rows[r];
+    if (row.embedding != nullptr) {
+      std::copy_n(row.embedding, hidden, x + r * hidden);
+    } else {
+      embedding.unpack_row(static_cast<std::size_t>(row.token), x + r * hidden);
     }
+  });
+}
+
+void add_positions(const PackedMatrix& positions, std::int64_t offset, float* x, const Context& context) {
+  const std::size_t hidden = positions.columns();
+  float* const rows = context.work->delta.ensure(context.rows.size() * hidden);
+  for_rows(context, 2 * hidden, [&](std::size_t r) {
+    positions.unpack_row(static_cast<std::size_t>(context.rows[r].position + offset), rows + r * hidden);
+    kernels::table().add(rows + r * hidden, hidden, x + r * hidden);
+  });
+}
+
+void normalize_rows(const Norm& norm, float* x, const Context& context) {
+  const std::size_t width = norm.size();
+  for_rows(context, 4 * width, [&](std::size_t r) { norm.forward(x + r * width, x + r * width); });
+}
+
+void scale_rows(float factor, std::size_t width, float* x, const Context& context) {
+  for_rows(context, width, [&](std::size_t r) {
+    for (std::size_t i = r * width; i < (r + 1) * width; ++i) x[i] *= factor;
   });
 }
 

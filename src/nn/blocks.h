@@ -1,4 +1,4 @@
-// The two halves of a decoder layer. Each adds its result to the residual stream.
+// The halves of a layer. Each adds its result to the residual stream: x += after(block(before(x))).
 #pragma once
 
 #include <optional>
@@ -10,30 +10,60 @@
 
 namespace skald::nn {
 
-/// Self-attention with rotary positions: x += o_proj(attention(q_proj(h), k_proj(h), v_proj(h))), h = norm(x).
+/// The norms around a block; either may be missing.
+struct Residual {
+  const Norm* before = nullptr;
+  const Norm* after = nullptr;
+};
+
+/// Attention of a sequence to itself: o_proj(attention(q_proj(h), k_proj(h), v_proj(h))).
 struct SelfAttention {
   Linear q_proj, k_proj, v_proj, o_proj;
-  std::optional<RmsNorm> q_norm, k_norm;  // per head, before the rotation
+  std::optional<Norm> q_norm, k_norm;  // per head, before the rotation
   AttentionSpec spec;
-  std::size_t rotary_half = 0;  // pairs (i, i + rotary_half) of a head are rotated
+  std::size_t rotary_half = 0;  // pairs of a head that are rotated; 0: no rotary positions
+  bool interleaved = false;     // pairs (2i, 2i + 1) instead of (i, i + rotary_half)
 
   /// x [rows, hidden], updated in place. Stores keys and values of all rows in the state of `layer` first.
-  void add_to(float* x, const RmsNorm& norm, int layer, const Context& context) const;
+  void add_to(float* x, const Residual& norms, int layer, const Context& context) const;
 
  private:
   void rotate_and_store(int layer, float* q, float* k, const float* v, const Context& context) const;
 };
 
-/// x += down_proj(act(gate_proj(h)) * up_proj(h)), h = norm(x).
-struct GatedMlp {
-  Linear gate_proj, up_proj, down_proj;
+/// Attention of a decoder to the output of its encoder. `layer` is one of a cross group.
+struct CrossAttention {
+  Linear q_proj, k_proj, v_proj, o_proj;
+  AttentionSpec spec;  // mask: cross
+
+  /// x [rows, hidden], updated in place.
+  void add_to(float* x, const Residual& norms, int layer, const Context& context) const;
+  /// Keys and values of the encoder's outputs `encoded` [rows, encoder hidden], which `encoder` ran: those of its run i
+  /// go to sequence targets[i] of `state`.
+  void store(const float* encoded, std::span<const SequenceId> targets, StatePool& state, int layer,
+             const Context& encoder) const;
+};
+
+/// down_proj(act(gate_proj(h)) * up_proj(h)), or down_proj(act(up_proj(h))) where there is no gate.
+struct Mlp {
+  std::optional<Linear> gate_proj;
+  Linear up_proj, down_proj;
   kernels::Activation activation = kernels::Activation::silu;
 
   /// x [rows, hidden], updated in place.
-  void add_to(float* x, const RmsNorm& norm, const Context& context) const;
+  void add_to(float* x, const Residual& norms, const Context& context) const;
 };
 
 /// Rows of the embedding matrix [vocab, hidden], or the embeddings that rows bring: x [rows, hidden].
 void embed_rows(const PackedMatrix& embedding, float* x, const Context& context);
+
+/// x [rows, hidden] += rows `position + offset` of a table of positions [max_positions + offset, hidden].
+void add_positions(const PackedMatrix& positions, std::int64_t offset, float* x, const Context& context);
+
+/// x [rows, width] through `norm`, in place.
+void normalize_rows(const Norm& norm, float* x, const Context& context);
+
+/// x [rows, width] *= factor.
+void scale_rows(float factor, std::size_t width, float* x, const Context& context);
 
 }  // namespace skald::nn

@@ -25,7 +25,11 @@ void Context::begin(const Batch& batch, StatePool& pass_state, ThreadPool& worke
     const Row& row = rows[i];
     if (runs.empty() || runs.back().sequence != row.sequence) {
       if (row.position != state->length(row.sequence)) refuse(i, "does not begin where its sequence ends");
-      runs.push_back({.sequence = row.sequence, .begin = i, .end = i, .position = row.position});
+      runs.push_back({.sequence = row.sequence,
+                      .begin = i,
+                      .end = i,
+                      .position = row.position,
+                      .cross_length = state->cross_length(row.sequence)});
     }
     SequenceRun& run = runs.back();
     if (row.position != run.position + static_cast<std::int64_t>(i - run.begin)) refuse(i, "leaves a gap of positions");

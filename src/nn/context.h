@@ -22,6 +22,7 @@ struct SequenceRun {
   std::size_t end = 0;
   std::int64_t position = 0;       // of row `begin`
   std::int64_t prefix_length = 0;  // positions that every row sees (mask: prefix)
+  std::int64_t cross_length = 0;   // positions of the encoder's output (mask: cross)
 };
 
 /// Neighbouring rows with one adapter set.

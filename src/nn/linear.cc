@@ -80,13 +80,15 @@ std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans) 
 // y[:, begin..end) += scale * B (A x), from what reduce_low_rank left.
 void expand_low_rank(const Product& product, std::span<const RowSpan> spans, const float* reduced, std::size_t begin,
                      std::size_t end) {
-  const std::size_t n = product.linear->out_features();
+  const Linear& linear = *product.linear;
+  const std::size_t n = linear.out_features();
   for (const RowSpan& span : spans) {
-    const LowRankDelta* const delta = product.linear->adapters()->find(span.adapters);
+    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
     if (delta == nullptr) continue;
     for (std::size_t r = span.begin; r < span.end; ++r, reduced += delta->rank) {
       for (std::size_t j = begin; j < end; ++j) {
-        product.y[r * n + j] += delta->scale * dot(delta->b.data() + j * delta->rank, reduced, delta->rank);
+        product.y[r * n + j] +=
+            delta->scale * dot(delta->b.data() + linear.adapter_row(j) * delta->rank, reduced, delta->rank);
       }
     }
   }
@@ -166,6 +168,10 @@ Linear::Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std
     : weight_(std::move(weight)), bias_(std::move(bias)) {
   adapters_ = std::make_shared<AdapterSlot>(std::move(name), weight_->columns(), weight_->rows());
 }
+
+Linear::Linear(std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias,
+               std::shared_ptr<AdapterSlot> adapters, const Part& part)
+    : weight_(std::move(weight)), bias_(std::move(bias)), adapters_(std::move(adapters)), part_(part) {}
 
 void Linear::forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
                      const Context& context) const {

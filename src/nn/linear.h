@@ -13,6 +13,7 @@
 #include "nn/context.h"
 #include "nn/norm.h"
 #include "nn/packed_matrix.h"
+#include "nn/weight_part.h"
 
 namespace skald::nn {
 
@@ -24,13 +25,12 @@ struct LowRankDelta {
   std::vector<float> b;  // [out_features, rank]
 };
 
-/// The deltas of one Linear, by adapter set. Addressed by the checkpoint's name of the weight, also where several
-/// Linears run as one.
+/// The deltas of one stored weight, by adapter set: shared by the Linears that are parts of it.
 class AdapterSlot {
  public:
   AdapterSlot(std::string name, std::size_t in_features, std::size_t out_features)
       : name_(std::move(name)), in_(in_features), out_(out_features) {}
-  /// `set` >= 1. Throws OptionError where the sizes do not fit this Linear.
+  /// `set` >= 1. Throws OptionError where the sizes do not fit this weight.
   void set(std::int32_t set, LowRankDelta delta);
   [[nodiscard]] const LowRankDelta* find(std::int32_t set) const;
 
@@ -45,12 +45,17 @@ class Linear {
   Linear() = default;
   /// bias [out_features], or empty.
   Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias = {});
+  /// A part of a stored weight, whose adapters it shares.
+  Linear(std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias, std::shared_ptr<AdapterSlot> adapters,
+         const Part& part);
 
   [[nodiscard]] std::size_t in_features() const { return weight_->columns(); }
   [[nodiscard]] std::size_t out_features() const { return weight_->rows(); }
   [[nodiscard]] const PackedMatrix& weight() const { return *weight_; }
   [[nodiscard]] std::span<const float> bias() const { return bias_; }
   [[nodiscard]] const std::shared_ptr<AdapterSlot>& adapters() const { return adapters_; }
+  /// Row of B in the low-rank deltas that belongs to output `i`.
+  [[nodiscard]] std::size_t adapter_row(std::size_t i) const { return part_.stored_output(i); }
 
   /// y [rows, out_features] = x [rows, in_features]·Wᵀ + b, plus the deltas of `spans`. One parallel region.
   void forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
@@ -60,13 +65,14 @@ class Linear {
   std::shared_ptr<const PackedMatrix> weight_;
   std::vector<float> bias_;
   std::shared_ptr<AdapterSlot> adapters_;
+  Part part_;
 };
 
 /// Rows that go into products, normalised on the way where `norm` is given.
 struct ProductInput {
   const float* x = nullptr;  // [rows, in_features]
   std::size_t rows = 0;
-  const RmsNorm* norm = nullptr;
+  const Norm* norm = nullptr;
   std::span<const RowSpan> spans = {};
 };
 

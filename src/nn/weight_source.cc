@@ -91,32 +91,55 @@ const TensorInfo& WeightSource::take(const std::string& name, std::vector<std::u
   return *tensor;
 }
 
-std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name, std::size_t n, std::size_t k) {
-  const TensorInfo& tensor = take(name, {n, k});
-  const auto noted = std::ranges::find(jobs_, &tensor, &Job::tensor);
-  if (noted != jobs_.end()) return noted->matrix;
-  jobs_.push_back({.tensor = &tensor, .matrix = std::make_shared<PackedMatrix>(n, k)});
-  return jobs_.back().matrix;
+WeightSource::Job& WeightSource::note(const std::string& name, std::size_t n, std::size_t k, const Part& part) {
+  const TensorInfo& tensor = take(name, part.stored_shape(n, k));
+  std::vector<std::size_t>& noted = jobs_of_[&tensor];
+  const auto same = std::ranges::find_if(noted, [&](std::size_t job) { return jobs_[job].part == part; });
+  if (same != noted.end()) return jobs_[*same];
+  noted.push_back(jobs_.size());
+  jobs_.push_back({.tensor = &tensor, .part = part, .matrix = std::make_shared<PackedMatrix>(n, k)});
+  return jobs_.back();
 }
 
-std::vector<float> WeightSource::vector(const std::string& name, std::size_t n) {
-  const TensorInfo& tensor = take(name, {n});
+std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name, std::size_t n, std::size_t k,
+                                                         const Part& part) {
+  return note(name, n, k, part).matrix;
+}
+
+std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, const Part& part) {
+  std::vector<std::uint64_t> shape{part.stored_outputs(n)};
+  if (part.planes > 0) shape.insert(shape.begin(), part.planes);
+  const TensorInfo& tensor = take(name, std::move(shape));
   std::vector<std::byte> stored(tensor.bytes);
   source_.read(tensor, 0, stored);
+  std::vector<float> all(tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
+  convert_to_float(tensor.dtype, stored, all);
   std::vector<float> values(n);
-  convert_to_float(tensor.dtype, stored, values);
+  const std::size_t origin = part.plane * part.stored_outputs(n);
+  for (std::size_t i = 0; i < n; ++i) values[i] = all[origin + part.stored_output(i)];
   return values;
 }
 
-Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t k, bool bias) {
-  Linear linear(name, matrix(name + ".weight", n, k), bias ? vector(name + ".bias", n) : std::vector<float>());
-  std::ranges::find(jobs_, find(name + ".weight"), &Job::tensor)->multiplied = true;
-  slots_[name] = linear.adapters();
-  return linear;
+Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t k, bool bias, const Part& part) {
+  Job& job = note(name + ".weight", n, k, part);
+  job.multiplied = true;
+  std::vector<float> biases = bias ? vector(name + ".bias", n, part) : std::vector<float>();
+  const std::size_t outputs = part.stored_outputs(n);
+  const bool adapts = part.planes == 0 && part.stored_inputs(k) == k;
+  auto slot = adapts ? slots_[name] : nullptr;
+  if (slot == nullptr) slot = std::make_shared<AdapterSlot>(name, k, outputs);
+  if (adapts) slots_[name] = slot;
+  return {job.matrix, std::move(biases), std::move(slot), part};
 }
 
-RmsNorm WeightSource::rms_norm(const std::string& name, std::size_t n, float eps) {
-  return {vector(name + ".weight", n), eps};
+Norm WeightSource::rms_norm(const std::string& name, std::size_t n, float eps, float offset) {
+  std::vector<float> gain = vector(name + ".weight", n);
+  for (float& g : gain) g += offset;
+  return Norm::rms(std::move(gain), eps);
+}
+
+Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps, bool bias) {
+  return Norm::layer(vector(name + ".weight", n), bias ? vector(name + ".bias", n) : std::vector<float>(), eps);
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {
@@ -147,27 +170,60 @@ int WeightSource::choose_bits(const WeightLoadOptions& options) const {
       .rule = "needs " + gibibytes(needed) + " of memory, " + gibibytes(available) + " available" + remedy});
 }
 
-// Panels of a matrix are contiguous rows of the file: reads several, converts and packs one at a time.
-void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) {
+// Rows [first, first + count) of the matrix as f32 [count, k]: neighbours in the file are read at once.
+void WeightSource::read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const {
+  const std::size_t k = job.matrix->columns();
+  const std::size_t element = static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
+  const std::size_t origin = job.part.origin(job.matrix->rows(), k);
+  const std::size_t stored_k = job.part.stored_inputs(k);
+  const auto place = [&](std::size_t row) {
+    return origin + job.part.stored_output(first + row) * stored_k + job.part.first_input;
+  };
+  std::vector<std::byte> stored(count * k * element);
+  for (std::size_t begin = 0, end = 1; begin < count; begin = end++) {
+    while (end < count && place(end) == place(begin) + (end - begin) * k) ++end;
+    source_.read(*job.tensor, place(begin) * element,
+                 std::span(stored).subspan(begin * k * element, (end - begin) * k * element));
+  }
+  convert_to_float(job.tensor->dtype, stored, {rows, count * k});
+}
+
+// The same where the file has [inputs, outputs]: one stored row after the other, spread over the matrix's rows.
+void WeightSource::read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const {
+  const std::size_t k = job.matrix->columns();
+  const std::size_t element = static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
+  const std::size_t outputs = job.part.stored_outputs(job.matrix->rows());
+  const std::size_t origin = job.part.origin(job.matrix->rows(), k);
+  const std::size_t low = job.part.stored_output(first);  // stored outputs ascend with the matrix's
+  const std::size_t width = job.part.stored_output(first + count - 1) - low + 1;
+  std::vector<std::byte> stored(width * element);
+  std::vector<float> values(width);
+  for (std::size_t j = 0; j < k; ++j) {
+    source_.read(*job.tensor, (origin + (job.part.first_input + j) * outputs + low) * element, stored);
+    convert_to_float(job.tensor->dtype, stored, values);
+    for (std::size_t i = 0; i < count; ++i) rows[i * k + j] = values[job.part.stored_output(first + i) - low];
+  }
+}
+
+// Several panels at a time: about kReadBytes, or a worker's whole share where each reading serves all its rows.
+void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const {
   PackedMatrix& matrix = *job.matrix;
   const std::size_t k = matrix.columns();
-  const std::size_t row_bytes = k * static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
-  const std::size_t at_once = std::max<std::size_t>(1, kReadBytes / (kPanel * row_bytes));
-  std::vector<std::byte> stored(std::min(at_once, last_panel - first_panel) * kPanel * row_bytes);
-  std::vector<float> rows(kPanel * k);
+  const std::size_t panel_bytes = kPanel * k * static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
+  const std::size_t share = last_panel - first_panel;
+  const std::size_t at_once = job.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / panel_bytes, 1, share);
+  std::vector<float> rows(at_once * kPanel * k);
   std::size_t not_finite = 0;
-  for (std::size_t first = first_panel; first < last_panel; first += at_once) {
-    const std::size_t last = std::min(last_panel, first + at_once);
-    const std::size_t row_count = std::min(matrix.rows(), last * kPanel) - first * kPanel;
-    const std::span<std::byte> bytes(stored.data(), row_count * row_bytes);
-    source_.read(*job.tensor, first * kPanel * row_bytes, bytes);
-    for (std::size_t panel = first; panel < last; ++panel) {
-      const std::size_t count = matrix.rows_of(panel);
-      const auto panel_bytes = bytes.subspan((panel - first) * kPanel * row_bytes, count * row_bytes);
-      convert_to_float(job.tensor->dtype, panel_bytes, {rows.data(), count * k});
-      if (check) not_finite += count_not_finite({rows.data(), count * k});
-      matrix.pack(panel, rows.data());
+  for (std::size_t panel = first_panel; panel < last_panel; panel += at_once) {
+    const std::size_t last = std::min(last_panel, panel + at_once);
+    const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
+    if (job.part.transposed) {
+      read_transposed(job, panel * kPanel, count, rows.data());
+    } else {
+      read_rows(job, panel * kPanel, count, rows.data());
     }
+    if (check) not_finite += count_not_finite({rows.data(), count * k});
+    for (std::size_t p = panel; p < last; ++p) matrix.pack(p, rows.data() + (p - panel) * kPanel * k);
   }
   if (check) report_not_finite(*job.tensor, not_finite);
 }

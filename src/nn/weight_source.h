@@ -16,6 +16,7 @@
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/packed_matrix.h"
+#include "nn/weight_part.h"
 
 namespace skald::nn {
 
@@ -37,15 +38,18 @@ class WeightSource {
   WeightSource(const TensorSource& source, std::string base_prefix);
 
   [[nodiscard]] bool has(const std::string& name) const { return find(name) != nullptr; }
-  /// W [n, k] under `name`. The same name gives the same matrix. Throws FormatError with both shapes where it is
-  /// missing or misshapen, or holds no numbers that can be weights.
-  std::shared_ptr<const PackedMatrix> matrix(const std::string& name, std::size_t n, std::size_t k);
-  /// A vector [n], as f32.
-  std::vector<float> vector(const std::string& name, std::size_t n);
-  /// `name`.weight [n, k] and, if `bias`, `name`.bias [n].
-  Linear linear(const std::string& name, std::size_t n, std::size_t k, bool bias = false);
-  /// `name`.weight [n].
-  RmsNorm rms_norm(const std::string& name, std::size_t n, float eps);
+  /// W [n, k] under `name`, or the part of what stands there. The same name and part give the same matrix. Throws
+  /// FormatError with both shapes where it is missing or misshapen, or holds no numbers that can be weights.
+  std::shared_ptr<const PackedMatrix> matrix(const std::string& name, std::size_t n, std::size_t k,
+                                             const Part& part = {});
+  /// A vector [n], as f32: the outputs of `part` where the tensor has more.
+  std::vector<float> vector(const std::string& name, std::size_t n, const Part& part = {});
+  /// `name`.weight [n, k] and, if `bias`, `name`.bias [n]. Parts of one weight share its adapters.
+  Linear linear(const std::string& name, std::size_t n, std::size_t k, bool bias = false, const Part& part = {});
+  /// `name`.weight [n] + `offset`.
+  Norm rms_norm(const std::string& name, std::size_t n, float eps, float offset = 0);
+  /// `name`.weight [n] and, if `bias`, `name`.bias [n].
+  Norm layer_norm(const std::string& name, std::size_t n, float eps, bool bias = true);
 
   /// Tensors that may stay unread without a word: names with `*` for any characters.
   void leave(std::string pattern) { silent_.push_back(std::move(pattern)); }
@@ -64,6 +68,7 @@ class WeightSource {
  private:
   struct Job {
     const TensorInfo* tensor = nullptr;
+    Part part;
     std::shared_ptr<PackedMatrix> matrix;
     bool multiplied = false;  // by a Linear: a step reads all of it, of an embedding only rows
   };
@@ -73,11 +78,15 @@ class WeightSource {
   [[nodiscard]] std::size_t bytes_for(int bits) const;
   [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
   void report_unread(bool strict) const;
-  void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check);
+  Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);
+  void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;
+  void read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const;
+  void read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const;
 
   const TensorSource& source_;
   std::string base_prefix_;
   std::vector<Job> jobs_;
+  std::map<const TensorInfo*, std::vector<std::size_t>> jobs_of_;  // indices into jobs_
   std::set<std::string_view> read_;
   std::vector<std::string> silent_;
   std::map<std::string, std::shared_ptr<AdapterSlot>> slots_;

@@ -44,7 +44,7 @@ class FakeModel final : public models::DecoderModel {
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = uniform(i, 77);
     head_ = nn::Linear(
         "head", std::make_shared<nn::PackedMatrix>(nn::pack_matrix(rows, vocab, kHidden, kernels::WeightFormat::f32)));
-    norm_ = nn::RmsNorm(std::vector<float>(kHidden, 1.5F), 1e-6F);
+    norm_ = nn::Norm::rms(std::vector<float>(kHidden, 1.5F), 1e-6F);
   }
 
   [[nodiscard]] nn::StateLayout state_layout() const override {
@@ -75,7 +75,7 @@ class FakeModel final : public models::DecoderModel {
     }
   }
 
-  const nn::RmsNorm& final_norm() const override { return norm_; }
+  const nn::Norm* final_norm() const override { return &norm_; }
   const nn::Linear& head() const override { return head_; }
 
  private:
@@ -104,7 +104,7 @@ class FakeModel final : public models::DecoderModel {
   }
 
   FakeOptions options_;
-  nn::RmsNorm norm_;
+  nn::Norm norm_;
   nn::Linear head_;
   mutable std::vector<const std::byte*> blocks_;
 };

@@ -34,6 +34,43 @@ TEST_P(RowTest, RmsNorm) {
   }
 }
 
+TEST_P(RowTest, LayerNorm) {
+  for (const std::size_t n : kSizes) {
+    std::vector<float> x = random_floats(n, 1, 3.0F);
+    for (float& v : x) v += 10;  // a mean that matters
+    const std::vector<float> gain = random_floats(n, 2);
+    const std::vector<float> bias = random_floats(n, 3);
+    std::vector<float> y(n);
+    table().layer_norm(x.data(), gain.data(), bias.data(), n, 1e-5F, y.data());
+    long double mean = 0;
+    for (const float v : x) mean += static_cast<long double>(v) / n;
+    long double variance = 0;
+    for (const float v : x) variance += (v - mean) * (v - mean) / n;
+    for (std::size_t i = 0; i < n; ++i) {
+      const long double want = (x[i] - mean) / std::sqrt(variance + 1e-5L) * gain[i] + bias[i];
+      ASSERT_NEAR(y[i], static_cast<double>(want), 1e-4) << n;  // the mean has an error of its own
+    }
+    std::vector<float> other = x;
+    scalar().layer_norm(other.data(), gain.data(), bias.data(), n, 1e-5F, other.data());
+    ASSERT_TRUE(same_bits(y, other)) << n;
+    table().layer_norm(x.data(), gain.data(), nullptr, n, 1e-5F, y.data());
+    for (std::size_t i = 0; i < n; ++i) y[i] += bias[i];
+    ASSERT_TRUE(same_bits(y, other)) << n;
+  }
+}
+
+TEST_P(RowTest, SoftCap) {
+  for (const std::size_t n : kSizes) {
+    const std::vector<float> x = random_floats(n, 5, 60.0F);
+    std::vector<float> y = x;
+    std::vector<float> other = x;
+    table().soft_cap(30.0F, n, y.data());
+    scalar().soft_cap(30.0F, n, other.data());
+    for (std::size_t i = 0; i < n; ++i) ASSERT_NEAR(y[i], 30 * std::tanh(x[i] / 30.0), 2e-5);
+    ASSERT_TRUE(same_bits(y, other)) << n;
+  }
+}
+
 long double exact_activation(Activation activation, long double x) {
   switch (activation) {
     case Activation::silu: return x / (1 + std::exp(-x));
