@@ -36,6 +36,9 @@ struct GenerationConfig {
   std::optional<double> min_p = {};
   std::optional<double> repetition_penalty = {};
   std::optional<std::uint64_t> seed = {};
+  // With which weights.
+  std::optional<std::string> adapter = {};  // of LoadOptions::adapters, by folder name; empty: none
+  std::optional<double> adapter_scale = {};
   // What comes back.
   std::optional<std::int64_t> num_return_sequences = {};
   std::optional<bool> include_stop = {};      // keep the stop text in the output

@@ -83,8 +83,9 @@ struct LoadOptions {
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  std::int64_t prefill_chunk = 512;  // prompt rows of one step at most
-  std::size_t kv_budget_bytes = 0;   // 0: from free memory
+  std::vector<std::string> adapters = {};  // folders of LoRA adapters that requests may name
+  std::int64_t prefill_chunk = 512;        // prompt rows of one step at most
+  std::size_t kv_budget_bytes = 0;         // 0: from free memory
   std::function<void(double fraction)> progress = {};
 };
 

@@ -73,6 +73,7 @@ std::string type_rule(const Option& option) {
   const std::string range(option.info.range);
   if (type == "boolean") return "must be true or false";
   if (type == "ids") return "must be a token id or a list of token ids in " + range;
+  if (type == "text") return "must be a text: " + range;
   if (type == "texts") return "must be a text or a list of texts, " + range;
   return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
 }
@@ -132,6 +133,10 @@ void convert(const json::Value& value, const Place& place, std::optional<bool>& 
   if (!value.is_bool()) place.fail(value);
   out = value.as_bool();
 }
+void convert(const json::Value& value, const Place& place, std::optional<std::string>& out) {
+  if (!value.is_string()) place.fail(value);
+  out = value.as_string();
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<TokenId>>& out) {
   std::vector<TokenId> ids;
   if (value.is_array()) {
@@ -158,7 +163,7 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
 
 template <typename T>
 json::Value to_value(const T& value) {
-  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double> || std::is_same_v<T, std::string>) {
     return value;
   } else if constexpr (std::is_integral_v<T>) {
     return static_cast<std::int64_t>(value);
@@ -168,11 +173,6 @@ json::Value to_value(const T& value) {
     return items;
   }
 }
-template <>
-json::Value to_value(const std::string& value) {
-  return value;
-}
-
 // What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
 json::Value parse_typed(std::string_view type, std::string_view text) {
   const auto number = [](std::string_view digits) -> json::Value {
@@ -185,7 +185,7 @@ json::Value parse_typed(std::string_view type, std::string_view text) {
     if (r.ec == std::errc() && r.ptr == end && std::isfinite(real)) return real;  // "nan" is shown as it was typed
     return std::string(digits);
   };
-  if (type == "texts") return std::string(text);
+  if (type == "texts" || type == "text") return std::string(text);
   if (type == "boolean") {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;

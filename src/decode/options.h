@@ -18,7 +18,8 @@ namespace skald::decode {
 using OptionMember =
     std::variant<std::optional<std::int64_t> GenerationConfig::*, std::optional<double> GenerationConfig::*,
                  std::optional<bool> GenerationConfig::*, std::optional<std::uint64_t> GenerationConfig::*,
-                 std::optional<TokenId> GenerationConfig::*, std::optional<std::vector<TokenId>> GenerationConfig::*,
+                 std::optional<TokenId> GenerationConfig::*, std::optional<std::string> GenerationConfig::*,
+                 std::optional<std::vector<TokenId>> GenerationConfig::*,
                  std::optional<std::vector<std::string>> GenerationConfig::*>;
 
 struct Option {

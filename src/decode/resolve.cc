@@ -46,6 +46,9 @@ void resolve_sampling(GenerationConfig& config, const GenerationConfig& request,
 // Options of the call that only sampling reads, where nothing is sampled.
 std::vector<std::string> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
   std::vector<std::string> warnings;
+  if (request.adapter_scale && config.adapter.value_or("").empty()) {
+    warnings.emplace_back("adapter_scale has no effect: no adapter is named");
+  }
   if (config.do_sample.value_or(false)) return warnings;
   const auto idle = [&](std::string_view name, bool given) {
     if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled (greedy decoding)");

@@ -14,6 +14,7 @@
 #include "engine/folder.h"
 #include "engine/inspect.h"
 #include "engine/prepare.h"
+#include "models/lora.h"
 #include "skald/error.h"
 #include "text/access.h"
 
@@ -38,6 +39,7 @@ struct Model::Impl {
   std::optional<Tokenizer> tokenizer;
   std::shared_ptr<ThreadPool> threads;
   std::shared_ptr<const models::DecoderModel> model;
+  engine::AdapterNames adapters;
   std::unique_ptr<Engine> engine;
 
   [[nodiscard]] const text::Tokenizer* text_tokenizer() const {
@@ -66,6 +68,12 @@ void check_load_options(const LoadOptions& options) {
                      .rule = "must be an integer in [1, 65536]"});
 }
 
+// The last part of a folder's path, also where it ends in a slash.
+std::string name_of(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
+  return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
+
 }  // namespace
 
 Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -79,12 +87,14 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   impl->info = engine::inspect_model(path, impl->tokenizer);
   if (impl->tokenizer) engine::check_tokenizer_fits(*impl->text_tokenizer(), impl->info.vocab_size, path);
   impl->threads = std::make_shared<ThreadPool>(options.threads);
-  impl->model = models::load_model(path,
-                                   {.bits = options.bits,
-                                    .strict = options.strict,
-                                    .check_weights = options.check_weights,
-                                    .progress = options.progress},
-                                   *impl->threads);
+  auto model = models::load_model(path,
+                                  {.bits = options.bits,
+                                   .strict = options.strict,
+                                   .check_weights = options.check_weights,
+                                   .progress = options.progress},
+                                  *impl->threads);
+  for (const std::string& folder : options.adapters) impl->adapters[name_of(folder)] = load_lora(folder, *model);
+  impl->model = std::move(model);
   std::vector<engine::ModelSlot> slots(1);
   slots[0].model = impl->model;
   slots[0].state =
@@ -183,7 +193,8 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
                        .value = std::to_string(prompts.size()),
                        .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
   }
-  const engine::CallSetup setup(resolved, impl_->model->shape(), impl_->text_tokenizer(), *impl_->engine);
+  const engine::CallSetup setup(resolved, impl_->model->shape(), impl_->text_tokenizer(), impl_->adapters,
+                                *impl_->engine);
   auto group = std::make_shared<Group>(std::move(stream));
   if (impl_->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl_->tokenizer);
   for (std::size_t i = 0; i < prompts.size(); ++i) {

@@ -23,14 +23,26 @@ std::vector<TokenId> special_stops(const GenerationConfig& config, const text::T
   return ids;
 }
 
+std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters) {
+  if (name.empty()) return 0;
+  if (const auto found = adapters.find(name); found != adapters.end()) return found->second;
+  std::string known;
+  for (const auto& [other, number] : adapters) known += (known.empty() ? "" : ", ") + other;
+  throw OptionError({.field = "adapter",
+                     .value = quoted(name),
+                     .rule = known.empty() ? "no adapter is loaded: name its folder when the model is loaded (--lora)"
+                                           : "is not loaded; loaded are " + known});
+}
+
 }  // namespace
 
 CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape,
-                     const text::Tokenizer* tokenizer, Engine& engine)
+                     const text::Tokenizer* tokenizer, const AdapterNames& adapters, Engine& engine)
     : resolved_(resolved), shape_(shape), tokenizer_(tokenizer), engine_(engine) {
   const GenerationConfig& config = resolved.config;
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
+  adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
     stops_.deadline =
         std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -125,7 +137,9 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
   return {.strategy = std::make_unique<decode::Sampling>(std::move(sampling), engine_.language_model()),
           .prompt_length = length,
           .longest = longest,
-          .branches = branches};
+          .branches = branches,
+          .adapter = adapter_,
+          .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};
 }
 
 }  // namespace skald::engine

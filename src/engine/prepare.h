@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "decode/resolve.h"
 #include "decode/strategies/sampling.h"  // StopRules
@@ -14,10 +16,14 @@
 
 namespace skald::engine {
 
+/// Numbers of a model's adapters by name.
+using AdapterNames = std::map<std::string, std::int32_t>;
+
 /// What all prompts of one call have in common.
 struct CallSetup {
+  /// Throws OptionError for options that this model cannot take.
   CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape, const text::Tokenizer* tokenizer,
-            Engine& engine);
+            const AdapterNames& adapters, Engine& engine);
 
   /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
   /// text without a tokenizer), LimitError for one that is too long.
@@ -32,6 +38,7 @@ struct CallSetup {
   const text::Tokenizer* tokenizer_;
   Engine& engine_;
   decode::StopRules stops_;  // but for the length
+  std::int32_t adapter_ = 0;
 };
 
 }  // namespace skald::engine

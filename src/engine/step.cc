@@ -108,6 +108,8 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
                            .position = position,
                            .rope_length = rope_length,
                            .token = segment.tokens[static_cast<std::size_t>(index)],
+                           .adapter = segment.model == 0 ? request.adapter : 0,
+                           .adapter_scale = request.adapter_scale,
                            .wants = {.logits = wanted}});
     owners_.push_back({&request, wanted ? segment.first_row + static_cast<std::int32_t>(index - first_wanted) : -1});
   }

@@ -81,6 +81,9 @@ class DecoderModel::Pass {
       if (row.controls < 0 || static_cast<std::size_t>(row.controls) > model_.controls_.size()) {
         throw UsageError("batch: there is no set " + std::to_string(row.controls) + " of control vectors");
       }
+      if (row.adapter < 0 || row.adapter > model_.n_adapters_) {
+        throw UsageError("batch: there is no adapter " + std::to_string(row.adapter));
+      }
       if (row.wants.score && (row.wants.score_token < 0 || row.wants.score_token >= model_.shape_.vocab_size)) {
         throw UsageError("batch: no score for token " + std::to_string(row.wants.score_token));
       }
@@ -224,9 +227,14 @@ bool DecoderModel::encode(std::span<const EncoderInput> inputs, StatePool& state
   return true;
 }
 
-nn::AdapterSlot* DecoderModel::find_adapter_slot(const std::string& name) const {
-  const auto found = adapter_slots_.find(name);
-  return found == adapter_slots_.end() ? nullptr : found->second.get();
+std::int32_t DecoderModel::add_adapter(const std::map<std::string, nn::LowRankDelta>& deltas) {
+  for (const auto& [name, delta] : deltas) {
+    if (adapts(name)) continue;
+    throw OptionError(ErrorFields{.field = "adapter", .value = quoted(name), .rule = "the model has no such weight"});
+  }
+  ++n_adapters_;  // also where a delta does not fit: no number is given twice
+  for (const auto& [name, delta] : deltas) adapter_slots_.at(name)->set(n_adapters_, delta);
+  return n_adapters_;
 }
 
 std::int32_t DecoderModel::add_controls(ControlVectors controls) {

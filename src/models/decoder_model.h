@@ -96,9 +96,11 @@ class DecoderModel {
   bool encode(std::span<const EncoderInput> inputs, StatePool& state, ThreadPool& pool,
               const CancelPoll& cancelled = {}) const;
 
-  /// Where the adapter of a weight goes, by the weight's checkpoint name without ".weight"; nullptr where the model has
-  /// no such Linear. Not while a pass runs.
-  [[nodiscard]] nn::AdapterSlot* find_adapter_slot(const std::string& name) const;
+  /// Whether the weight called `name` (in the checkpoint, without ".weight") takes low-rank deltas.
+  [[nodiscard]] bool adapts(const std::string& name) const { return adapter_slots_.contains(name); }
+  /// Adds an adapter, its deltas by the names of their weights, and returns its number for Row::adapter. Throws
+  /// OptionError for a weight that the model does not have, or wrong sizes. Not while a pass runs.
+  std::int32_t add_adapter(const std::map<std::string, nn::LowRankDelta>& deltas);
   /// Adds a set of control vectors and returns its number for Row::controls. Throws OptionError for wrong sizes.
   std::int32_t add_controls(ControlVectors controls);
 
@@ -120,6 +122,7 @@ class DecoderModel {
                                                   std::span<const struct Architecture>);
   class Pass;
   std::map<std::string, std::shared_ptr<nn::AdapterSlot>> adapter_slots_;
+  std::int32_t n_adapters_ = 0;
   std::vector<ControlVectors> controls_;  // set 1 is the first
   std::unique_ptr<nn::Workspace> work_;
   std::unique_ptr<nn::Context> context_;

@@ -38,7 +38,8 @@ class Encoder {
 struct EncoderInput {
   nn::SequenceId sequence = 0;          // of the decoder's pool, still without an encoder output
   std::span<const nn::TokenId> tokens;  // not empty
-  std::int32_t adapters = 0;            // as Row::adapters
+  std::int32_t adapter = 0;             // as of nn::Row
+  float adapter_scale = 1;
 };
 
 }  // namespace skald::models

@@ -28,8 +28,12 @@ void EncoderPass::add(const EncoderInput& input, std::int64_t vocab_size) {
       throw UsageError("encoder: token " + std::to_string(token) + " is not in [0, " + std::to_string(vocab_size) +
                        ")");
     }
-    batch_.rows.push_back(
-        {.sequence = sequence, .position = i, .rope_length = length, .token = token, .adapters = input.adapters});
+    batch_.rows.push_back({.sequence = sequence,
+                           .position = i,
+                           .rope_length = length,
+                           .token = token,
+                           .adapter = input.adapter,
+                           .adapter_scale = input.adapter_scale});
   }
   if (!state_.reserve(sequence, length)) throw LimitError("the memory for an encoder pass is full");
   targets_.push_back(input.sequence);

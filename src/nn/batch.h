@@ -30,7 +30,8 @@ struct Row {
   std::int64_t rope_length = 0;      // the length that length-dependent rotary scaling sees
   TokenId token = -1;                // -1: `embedding` is given instead
   const float* embedding = nullptr;  // [hidden]
-  std::int32_t adapters = 0;         // index of an adapter set of the model; 0: none
+  std::int32_t adapter = 0;          // number of an adapter of the model; 0: none
+  float adapter_scale = 1;           // times the adapter's own
   std::int32_t controls = 0;         // index of a set of control vectors; 0: none
   Wants wants = {};
 };

@@ -34,9 +34,12 @@ void Context::begin(const Batch& batch, StatePool& pass_state, ThreadPool& worke
     SequenceRun& run = runs.back();
     if (row.position != run.position + static_cast<std::int64_t>(i - run.begin)) refuse(i, "leaves a gap of positions");
     run.end = i + 1;
-    if (row.adapters == 0) continue;
-    if (adapter_spans.empty() || adapter_spans.back().end != i || adapter_spans.back().adapters != row.adapters) {
-      adapter_spans.push_back({.begin = i, .end = i, .adapters = row.adapters});
+    if (row.adapter == 0) continue;
+    const auto continues = [&](const RowSpan& span) {
+      return span.end == i && span.adapter == row.adapter && span.scale == row.adapter_scale;
+    };
+    if (adapter_spans.empty() || !continues(adapter_spans.back())) {
+      adapter_spans.push_back({.begin = i, .end = i, .adapter = row.adapter, .scale = row.adapter_scale});
     }
     adapter_spans.back().end = i + 1;
   }

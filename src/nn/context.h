@@ -25,11 +25,12 @@ struct SequenceRun {
   std::int64_t cross_length = 0;   // positions of the encoder's output (mask: cross)
 };
 
-/// Neighbouring rows with one adapter set.
+/// Neighbouring rows with one adapter.
 struct RowSpan {
   std::size_t begin = 0;  // rows [begin, end)
   std::size_t end = 0;
-  std::int32_t adapters = 0;
+  std::int32_t adapter = 0;
+  float scale = 1;
 };
 
 /// Cosines and sines of one row, [rotary_dim / 2] each.

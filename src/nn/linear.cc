@@ -49,49 +49,71 @@ PreparedInput prepare(const ProductInput& input, std::span<const Product> produc
   return prepared;
 }
 
-float dot(const float* a, const float* b, std::size_t n) {
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-// A x of every row of every span, for one product: [rows, rank] each, at `out` in the order of spans.
-float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out) {
-  const std::size_t k = linear.in_features();
+// Calls `use(span, delta)` for the spans whose adapter changes `linear`.
+template <typename Use>
+void for_each_delta(const Linear& linear, std::span<const RowSpan> spans, Use use) {
   for (const RowSpan& span : spans) {
-    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
-    if (delta == nullptr) continue;
-    for (std::size_t r = span.begin; r < span.end; ++r) {
-      for (std::size_t i = 0; i < delta->rank; ++i) *out++ = dot(delta->a.data() + i * k, x + r * k, k);
-    }
+    if (const AdapterSlot::Packed* const delta = linear.adapters()->find(span.adapter)) use(span, *delta);
   }
-  return out;
 }
 
 std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans) {
   std::size_t size = 0;
-  for (const RowSpan& span : spans) {
-    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
-    if (delta != nullptr) size += (span.end - span.begin) * delta->rank;
-  }
+  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+    size += (span.end - span.begin) * delta.a.rows();
+  });
   return size;
 }
 
-// y[:, begin..end) += scale * B (A x), from what reduce_low_rank left.
-void expand_low_rank(const Product& product, std::span<const RowSpan> spans, const float* reduced, std::size_t begin,
-                     std::size_t end) {
+// A x of every row of every span: [rows, rank] each, at `out` in the order of spans. Returns where they end.
+float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out) {
+  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+    const std::size_t rows = span.end - span.begin;
+    const std::size_t k = delta.a.columns();
+    delta.a.gemm().gemm({.x = x + span.begin * k,
+                         .x_stride = k,
+                         .packed_x = nullptr,
+                         .w = delta.a.data(),
+                         .y = out,
+                         .y_stride = delta.a.rows(),
+                         .m = rows,
+                         .n = delta.a.rows(),
+                         .k = k},
+                        0, delta.a.panels());
+    out += rows * delta.a.rows();
+  });
+  return out;
+}
+
+// y[:, panel] += scale * B (A x), from what reduce_low_rank left.
+void expand_low_rank(const Product& product, std::span<const RowSpan> spans, const float* reduced, std::size_t panel) {
   const Linear& linear = *product.linear;
   const std::size_t n = linear.out_features();
-  for (const RowSpan& span : spans) {
-    const LowRankDelta* const delta = linear.adapters()->find(span.adapters);
-    if (delta == nullptr) continue;
-    for (std::size_t r = span.begin; r < span.end; ++r, reduced += delta->rank) {
-      for (std::size_t j = begin; j < end; ++j) {
-        product.y[r * n + j] +=
-            delta->scale * dot(delta->b.data() + linear.adapter_row(j) * delta->rank, reduced, delta->rank);
+  const std::size_t width = std::min(kPanel, n - panel * kPanel);
+  std::array<float, kRowTile * kPanel> deltas;  // [rows, width]
+  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+    const PackedMatrix& b = delta.b[linear.adapter_part()];
+    const std::size_t rank = b.columns();
+    const float scale = span.scale * delta.scale;
+    for (std::size_t row = span.begin; row < span.end; row += kRowTile) {
+      const std::size_t rows = std::min(kRowTile, span.end - row);
+      b.gemm().gemm({.x = reduced,
+                     .x_stride = rank,
+                     .packed_x = nullptr,
+                     .w = b.data() + panel * b.gemm().panel_bytes(rank),
+                     .y = deltas.data(),
+                     .y_stride = width,
+                     .m = rows,
+                     .n = width,
+                     .k = rank},
+                    0, 1);
+      for (std::size_t r = 0; r < rows; ++r) {
+        float* const y = product.y + (row + r) * n + panel * kPanel;
+        for (std::size_t j = 0; j < width; ++j) y[j] += scale * deltas[r * width + j];
       }
+      reduced += rows * rank;
     }
-  }
+  });
 }
 
 // Runs products panel range by panel range; knows where each one's low-rank inputs lie.
@@ -130,7 +152,9 @@ class Runner {
         kernels::table().add(bias.data() + begin, end - begin, product.y + r * n + begin);
       }
     }
-    if (!input_.spans.empty()) expand_low_rank(product, input_.spans, reduced_of(p), begin, end);
+    if (input_.spans.empty()) return;
+    const float* const reduced = reduced_of(p);
+    for (std::size_t panel = first; panel < last; ++panel) expand_low_rank(product, input_.spans, reduced, panel);
   }
 
  private:
@@ -148,30 +172,17 @@ class Runner {
 
 }  // namespace
 
-void AdapterSlot::set(std::int32_t set, LowRankDelta delta) {
-  if (delta.a.size() != delta.rank * in_ || delta.b.size() != out_ * delta.rank || set < 1) {
-    throw OptionError(ErrorFields{
-        .field = "adapter of " + name_,
-        .value = "A of " + std::to_string(delta.a.size()) + ", B of " + std::to_string(delta.b.size()) + " numbers",
-        .rule = "rank " + std::to_string(delta.rank) + " needs A [" + std::to_string(delta.rank) + ", " +
-                std::to_string(in_) + "] and B [" + std::to_string(out_) + ", " + std::to_string(delta.rank) + "]"});
-  }
-  deltas_[set] = std::move(delta);
-}
-
-const LowRankDelta* AdapterSlot::find(std::int32_t set) const {
-  const auto found = deltas_.find(set);
-  return found == deltas_.end() ? nullptr : &found->second;
-}
-
 Linear::Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias)
     : weight_(std::move(weight)), bias_(std::move(bias)) {
   adapters_ = std::make_shared<AdapterSlot>(std::move(name), weight_->columns(), weight_->rows());
+  adapters_->add_part(weight_->rows(), {});
 }
 
 Linear::Linear(std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias,
                std::shared_ptr<AdapterSlot> adapters, const Part& part)
-    : weight_(std::move(weight)), bias_(std::move(bias)), adapters_(std::move(adapters)), part_(part) {}
+    : weight_(std::move(weight)), bias_(std::move(bias)), adapters_(std::move(adapters)) {
+  adapter_part_ = adapters_->add_part(weight_->rows(), part);
+}
 
 void Linear::forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
                      const Context& context) const {

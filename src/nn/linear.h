@@ -3,42 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/function_ref.h"
+#include "nn/adapter.h"
 #include "nn/context.h"
 #include "nn/norm.h"
 #include "nn/packed_matrix.h"
-#include "nn/weight_part.h"
 
 namespace skald::nn {
-
-/// A low-rank delta of one Linear, https://arxiv.org/abs/2106.09685 : y += scale * B (A x), in f32.
-struct LowRankDelta {
-  std::size_t rank = 0;
-  float scale = 1;
-  std::vector<float> a;  // [rank, in_features]
-  std::vector<float> b;  // [out_features, rank]
-};
-
-/// The deltas of one stored weight, by adapter set: shared by the Linears that are parts of it.
-class AdapterSlot {
- public:
-  AdapterSlot(std::string name, std::size_t in_features, std::size_t out_features)
-      : name_(std::move(name)), in_(in_features), out_(out_features) {}
-  /// `set` >= 1. Throws OptionError where the sizes do not fit this weight.
-  void set(std::int32_t set, LowRankDelta delta);
-  [[nodiscard]] const LowRankDelta* find(std::int32_t set) const;
-
- private:
-  std::string name_;
-  std::size_t in_, out_;
-  std::map<std::int32_t, LowRankDelta> deltas_;
-};
 
 class Linear {
  public:
@@ -54,8 +30,8 @@ class Linear {
   [[nodiscard]] const PackedMatrix& weight() const { return *weight_; }
   [[nodiscard]] std::span<const float> bias() const { return bias_; }
   [[nodiscard]] const std::shared_ptr<AdapterSlot>& adapters() const { return adapters_; }
-  /// Row of B in the low-rank deltas that belongs to output `i`.
-  [[nodiscard]] std::size_t adapter_row(std::size_t i) const { return part_.stored_output(i); }
+  /// Which of the slot's parts this is.
+  [[nodiscard]] std::size_t adapter_part() const { return adapter_part_; }
 
   /// y [rows, out_features] = x [rows, in_features]·Wᵀ + b, plus the deltas of `spans`. One parallel region.
   void forward(const float* x, std::size_t rows, float* y, std::span<const RowSpan> spans,
@@ -65,7 +41,7 @@ class Linear {
   std::shared_ptr<const PackedMatrix> weight_;
   std::vector<float> bias_;
   std::shared_ptr<AdapterSlot> adapters_;
-  Part part_;
+  std::size_t adapter_part_ = 0;
 };
 
 /// Rows that go into products, normalised on the way where `norm` is given.

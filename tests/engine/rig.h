@@ -38,7 +38,7 @@ class Rig {
                                         StreamCallback stream = {}, bool lockstep = false) {
     engine_->check_usable();
     const decode::ResolvedConfig resolved = decode::resolve(config, {}, Door::library);
-    const engine::CallSetup setup(resolved, model_->shape(), tokenizer_, *engine_);
+    const engine::CallSetup setup(resolved, model_->shape(), tokenizer_, {}, *engine_);
     auto group = std::make_shared<engine::Group>(std::move(stream), lockstep);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));

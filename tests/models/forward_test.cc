@@ -124,18 +124,23 @@ TEST_F(Forward, ControlVectorsChangeTheirRowsOnly) {
   EXPECT_THROW(static_cast<void>(model_->add_controls({{{1.0F}, {}}})), OptionError);
 }
 
-TEST_F(Forward, AdaptersReachPartsOfFusedWeightsByName) {
-  nn::AdapterSlot* const slot = model_->find_adapter_slot("model.layers.1.self_attn.q_proj");
-  ASSERT_NE(slot, nullptr);
-  EXPECT_EQ(model_->find_adapter_slot("model.layers.9.self_attn.q_proj"), nullptr);
-  slot->set(1,
-            {.rank = 2, .scale = 0.5F, .a = std::vector<float>(2 * 48, 0.3F), .b = std::vector<float>(48 * 2, 0.7F)});
+TEST_F(Forward, AdaptersChangeTheRowsThatAskForThem) {
+  EXPECT_TRUE(model_->adapts("model.layers.1.self_attn.q_proj"));
+  EXPECT_FALSE(model_->adapts("model.layers.9.self_attn.q_proj"));
+  const nn::LowRankDelta delta{
+      .rank = 2, .scale = 0.5F, .a = std::vector<float>(2 * 48, 0.3F), .b = std::vector<float>(48 * 2, 0.7F)};
+  const std::int32_t adapter = model_->add_adapter({{"model.layers.1.self_attn.q_proj", delta}});
   const auto plain = run_rows(*model_, *state_, pool_, case_rows(case_, s_, 0, 10));
   auto rows = case_rows(case_, state_->create(), 0, 10);
-  rows[9].adapters = 1;
+  rows[9].adapter = adapter;
   const auto adapted = run_rows(*model_, *state_, pool_, rows);
   EXPECT_EQ(plain.at(8), adapted.at(8));
   EXPECT_NE(plain.at(9), adapted.at(9));
+  rows = case_rows(case_, state_->create(), 0, 10);
+  rows[9].adapter = adapter;
+  rows[9].adapter_scale = 0;
+  EXPECT_EQ(plain, run_rows(*model_, *state_, pool_, rows));
+  EXPECT_THROW(static_cast<void>(model_->add_adapter({{"model.layers.9.self_attn.q_proj", delta}})), OptionError);
 }
 
 TEST_F(Forward, CancelledPassesLeaveNothing) {
@@ -163,6 +168,7 @@ TEST_F(Forward, RefusesRowsThatDoNotFit) {
   refused([](auto& rows) { rows[2].position = 7; });
   refused([](auto& rows) { rows.erase(rows.begin()); });
   refused([](auto& rows) { rows[1].controls = 3; });
+  refused([](auto& rows) { rows[1].adapter = 3; });
   refused([](auto& rows) { rows[1].wants = {.score = true}; });
 }
 

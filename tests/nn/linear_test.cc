@@ -115,7 +115,8 @@ TEST_P(LinearTest, LowRankDeltasReachTheirRowsOnly) {
   linear.adapters()->set(2, {.rank = kRank, .scale = 0.25F, .a = a, .b = b});
   other.adapters()->set(1, {.rank = 1, .scale = 1, .a = random_values(kK, 22), .b = random_values(kN, 23)});
   const auto x = random_values(kRows * kK, 9);
-  const std::vector<RowSpan> spans = {{0, 2, 1}, {4, 7, 2}};
+  const std::vector<RowSpan> spans = {{.begin = 0, .end = 2, .adapter = 1},
+                                      {.begin = 4, .end = 7, .adapter = 2, .scale = 2}};
 
   std::vector<float> y(kRows * kN), z(kRows * kN), plain(kRows * kN);
   const Product products[] = {{&other, z.data()}, {&linear, y.data()}};
@@ -126,7 +127,7 @@ TEST_P(LinearTest, LowRankDeltasReachTheirRowsOnly) {
     for (std::size_t i = 0; i < kRank; ++i) {
       double reduced = 0;
       for (std::size_t j = 0; j < kK; ++j) reduced += static_cast<double>(a[i * kK + j]) * x[r * kK + j];
-      for (std::size_t n = 0; n < kN; ++n) wanted[r * kN + n] += 0.25 * b[n * kRank + i] * reduced;
+      for (std::size_t n = 0; n < kN; ++n) wanted[r * kN + n] += 0.5 * b[n * kRank + i] * reduced;
     }
   }
   expect_near(wanted, y);
