@@ -14,6 +14,20 @@ namespace skald {
 
 using TokenId = std::int32_t;
 
+/// A number added to the logit of the last of `ids` where the others come right before it.
+struct SequenceBias {
+  std::vector<TokenId> ids;  // not empty
+  double bias = 0;           // -inf: never
+  friend bool operator==(const SequenceBias&, const SequenceBias&) = default;
+};
+
+/// exponential_decay_length_penalty: from `start` generated tokens on, ending becomes likelier by `factor` a token.
+struct LengthDecay {
+  std::int64_t start = 0;
+  double factor = 1;
+  friend bool operator==(const LengthDecay&, const LengthDecay&) = default;
+};
+
 /// Options of one request. A field left unset takes the value of the next lower rank: the model's
 /// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
 /// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
@@ -34,7 +48,23 @@ struct GenerationConfig {
   std::optional<std::int64_t> top_k = {};
   std::optional<double> top_p = {};
   std::optional<double> min_p = {};
+  std::optional<double> typical_p = {};
+  std::optional<double> epsilon_cutoff = {};
+  std::optional<double> eta_cutoff = {};
+  std::optional<double> top_h = {};
   std::optional<double> repetition_penalty = {};
+  std::optional<double> encoder_repetition_penalty = {};
+  std::optional<double> frequency_penalty = {};
+  std::optional<double> presence_penalty = {};
+  std::optional<std::int64_t> no_repeat_ngram_size = {};
+  std::optional<std::int64_t> encoder_no_repeat_ngram_size = {};
+  std::optional<std::vector<std::vector<TokenId>>> bad_words_ids = {};
+  std::optional<std::vector<SequenceBias>> sequence_bias = {};
+  std::optional<std::vector<SequenceBias>> logit_bias = {};  // of one token each
+  std::optional<std::vector<TokenId>> suppress_tokens = {};
+  std::optional<std::vector<TokenId>> begin_suppress_tokens = {};
+  std::optional<LengthDecay> exponential_decay_length_penalty = {};
+  std::optional<bool> remove_invalid_values = {};
   std::optional<std::uint64_t> seed = {};
   // With which weights.
   std::optional<std::string> adapter = {};  // of LoadOptions::adapters, by folder name; empty: none
@@ -66,7 +96,7 @@ struct OptionInfo {
   std::string_view name;     // "top_p": transformers' name, JSON field, Python keyword
   std::string_view flag;     // "--top-p"
   std::string_view aliases;  // further flags, comma-separated: "--num-samples"
-  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "ids"
+  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "ids", "json"
   std::string_view range;    // "(0, 1]"
   std::string_view meaning;  // one sentence, with formula and source
 };

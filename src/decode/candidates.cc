@@ -8,6 +8,22 @@ namespace {
 
 constexpr float kOut = -std::numeric_limits<float>::infinity();
 
+// H = ln(sum) - sum(l * exp(l)) / sum, with every logit l relative to the largest.
+template <typename ForEachLogit>
+void add_up(ForEachLogit for_each_logit, Distribution& d) {
+  if (!(d.max > kOut)) return;
+  double sum = 0, weighted = 0;
+  for_each_logit([&](float logit) {
+    if (logit == kOut) return;
+    const double l = static_cast<double>(logit) - d.max;
+    const double e = std::exp(l);
+    sum += e;
+    weighted += e * l;
+  });
+  d.log_sum = d.max + std::log(sum);
+  d.entropy = std::log(sum) - weighted / sum;
+}
+
 constexpr bool better(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 }
@@ -111,11 +127,32 @@ void Candidates::top_p(double p) {
   sorted_ = true;
 }
 
-std::span<const Candidate> Candidates::sorted() {
+std::span<const Candidate> Candidates::best(std::size_t n) {
   keep_if([](float) { return true; });
-  if (!sorted_) std::sort(entries_.begin(), entries_.end(), better);
-  sorted_ = true;
-  return entries_;
+  n = std::min(n, entries_.size());
+  if (sorted_) return std::span(entries_).first(n);
+  const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(n);
+  if (end != entries_.end()) std::nth_element(entries_.begin(), end, entries_.end(), better);
+  std::sort(entries_.begin(), end, better);
+  sorted_ = n == entries_.size();
+  return std::span(entries_).first(n);
+}
+
+Distribution Candidates::distribution() const {
+  Distribution d{.max = max()};
+  add_up([this](auto visit) { for_each([&](TokenId, float logit) { visit(logit); }); }, d);
+  return d;
+}
+
+Distribution distribution_of(std::span<const Candidate> candidates) {
+  Distribution d;
+  for (const Candidate& c : candidates) d.max = std::max(d.max, c.logit);
+  add_up(
+      [&](auto visit) {
+        for (const Candidate& c : candidates) visit(c.logit);
+      },
+      d);
+  return d;
 }
 
 float Candidates::max() const {

@@ -16,6 +16,14 @@ struct Candidate {
   float logit;
 };
 
+/// What a set of candidates says as probabilities: softmax over their logits.
+struct Distribution {
+  float max = -std::numeric_limits<float>::infinity();  // logit
+  double log_sum = 0;                                   // ln of the sum of exp(logit)
+  double entropy = 0;                                   // nats
+  [[nodiscard]] float log_p(float logit) const { return static_cast<float>(logit - log_sum); }
+};
+
 /// Owns how the set is held: dense over the caller's logits until the first filter, then a list of survivors, sorted or
 /// not. Processors never need to know. Values are always logits; a logit of -inf means that the token is out. One
 /// object serves one thread and every step: after construction nothing allocates.
@@ -51,6 +59,13 @@ class Candidates {
     } else {
       for (Candidate& c : entries_) c.logit = change(c.logit);
     }
+  }
+
+  /// The same for a `change` that may reorder.
+  template <typename Change>
+  void replace(Change change) {
+    transform(change);
+    sorted_ = false;
   }
 
   /// Replaces the logit of one token by `change(logit)`; nothing happens where it is no candidate any more.
@@ -92,7 +107,16 @@ class Candidates {
   void top_p(double p);
 
   /// Best first, equal logits by ascending token. Candidates at -inf are gone.
-  std::span<const Candidate> sorted();
+  std::span<const Candidate> sorted() { return best(size()); }
+  /// The n best of them (or all), in that order.
+  std::span<const Candidate> best(std::size_t n);
+  /// Keeps the first n of what best() gave last.
+  void keep_best(std::size_t n) {
+    entries_.resize(n);
+    sorted_ = true;
+  }
+
+  [[nodiscard]] Distribution distribution() const;
 
   /// Largest logit; -inf where there is no candidate.
   [[nodiscard]] float max() const;
@@ -110,6 +134,9 @@ class Candidates {
   bool dense_ = true;
   bool sorted_ = false;  // entries_ are best first
 };
+
+/// Of a list of candidates.
+Distribution distribution_of(std::span<const Candidate> candidates);
 
 /// Largest of `values`; -inf for none. NaN values are passed over.
 float max_of(std::span<const float> values);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "decode/processor.h"
@@ -29,8 +31,15 @@ class ProcessorChain {
   std::vector<std::unique_ptr<LogitsProcessor>> processors_;
 };
 
+/// What a chain is made for.
+struct ChainSetup {
+  std::int64_t prompt_length = 0;          // of the visible history
+  std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
+  std::size_t vocab_size = 0;
+};
+
 /// The chain that `config` (with every rank resolved) asks for. Order: the one of transformers 5.23,
 /// GenerationMixin._get_logits_processor. Those that only shape the distribution are there when sampling alone.
-ProcessorChain build_chain(const GenerationConfig& config, std::int64_t prompt_length, std::size_t vocab_size);
+ProcessorChain build_chain(const GenerationConfig& config, const ChainSetup& setup);
 
 }  // namespace skald::decode

@@ -34,22 +34,9 @@ constexpr ForeignOption kForeignOptions[] = {
     {"speculation_type", "*"},
     {"is_assistant", "*"},
     // Changes to the logits.
-    {"top_h", ""},
-    {"typical_p", "1 1.0"},
-    {"epsilon_cutoff", "0 0.0"},
-    {"eta_cutoff", "0 0.0"},
-    {"encoder_repetition_penalty", "1 1.0"},
-    {"no_repeat_ngram_size", "0"},
-    {"encoder_no_repeat_ngram_size", "0"},
-    {"bad_words_ids", "[]"},
-    {"sequence_bias", "[] {}"},
-    {"suppress_tokens", "[]"},
-    {"begin_suppress_tokens", "[]"},
     {"forced_bos_token_id", ""},
     {"forced_eos_token_id", ""},
     {"forced_decoder_ids", "[]"},
-    {"exponential_decay_length_penalty", ""},
-    {"remove_invalid_values", "false"},
     {"renormalize_logits", "*"},  // a constant added to every logit
     {"watermarking_config", ""},
     // What comes back, the cache, and speed.

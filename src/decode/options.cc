@@ -73,6 +73,7 @@ std::string type_rule(const Option& option) {
   const std::string range(option.info.range);
   if (type == "boolean") return "must be true or false";
   if (type == "ids") return "must be a token id or a list of token ids in " + range;
+  if (type == "json") return "must be " + range;
   if (type == "text") return "must be a text: " + range;
   if (type == "texts") return "must be a text or a list of texts, " + range;
   return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
@@ -115,6 +116,17 @@ void check_stop_strings(const std::vector<std::string>& strings, const Place& pl
   }
 }
 
+// Digits as a number; what is none stays a text.
+json::Value parse_number(std::string_view digits) {
+  std::int64_t integer = 0;
+  double real = 0;
+  const char* const end = digits.data() + digits.size();
+  if (const auto r = std::from_chars(digits.data(), end, integer); r.ec == std::errc() && r.ptr == end) return integer;
+  const auto r = std::from_chars(digits.data(), end, real);
+  if (r.ec == std::errc() && r.ptr == end && std::isfinite(real)) return real;  // "nan" is shown as it was typed
+  return std::string(digits);
+}
+
 // One conversion for each type of member.
 void convert(const json::Value& value, const Place& place, std::optional<std::int64_t>& out) {
   out = integer_of(value, place);
@@ -132,6 +144,45 @@ void convert(const json::Value& value, const Place& place, std::optional<double>
 void convert(const json::Value& value, const Place& place, std::optional<bool>& out) {
   if (!value.is_bool()) place.fail(value);
   out = value.as_bool();
+}
+std::vector<TokenId> ids_of(const json::Value& value, const Place& place) {
+  if (!value.is_array() || value.as_array().empty()) place.fail(value);
+  std::vector<TokenId> ids;
+  for (const json::Value& item : value.as_array()) ids.push_back(static_cast<TokenId>(integer_of(item, place)));
+  return ids;
+}
+double bias_of(const json::Value& value, const Place& place) {
+  if (!value.is_number()) place.fail(value);
+  return value.as_number();
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TokenId>>>& out) {
+  if (!value.is_array()) place.fail(value);
+  std::vector<std::vector<TokenId>> lists;
+  for (const json::Value& item : value.as_array()) lists.push_back(ids_of(item, place));
+  out = std::move(lists);
+}
+// A list of [ids, bias], or an object of biases by token id.
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<SequenceBias>>& out) {
+  std::vector<SequenceBias> biases;
+  if (value.is_object()) {
+    for (const auto& [key, bias] : value.as_object()) {
+      const json::Value id = parse_number(key);
+      biases.push_back({{static_cast<TokenId>(integer_of(id, place))}, bias_of(bias, place)});
+    }
+  } else {
+    if (!value.is_array()) place.fail(value);
+    for (const json::Value& item : value.as_array()) {
+      if (!item.is_array() || item.as_array().size() != 2) place.fail(item);
+      biases.push_back({ids_of(item.as_array()[0], place), bias_of(item.as_array()[1], place)});
+    }
+  }
+  out = std::move(biases);
+}
+void convert(const json::Value& value, const Place& place, std::optional<LengthDecay>& out) {
+  if (!value.is_array() || value.as_array().size() != 2) place.fail(value);
+  const double factor = bias_of(value.as_array()[1], place);
+  if (!(factor > 0 && factor <= 1000)) place.fail(json::dump(value.as_array()[1]), "the factor must be in (0, 1000]");
+  out = LengthDecay{.start = integer_of(value.as_array()[0], place), .factor = factor};
 }
 void convert(const json::Value& value, const Place& place, std::optional<std::string>& out) {
   if (!value.is_string()) place.fail(value);
@@ -161,6 +212,14 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   out = std::move(texts);
 }
 
+json::Value to_value(const LengthDecay& decay) {
+  json::Array pair;
+  pair.emplace_back(decay.start);
+  pair.emplace_back(decay.factor);
+  return pair;
+}
+json::Value to_value(const SequenceBias& bias);
+
 template <typename T>
 json::Value to_value(const T& value) {
   if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, double> || std::is_same_v<T, std::string>) {
@@ -173,29 +232,27 @@ json::Value to_value(const T& value) {
     return items;
   }
 }
+json::Value to_value(const SequenceBias& bias) {
+  json::Array pair;
+  pair.push_back(to_value(bias.ids));
+  pair.emplace_back(bias.bias);
+  return pair;
+}
+
 // What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
 json::Value parse_typed(std::string_view type, std::string_view text) {
-  const auto number = [](std::string_view digits) -> json::Value {
-    std::int64_t integer = 0;
-    double real = 0;
-    const char* const end = digits.data() + digits.size();
-    if (const auto r = std::from_chars(digits.data(), end, integer); r.ec == std::errc() && r.ptr == end)
-      return integer;
-    const auto r = std::from_chars(digits.data(), end, real);
-    if (r.ec == std::errc() && r.ptr == end && std::isfinite(real)) return real;  // "nan" is shown as it was typed
-    return std::string(digits);
-  };
   if (type == "texts" || type == "text") return std::string(text);
+  if (type == "json") return json::parse(text, "value");
   if (type == "boolean") {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;
     return std::string(text);
   }
-  if (type != "ids") return number(text);
+  if (type != "ids") return parse_number(text);
   json::Array ids;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
-    ids.push_back(number(text.substr(begin, comma - begin)));
+    ids.push_back(parse_number(text.substr(begin, comma - begin)));
     begin = comma + 1;
   }
   return ids;

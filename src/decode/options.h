@@ -20,7 +20,10 @@ using OptionMember =
                  std::optional<bool> GenerationConfig::*, std::optional<std::uint64_t> GenerationConfig::*,
                  std::optional<TokenId> GenerationConfig::*, std::optional<std::string> GenerationConfig::*,
                  std::optional<std::vector<TokenId>> GenerationConfig::*,
-                 std::optional<std::vector<std::string>> GenerationConfig::*>;
+                 std::optional<std::vector<std::string>> GenerationConfig::*,
+                 std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
+                 std::optional<std::vector<SequenceBias>> GenerationConfig::*,
+                 std::optional<LengthDecay> GenerationConfig::*>;
 
 struct Option {
   OptionInfo info;  // type and range follow from the member and the bounds

@@ -57,6 +57,10 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
   idle("top_k", request.top_k.value_or(0) > 0);
   idle("top_p", request.top_p.value_or(1) != 1);
   idle("min_p", request.min_p.value_or(0) != 0);
+  idle("typical_p", request.typical_p.value_or(1) != 1);
+  idle("epsilon_cutoff", request.epsilon_cutoff.value_or(0) != 0);
+  idle("eta_cutoff", request.eta_cutoff.value_or(0) != 0);
+  idle("top_h", request.top_h.has_value());
   return warnings;
 }
 

@@ -23,6 +23,30 @@ std::vector<TokenId> special_stops(const GenerationConfig& config, const text::T
   return ids;
 }
 
+// Throws OptionError for a token id that the model does not have.
+void check_ids(std::string_view option, std::span<const TokenId> ids, std::int64_t vocab_size) {
+  for (const TokenId id : ids) {
+    if (id < vocab_size) continue;
+    throw OptionError({.field = std::string(option),
+                       .value = std::to_string(id),
+                       .rule = "must be in [0, " + std::to_string(vocab_size) + "): the model has no such token"});
+  }
+}
+
+void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
+  for (const auto& ids : config.bad_words_ids.value_or(std::vector<std::vector<TokenId>>{})) {
+    check_ids("bad_words_ids", ids, vocab_size);
+  }
+  for (const auto& bias : config.sequence_bias.value_or(std::vector<SequenceBias>{})) {
+    check_ids("sequence_bias", bias.ids, vocab_size);
+  }
+  for (const auto& bias : config.logit_bias.value_or(std::vector<SequenceBias>{})) {
+    check_ids("logit_bias", bias.ids, vocab_size);
+  }
+  check_ids("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
+  check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
+}
+
 std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters) {
   if (name.empty()) return 0;
   if (const auto found = adapters.find(name); found != adapters.end()) return found->second;
@@ -42,6 +66,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
   const GenerationConfig& config = resolved.config;
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
+  check_ids(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
     stops_.deadline =

@@ -28,7 +28,7 @@ std::vector<float> test_logits(std::size_t n) {
 void expect_follows(const GenerationConfig& config, std::size_t vocab) {
   constexpr int kDraws = 40000;
   const std::vector<TokenId> history = {0, 1};
-  const ProcessorChain chain = build_chain(config, 2, vocab);
+  const ProcessorChain chain = build_chain(config, {.prompt_length = 2, .encoder_input = {}, .vocab_size = vocab});
   Candidates candidates(vocab);
   std::vector<float> logits = test_logits(vocab);
   candidates.reset(logits);

@@ -108,11 +108,34 @@ TEST(Options, RefusesWhatWouldChangeTheResult) {
   };
   EXPECT_EQ(refused(R"({"num_beams": 4})"),
             "config.json: num_beams = 4: not available in this version of skald; remove it or set it to its default");
-  EXPECT_NE(refused(R"({"typical_p": 0.5})").find("typical_p = 0.5"), std::string::npos);
+  EXPECT_NE(refused(R"({"dola_layers": "low"})").find("dola_layers"), std::string::npos);
   EXPECT_NE(refused(R"({"temprature": 1})").find("did you mean temperature?"), std::string::npos);
   EXPECT_EQ(refused(R"({"temperature": "0.7"})"), "config.json: temperature = '0.7': must be a number in [0, 1000000]");
   EXPECT_NE(refused("[]").find("must be an object"), std::string::npos);
   EXPECT_NE(refused(R"({"max_tokens": 4})").find("did you mean max_new_tokens?"), std::string::npos);
+}
+
+TEST(Options, ListsOfTokensAndBiases) {
+  const GenerationConfig config = GenerationConfig::from_json(
+      R"({"bad_words_ids": [[1, 2], [3]], "sequence_bias": [[[4, 5], -1.5]], "logit_bias": {"7": 2, "8": -100},)"
+      R"( "exponential_decay_length_penalty": [3, 1.1]})");
+  EXPECT_EQ(config.bad_words_ids, (std::vector<std::vector<TokenId>>{{1, 2}, {3}}));
+  EXPECT_EQ(config.sequence_bias, (std::vector<SequenceBias>{{{4, 5}, -1.5}}));
+  EXPECT_EQ(config.logit_bias, (std::vector<SequenceBias>{{{7}, 2}, {{8}, -100}}));
+  EXPECT_EQ(config.exponential_decay_length_penalty, (LengthDecay{.start = 3, .factor = 1.1}));
+  EXPECT_EQ(GenerationConfig::from_json(config.to_json()).to_json(), config.to_json());
+  GenerationConfig typed;
+  typed.set("--bad-words-ids", "[[1, 2], [3]]");
+  EXPECT_EQ(typed.bad_words_ids, config.bad_words_ids);
+  const auto refused = [&](std::string_view name, std::string_view value) {
+    return message_of<OptionError>([&] { typed.set(name, value); });
+  };
+  EXPECT_NE(refused("bad_words_ids", "[1, 2]").find("[[ids], ...]"), std::string::npos);
+  EXPECT_NE(refused("bad_words_ids", "[[]]").find("[[ids], ...]"), std::string::npos);
+  EXPECT_NE(refused("bad_words_ids", "[[-1]]").find("-1"), std::string::npos);
+  EXPECT_NE(refused("sequence_bias", "[[[1], \"x\"]]").find("bias"), std::string::npos);
+  EXPECT_NE(refused("logit_bias", "{\"a\": 1}").find("logit_bias"), std::string::npos);
+  EXPECT_NE(refused("exponential_decay_length_penalty", "[1, 0]").find("(0, 1000]"), std::string::npos);
 }
 
 TEST(Options, AModelsOwnFileMayHoldUnknownFields) {

@@ -44,7 +44,9 @@ std::vector<float> apply(const GenerationConfig& config, std::vector<float> logi
                          const std::vector<TokenId>& history = {1}) {
   Candidates candidates(logits.size());
   candidates.reset(logits);
-  build_chain(config, static_cast<std::int64_t>(history.size()), logits.size())
+  build_chain(config, {.prompt_length = static_cast<std::int64_t>(history.size()),
+                       .encoder_input = history,
+                       .vocab_size = logits.size()})
       .apply({.history = history, .prompt_length = static_cast<std::int64_t>(history.size())}, candidates);
   return dense(candidates, logits.size());
 }
@@ -64,14 +66,17 @@ TEST(Processors, EqualThoseOfTransformers) {
     const std::int64_t prompt_length = golden.find("prompt_length")->as_integer();
     Candidates candidates(logits.size());
     candidates.reset(logits);
-    build_chain(config, prompt_length, logits.size())
+    build_chain(config, {.prompt_length = prompt_length,
+                         .encoder_input = std::span(history).first(static_cast<std::size_t>(prompt_length)),
+                         .vocab_size = logits.size()})
         .apply({.history = history, .prompt_length = prompt_length}, candidates);
     const std::vector<float> scores = dense(candidates, logits.size());
     const auto& expected = golden.find("scores")->as_array();
-    // Which of several equal logits top_p drops is the order of an unstable sort there: compared as a multiset.
+    // Which of several equal logits top_p and top_h drop is the order of an unstable sort there: compared as a
+    // multiset.
     std::vector<float> ours = scores, theirs;
     for (const auto& value : expected) theirs.push_back(value.is_null() ? kOut : static_cast<float>(value.as_number()));
-    if (!config.top_p) {
+    if (!config.top_p && !config.top_h) {
       EXPECT_EQ(ours, theirs);
       continue;
     }
@@ -173,7 +178,7 @@ TEST(Processors, RepetitionPenaltyRewinds) {
 TEST(Processors, MinLengthHoldsBackEveryEos) {
   const GenerationConfig config{.min_new_tokens = 3, .eos_token_id = {{0, 2}}, .do_sample = false};
   const std::vector<float> logits = {1, 2, 3, 4};
-  const ProcessorChain chain = build_chain(config, 4, 4);
+  const ProcessorChain chain = build_chain(config, {.prompt_length = 4, .encoder_input = {}, .vocab_size = 4});
   for (std::size_t n_new = 0; n_new < 5; ++n_new) {
     const std::vector<TokenId> history(4 + n_new, 1);
     auto row = logits;
@@ -186,7 +191,7 @@ TEST(Processors, MinLengthHoldsBackEveryEos) {
 
 TEST(Processors, OnlySamplingShapesTheDistribution) {
   const GenerationConfig config{.do_sample = false, .temperature = 0.5, .top_k = 1, .top_p = 0.1, .min_p = 0.9};
-  EXPECT_EQ(build_chain(config, 1, 4).size(), 0U);
+  EXPECT_EQ(build_chain(config, {.prompt_length = 1, .encoder_input = {}, .vocab_size = 4}).size(), 0U);
 }
 
 TEST(Candidates, TheWayTheyAreHeldDoesNotShow) {

@@ -41,8 +41,9 @@ Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std
   const auto n = static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1));
   const auto& visible = request_.visible_prompt.empty() ? request_.prompt : request_.visible_prompt;
   const auto room = static_cast<std::size_t>(std::min(request_.stops.max_new_tokens, kReservedTokens));
-  const ProcessorChain chain =
-      build_chain(request_.config, static_cast<std::int64_t>(visible.size()), request_.vocab_size);
+  const ProcessorChain chain = build_chain(request_.config, {.prompt_length = static_cast<std::int64_t>(visible.size()),
+                                                             .encoder_input = request_.prompt,
+                                                             .vocab_size = request_.vocab_size});
   branches_.reserve(n);
   outputs_.resize(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -90,7 +91,7 @@ void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch)
   const std::size_t last = prefilled_ ? first + 1 : branches_.size();
   const Completion& completion = outputs_[first].completion;
   const auto n_generated = static_cast<std::int64_t>(completion.token_ids.size());
-  if (!usable(logits)) {
+  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) {
     throw ModelError({.field = step_name(n_generated),
                       .rule = "model produced non-finite logits at step " + std::to_string(n_generated) +
                               " (load with --check-weights to look for damaged weights)"});

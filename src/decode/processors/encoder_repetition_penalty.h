@@ -1,0 +1,35 @@
+// encoder_repetition_penalty: r > 1 makes tokens of the encoder's input (of a decoder alone: of the prompt) more
+// likely. Reference: EncoderRepetitionPenaltyLogitsProcessor.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "decode/processor.h"
+
+namespace skald::decode {
+
+class EncoderRepetitionPenalty final : public LogitsProcessor {
+ public:
+  EncoderRepetitionPenalty(double penalty, std::vector<TokenId> input)
+      : factor_(static_cast<float>(1 / penalty)), tokens_(std::move(input)) {
+    std::ranges::sort(tokens_);
+    const auto repeated = std::ranges::unique(tokens_);
+    tokens_.erase(repeated.begin(), repeated.end());
+  }
+  void apply(const StepContext& /*step*/, Candidates& candidates) override {
+    for (const TokenId token : tokens_) {
+      candidates.update(token, [r = factor_](float logit) { return logit < 0 ? logit * r : logit / r; });
+    }
+  }
+  [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
+    return std::make_unique<EncoderRepetitionPenalty>(*this);
+  }
+
+ private:
+  float factor_;
+  std::vector<TokenId> tokens_;  // each once
+};
+
+}  // namespace skald::decode
