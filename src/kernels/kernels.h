@@ -95,6 +95,35 @@ struct KvKernels {
 /// The gated or plain activation of an MLP: y = act(gate) * up.
 enum class Activation { silu, gelu_erf, gelu_tanh, relu };
 
+/// One row of a causal depthwise convolution.
+struct ConvRow {
+  const float* const* inputs;  // [taps] rows [channels], the oldest first; nullptr: zeros
+  const float* weight;         // [taps, channels]
+  const float* bias;           // [channels]; nullptr: none
+  std::size_t taps, channels;
+};
+
+/// Floats from one input of a scan's state to the next: head_dim rounded up to whole vectors.
+constexpr std::size_t scan_pitch(std::size_t head_dim) { return (head_dim + 15) / 16 * 16; }
+
+/// One head of a selective state space over neighbouring rows of a sequence, https://arxiv.org/abs/2405.21060 : with
+/// step = clamp(softplus(dt + dt_bias), dt_low, dt_high), row after row
+///   state[n] = exp(step * a) * state[n] + step * x * b[n]      y = sum over n of c[n] * state[n] + d * x
+struct ScanHead {
+  const float* x;      // [rows, head_dim]
+  const float* b;      // [rows, state_size]
+  const float* c;      // [rows, state_size]
+  std::size_t stride;  // from a row of x, b and c to the next
+  const float* dt;     // [rows], dt_stride apart
+  std::size_t dt_stride;
+  float dt_bias, dt_low, dt_high, a, d;
+  const float* before;  // [state_size, scan_pitch(head_dim)] the state before the first row; nullptr: zeros
+  float* after;         // the state after the last one, of the same form; not `before`
+  float* y;             // [rows, head_dim], rows y_stride apart
+  std::size_t y_stride;
+  std::size_t rows, head_dim, state_size;
+};
+
 struct KernelTable {
   const char* name;  // "avx512"
   CpuFeatures required;
@@ -121,6 +150,10 @@ struct KernelTable {
   void (*rotate)(const float* cos, const float* sin, std::size_t half, bool interleaved, float* head);
   /// max and log(sum(exp(x - max))) + max of one row of n: what a score needs without the whole softmax.
   float (*log_sum_exp)(const float* x, std::size_t n);
+  /// y[i] = bias[i] + sum over taps t, ascending, of weight[t][i] * inputs[t][i], for channels i in [begin, end).
+  void (*convolve)(const ConvRow& row, std::size_t begin, std::size_t end, float* y);
+  /// Runs over all rows of one head: the same bits however the rows of a sequence are cut into calls.
+  void (*scan)(const ScanHead& head);
 };
 
 /// The tables that this machine can run, best first; the last is "scalar".

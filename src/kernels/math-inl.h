@@ -62,6 +62,13 @@ SKALD_INLINE Vec erf(Vec x) {
   return select(less(a, splat(0.925F)), near, copysign(far, x));
 }
 
+/// 2 atanh s, |s| < 0.172, error below 1e-16.
+inline double twice_atanh(double s) {
+  double series = 0.0;
+  for (int i = 21; i >= 1; i -= 2) series = series * (s * s) + 1.0 / i;
+  return 2.0 * s * series;
+}
+
 /// ln x of a positive finite double, error below 1e-15 relative to max(1, |ln x|): by atanh of (m - 1) / (m + 1).
 inline double log(double x) {
   const auto bits = std::bit_cast<std::uint64_t>(x);
@@ -71,10 +78,14 @@ inline double log(double x) {
     m *= 0.5;
     ++exponent;
   }
-  const double s = (m - 1.0) / (m + 1.0);
-  double series = 0.0;
-  for (int i = 21; i >= 1; i -= 2) series = series * (s * s) + 1.0 / i;
-  return exponent * 0.6931471805599453 + 2.0 * s * series;
+  return exponent * 0.6931471805599453 + twice_atanh((m - 1.0) / (m + 1.0));
+}
+
+/// ln(1 + e^x), error below 2 ulp; x itself above 20, as torch has it. NaN stays NaN.
+inline float softplus(float x) {
+  if (!(x <= 20.0F)) return x;
+  const double e = first(exp(splat(x)));
+  return static_cast<float>(e < 0.4 ? twice_atanh(e / (2.0 + e)) : log(1.0 + e));
 }
 
 }  // namespace

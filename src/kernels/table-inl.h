@@ -6,6 +6,7 @@
 #include "kernels/elementwise-inl.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/attention-inl.h"
+#include "kernels/recurrent-inl.h"
 // clang-format on
 
 namespace skald::kernels::SKALD_ISA {
@@ -34,7 +35,9 @@ constexpr KernelTable make_table(const char* name, CpuFeatures required, const G
           .soft_cap = soft_cap,
           .add = add,
           .rotate = rotate,
-          .log_sum_exp = log_sum_exp};
+          .log_sum_exp = log_sum_exp,
+          .convolve = convolve,
+          .scan = scan};
 }
 
 }  // namespace

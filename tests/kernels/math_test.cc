@@ -80,5 +80,18 @@ TEST(Polynomials, LogIsExactToDouble) {
   }
 }
 
+TEST(Polynomials, SoftplusIsWithinTwoUlps) {
+  const auto lanes_of = [](Vec x) {
+    for (float& lane : x.lane) lane = softplus(lane);
+    return x;
+  };
+  const auto exact = [](long double x) { return x > 20 ? x : std::log1p(std::exp(x)); };
+  EXPECT_LT(worst_ulp(lanes_of, exact, 1e-10F, 100.0F), 2.0);
+  EXPECT_LT(worst_ulp(lanes_of, exact, -1e-10F, -87.0F), 2.0);
+  EXPECT_EQ(softplus(-kInfinity), 0.0F);
+  EXPECT_EQ(softplus(kInfinity), kInfinity);
+  EXPECT_TRUE(std::isnan(softplus(std::nanf(""))));
+}
+
 }  // namespace
 }  // namespace skald::kernels::math_test
