@@ -31,6 +31,11 @@ struct Table {
   std::vector<Snapshot> snapshots;  // recurrent, positions ascending
 };
 
+// Whether a pass that began at `length` found a state there.
+bool began_at(const Table& table, std::int64_t length) {
+  return !table.snapshots.empty() && table.snapshots.back().position == length;
+}
+
 struct Sequence {
   bool alive = false;
   std::int64_t length = 0;
@@ -128,11 +133,7 @@ struct StatePool::Impl {
 
   BlockId copy(Group& group, BlockId from) {
     const BlockId block = take(group);
-    if (from == kNoBlock) {
-      std::memset(group.heap.data(block), 0, group.heap.block_bytes());
-    } else {
-      std::memcpy(group.heap.data(block), group.heap.data(from), group.heap.block_bytes());
-    }
+    std::memcpy(group.heap.data(block), group.heap.data(from), group.heap.block_bytes());
     return block;
   }
 
@@ -172,9 +173,8 @@ struct StatePool::Impl {
     if (group.spec.kind == Kind::cross) return;
     if (group.spec.kind == Kind::recurrent) {
       if (s.pending()) return;
-      const BlockId next = copy(group, table.state);
       if (table.state != kNoBlock) table.snapshots.push_back({s.length, table.state});
-      table.state = next;
+      table.state = take(group);
       return;
     }
     if (copies_last(group, table, s)) {
@@ -194,13 +194,16 @@ struct StatePool::Impl {
     }
   }
 
+  // Drops the snapshots before the last one that the longest rewind may need.
   void prune_snapshots(Group& group, Table& table, const Sequence& s) {
-    const std::int64_t first = options.longest_draft > 0 ? s.length - options.longest_draft - 1 : s.length;
-    std::erase_if(table.snapshots, [&](Snapshot& snapshot) {
-      if (snapshot.position >= first) return false;
-      drop_block(group, snapshot.block);
-      return true;
-    });
+    const std::int64_t farthest = s.length - options.longest_draft - 1;
+    const auto needed = [&](const Snapshot& snapshot) {
+      return options.longest_draft > 0 && snapshot.position > farthest;
+    };
+    auto keep = std::ranges::find_if(table.snapshots, needed);
+    if (options.longest_draft > 0 && keep != table.snapshots.begin()) --keep;
+    for (auto old = table.snapshots.begin(); old != keep; ++old) drop_block(group, old->block);
+    table.snapshots.erase(table.snapshots.begin(), keep);
   }
 
   bool reaches(const Group& group, const Table& table, std::int64_t length) const {
@@ -227,7 +230,7 @@ struct StatePool::Impl {
       drop_block(group, table.snapshots.back().block);
       table.snapshots.pop_back();
     }
-    if (table.snapshots.empty() || table.snapshots.back().position != length) return;
+    if (!began_at(table, length)) return;
     table.state = table.snapshots.back().block;
     table.snapshots.pop_back();
   }
@@ -237,7 +240,7 @@ struct StatePool::Impl {
     to.snapshots = from.snapshots;
     to.state = from.state;
     if (group.spec.kind == Kind::recurrent && parent.pending()) {  // what it had before the pass that is under way
-      const bool begun = !from.snapshots.empty() && from.snapshots.back().position == parent.length;
+      const bool begun = began_at(from, parent.length);
       to.state = begun ? from.snapshots.back().block : kNoBlock;
       if (begun) to.snapshots.pop_back();
     }
@@ -337,6 +340,7 @@ std::int64_t StatePool::length(SequenceId id) const { return impl_->at(id).lengt
 
 bool StatePool::reserve(SequenceId id, std::int64_t n) {
   Sequence& s = impl_->at(id);
+  if (n == 0) return true;
   const std::int64_t end = s.length + n;
   std::size_t bytes = 0;
   for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
@@ -438,12 +442,15 @@ void StatePool::store(SequenceId id, int layer, std::int64_t position, const flo
   }
 }
 
-std::span<std::byte> StatePool::recurrent(SequenceId id, int layer) {
+RecurrentState StatePool::recurrent(SequenceId id, int layer) const {
   const LayerPlace where = impl_->place(layer);
   const Group& group = impl_->groups[static_cast<std::size_t>(where.group)];
-  const Table& table = impl_->at(id).tables[static_cast<std::size_t>(where.group)];
-  if (table.state == kNoBlock) throw UsageError("state pool: recurrent state is there once room was reserved");
-  return {group.heap.data(table.state) + where.index * group.spec.bytes, group.spec.bytes};
+  const Sequence& s = impl_->at(id);
+  const Table& table = s.tables[static_cast<std::size_t>(where.group)];
+  if (!s.pending()) throw UsageError("state pool: recurrent state is there once room was reserved");
+  const auto layer_of = [&](BlockId block) { return group.heap.data(block) + where.index * group.spec.bytes; };
+  return {.before = began_at(table, s.length) ? layer_of(table.snapshots.back().block) : nullptr,
+          .after = layer_of(table.state)};
 }
 
 bool StatePool::reserve_cross(SequenceId id, std::int64_t n) {

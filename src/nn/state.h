@@ -19,7 +19,7 @@ struct StateGroup {
     paged,      // keys and values per position
     latent,     // one compressed vector per position (MLA)
     cross,      // keys and values of one encoder output, shared by forks
-    recurrent,  // a fixed number of bytes: a fork copies, a rewind restores a snapshot
+    recurrent,  // a fixed number of bytes: a pass reads one copy and writes another, a rewind restores a snapshot
   };
   Kind kind = Kind::paged;
   // Model layers, in order. A layer stands in one group; cross groups number their layers from the model's count on.
@@ -43,6 +43,12 @@ struct StatePoolOptions {
   std::int64_t longest_chunk = 0;  // rows of one sequence in one pass, at most; 0: not known. Bounds blocks_for
 };
 
+/// Recurrent state of one layer, [group.bytes] each, while a pass runs.
+struct RecurrentState {
+  const std::byte* before = nullptr;  // what the last pass left; nullptr: zeros, there was none
+  std::byte* after = nullptr;         // this pass writes all of it; not `before`
+};
+
 /// Sequences and their blocks. Blocks hold kernels::kBlock positions, are reference-counted and copied on write: full
 /// blocks are always shared, the part-filled last one is copied on the first write. Sliding groups free the blocks
 /// behind window + longest draft. Not thread-safe, except that keys/values of reserved rows may be written and read by
@@ -56,7 +62,7 @@ class StatePool {
 
   /// A new empty sequence.
   SequenceId create();
-  /// A sequence that shares everything that `parent` has. Copies nothing but recurrent state.
+  /// A sequence that shares everything that `parent` has. Copies nothing.
   SequenceId fork(SequenceId parent);
   /// Drops the last `n` positions (n <= length). Throws UsageError where a window has freed what the new last position
   /// would see, or where a recurrent group has no snapshot there: see rewindable().
@@ -90,8 +96,8 @@ class StatePool {
                 std::span<const std::byte*> out) const;
   /// Stores keys [kv_heads, k_dim] and values [kv_heads, v_dim] of one reserved position.
   void store(SequenceId sequence, int layer, std::int64_t position, const float* k, const float* v);
-  /// Recurrent state of one layer, [group.bytes], of a sequence with reserved room; zeros before the first pass.
-  std::span<std::byte> recurrent(SequenceId sequence, int layer);
+  /// Recurrent state of one layer of a sequence with reserved room.
+  [[nodiscard]] RecurrentState recurrent(SequenceId sequence, int layer) const;
 
   /// Makes room for the keys and values of an encoder output of `n` positions, once per sequence: store() then takes
   /// the layers of cross groups. Forks share it. Returns false (changing nothing) where the budget does not allow it.

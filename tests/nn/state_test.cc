@@ -148,13 +148,14 @@ TEST(StatePool, RecurrentStateForksRewindsAndIsAbandoned) {
   StatePool pool({{group, paged({2})}}, options(std::size_t{64} << 20, /*draft=*/3));
   const auto step = [&](SequenceId s, std::int64_t n, float value) {
     ASSERT_TRUE(pool.reserve(s, n));
-    std::memcpy(pool.recurrent(s, 1).data(), &value, sizeof value);
+    std::memcpy(pool.recurrent(s, 1).after, &value, sizeof value);
     pool.commit(s, n);
   };
   const auto peek = [&](SequenceId s) {
     float value = 0;
     EXPECT_TRUE(pool.reserve(s, 1));
-    std::memcpy(&value, pool.recurrent(s, 1).data(), sizeof value);
+    const std::byte* const before = pool.recurrent(s, 1).before;
+    if (before != nullptr) std::memcpy(&value, before, sizeof value);
     pool.abandon(s);
     return value;
   };
@@ -175,12 +176,35 @@ TEST(StatePool, RecurrentStateForksRewindsAndIsAbandoned) {
   EXPECT_EQ(peek(a), 7);
   ASSERT_TRUE(pool.reserve(a, 2));
   float half_done = 99;
-  std::memcpy(pool.recurrent(a, 1).data(), &half_done, sizeof half_done);
+  std::memcpy(pool.recurrent(a, 1).after, &half_done, sizeof half_done);
   const SequenceId c = pool.fork(a);  // sees what a had before the pass
   pool.abandon(a);
   EXPECT_EQ(peek(a), 7);
   EXPECT_EQ(peek(c), 7);
   for (const SequenceId s : {a, b, c}) pool.drop(s);
+  EXPECT_EQ(pool.bytes_in_use(), 0U);
+}
+
+TEST(StatePool, RecurrentSnapshotsReachTheLongestRewind) {
+  const StateGroup group{.kind = Kind::recurrent, .layers = {0}, .bytes = 64};
+  StatePool pool({{group}}, options(std::size_t{64} << 20, /*draft=*/4));
+  const auto step = [&](SequenceId s, std::int64_t n) {
+    ASSERT_TRUE(pool.reserve(s, n));
+    pool.commit(s, n);
+    EXPECT_LE(pool.bytes_in_use(), (pool.blocks_for(1) - 1) * 64);  // one is for the next pass
+  };
+  const SequenceId a = pool.create();
+  step(a, 100);
+  for (int i = 0; i < 3; ++i) step(a, 1);
+  EXPECT_EQ(pool.rewindable(a, 99), 0);
+  for (int i = 3; i < 20; ++i) step(a, 1);
+  EXPECT_EQ(pool.rewindable(a, 116), 116);
+  step(a, 30);
+  EXPECT_EQ(pool.rewindable(a, 146), 120);  // before the chunk: the rows between are run again
+  EXPECT_TRUE(pool.reserve(a, 0));
+  pool.rewind(a, 30);
+  EXPECT_EQ(pool.length(a), 120);
+  pool.drop(a);
   EXPECT_EQ(pool.bytes_in_use(), 0U);
 }
 
