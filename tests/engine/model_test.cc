@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "formats/safetensors.h"
+#include "kernels/kernels.h"
 #include "skald/error.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -64,34 +65,59 @@ void expect_same(const Completion& a, const Completion& b) {
   }
 }
 
-// P2 on real arithmetic, at the stored precision and in f32.
-TEST(Model, SameRequestSameAnswer) {
+struct Setting {
+  const char* table;
+  int bits;
+};
+
+std::vector<Setting> settings() {
+  std::vector<Setting> all;
+  for (const kernels::KernelTable* table : kernels::available_tables()) {
+    for (const int bits : {32, 16}) all.push_back({table->name, bits});
+  }
+  return all;
+}
+
+/// On every kernel table that this machine can run, in f32 and at the stored precision.
+class ModelOnTable : public testing::TestWithParam<Setting> {
+ protected:
+  void SetUp() override { kernels::use_table(GetParam().table); }
+  void TearDown() override { kernels::use_table(before_); }
+
+ private:
+  std::string before_ = kernels::table().name;
+};
+
+TEST_P(ModelOnTable, SameRequestSameAnswer) {
+  const int bits = GetParam().bits;
   for (const Golden& golden : goldens()) {
-    for (const int bits : {32, 16}) {
-      SCOPED_TRACE(testing::Message() << golden.folder << ", bits " << bits);
-      const GenerationConfig config{.max_new_tokens = 24, .top_k = 30, .seed = 3, .logprobs = 4};
-      std::vector<Prompt> prompts;
-      for (std::size_t i = 0; i < 16; ++i) {
-        const std::size_t length = 1 + golden.prompt.size() * i / 16;
-        prompts.emplace_back(
-            std::vector<TokenId>(golden.prompt.end() - static_cast<std::ptrdiff_t>(length), golden.prompt.end()));
-      }
-      std::vector<Completion> alone;
-      {
-        const Model model = Model::load(golden.folder, {.bits = bits, .threads = 1});
-        for (const Prompt& prompt : prompts) alone.push_back(model.generate(prompt, config)[0]);
-        GenerationConfig four = config;
-        four.num_return_sequences = 4;
-        expect_same(model.generate(prompts[7], four)[0], alone[7]);
-      }
-      for (const std::int64_t chunk : {1, 7, 512}) {
-        const Model model = Model::load(golden.folder, {.bits = bits, .threads = 2, .prefill_chunk = chunk});
-        const auto together = model.submit(prompts, config, [](const StreamEvent&) {}).wait();
-        for (std::size_t i = 0; i < prompts.size(); ++i) expect_same(together[i], alone[i]);
-      }
+    SCOPED_TRACE(golden.folder);
+    const GenerationConfig config{.max_new_tokens = 24, .top_k = 30, .seed = 3, .logprobs = 4};
+    std::vector<Prompt> prompts;
+    for (std::size_t i = 0; i < 16; ++i) {
+      const std::size_t length = 1 + golden.prompt.size() * i / 16;
+      prompts.emplace_back(
+          std::vector<TokenId>(golden.prompt.end() - static_cast<std::ptrdiff_t>(length), golden.prompt.end()));
+    }
+    std::vector<Completion> alone;
+    {
+      const Model model = Model::load(golden.folder, {.bits = bits, .threads = 1});
+      for (const Prompt& prompt : prompts) alone.push_back(model.generate(prompt, config)[0]);
+      GenerationConfig four = config;
+      four.num_return_sequences = 4;
+      expect_same(model.generate(prompts[7], four)[0], alone[7]);
+    }
+    for (const std::int64_t chunk : {1, 7, 512}) {
+      const Model model = Model::load(golden.folder, {.bits = bits, .threads = 2, .prefill_chunk = chunk});
+      const auto together = model.submit(prompts, config, [](const StreamEvent&) {}).wait();
+      for (std::size_t i = 0; i < prompts.size(); ++i) expect_same(together[i], alone[i]);
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Tables, ModelOnTable, testing::ValuesIn(settings()), [](const auto& info) {
+  return std::string(info.param.table) + "_" + std::to_string(info.param.bits);
+});
 
 TEST(Model, InspectsWithoutLoading) {
   for (const Golden& golden : goldens()) {
