@@ -28,6 +28,10 @@ struct LengthDecay {
   friend bool operator==(const LengthDecay&, const LengthDecay&) = default;
 };
 
+/// When beam search stops: once num_beams hypotheses have ended (yes), when the running ones look worse than those
+/// (no), or when they cannot become better at any length (never).
+enum class EarlyStopping { no, yes, never };
+
 /// Options of one request. A field left unset takes the value of the next lower rank: the model's
 /// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
 /// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
@@ -66,6 +70,10 @@ struct GenerationConfig {
   std::optional<LengthDecay> exponential_decay_length_penalty = {};
   std::optional<bool> remove_invalid_values = {};
   std::optional<std::uint64_t> seed = {};
+  // Beams.
+  std::optional<std::int64_t> num_beams = {};
+  std::optional<double> length_penalty = {};
+  std::optional<EarlyStopping> early_stopping = {};
   // With which weights.
   std::optional<std::string> adapter = {};  // of LoadOptions::adapters, by folder name; empty: none
   std::optional<double> adapter_scale = {};

@@ -53,6 +53,23 @@ double log_sum_exp(std::span<const float> values) {
   return max + std::log(sum);
 }
 
+void best_logprobs(std::span<const float> logits, std::int64_t n, double log_sum,
+                   std::vector<std::pair<TokenId, float>>& out) {
+  const auto better = [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  };
+  out.clear();
+  for (std::size_t t = 0; t < logits.size(); ++t) {
+    const std::pair candidate(static_cast<TokenId>(t), logits[t]);
+    if (static_cast<std::int64_t>(out.size()) == n) {
+      if (n == 0 || !better(candidate, out.back())) continue;
+      out.pop_back();
+    }
+    out.insert(std::upper_bound(out.begin(), out.end(), candidate, better), candidate);
+  }
+  for (auto& [token, logit] : out) logit = static_cast<float>(logit - log_sum);
+}
+
 Candidates::Candidates(std::size_t vocab_size) {
   entries_.reserve(vocab_size);
   scratch_.reserve(vocab_size);
@@ -76,6 +93,8 @@ float Candidates::kth_largest(std::size_t k) {
   // than its comparisons; where k is large, one selection over a copy is cheaper.
   constexpr std::size_t kLargestHeap = 256;
   scratch_.clear();
+  k = std::min(k, size());
+  if (k == 1) return max();
   if (k > kLargestHeap) {
     for_each([&](TokenId, float logit) { scratch_.push_back(logit); });
     const auto kth = scratch_.begin() + static_cast<std::ptrdiff_t>(k - 1);
@@ -99,7 +118,7 @@ void Candidates::top_k(std::size_t k) {
   keep_if([least = kth_largest(k)](float logit) { return logit >= least; });
 }
 
-void Candidates::top_p(double p) {
+void Candidates::top_p(double p, std::size_t keep) {
   const float max = this->max();
   if (p >= 1 || !(max > kOut)) return;
   keep_if([](float) { return true; });
@@ -120,7 +139,7 @@ void Candidates::top_p(double p) {
       ordered = next;
     }
     // Compared in f32, as the reference does: 1 - 0.9 and the sum of the tail then meet on the same value.
-    if (kept > 0 && static_cast<float>(1 - above) <= least) break;
+    if (kept >= keep && static_cast<float>(1 - above) <= least) break;
     above += std::exp(static_cast<double>(entries_[kept].logit) - max) / total;
   }
   entries_.resize(kept);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "skald/generation_config.h"  // TokenId
@@ -98,13 +100,21 @@ class Candidates {
     }
   }
 
+  /// Keeps the logits that are at least `least`.
+  void keep_from(float least) {
+    keep_if([least](float logit) { return logit >= least; });
+  }
+
+  /// The k-th largest logit (k >= 1), or the least where there are fewer. -inf counts.
+  [[nodiscard]] float kth_largest(std::size_t k);
+
   /// Keeps the k largest logits and all that tie with the k-th.
   void top_k(std::size_t k);
 
-  /// Keeps the candidates from the best down to the one at which their probabilities first reach `p`; at least one.
+  /// Keeps the candidates from the best down to the one at which their probabilities first reach `p`; at least `keep`.
   /// transformers' rule: sorted ascending, those are dropped whose cumulative probability is <= 1 - p. Among equal
   /// logits the lower token ids are kept.
-  void top_p(double p);
+  void top_p(double p, std::size_t keep = 1);
 
   /// Best first, equal logits by ascending token. Candidates at -inf are gone.
   std::span<const Candidate> sorted() { return best(size()); }
@@ -126,7 +136,6 @@ class Candidates {
 
  private:
   float* find(TokenId token);
-  [[nodiscard]] float kth_largest(std::size_t k);
 
   std::span<float> logits_;         // [vocab_size], the caller's
   std::vector<Candidate> entries_;  // where not dense
@@ -140,6 +149,10 @@ Distribution distribution_of(std::span<const Candidate> candidates);
 
 /// Largest of `values`; -inf for none. NaN values are passed over.
 float max_of(std::span<const float> values);
+
+/// The n best of `logits`, best first and ties to the lowest id, as log-probabilities logit - log_sum.
+void best_logprobs(std::span<const float> logits, std::int64_t n, double log_sum,
+                   std::vector<std::pair<TokenId, float>>& out);
 
 /// log(sum(exp(values))), added in double in the order given.
 double log_sum_exp(std::span<const float> values);

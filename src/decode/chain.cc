@@ -102,17 +102,17 @@ void add_suppression(const GenerationConfig& config, const ChainSetup& setup, Pr
 }
 
 // What only sampling reads.
-void add_warpers(const GenerationConfig& config, ProcessorChain& chain) {
+void add_warpers(const GenerationConfig& config, std::size_t keep, ProcessorChain& chain) {
   if (const double t = config.temperature.value_or(1); t != 1) chain.add(std::make_unique<Temperature>(t));
   if (const double h = config.top_h.value_or(0); h > 0) chain.add(std::make_unique<TopH>(h));
   if (const std::int64_t k = config.top_k.value_or(0); k > 0) {
-    chain.add(std::make_unique<TopK>(static_cast<std::size_t>(k)));
+    chain.add(std::make_unique<TopK>(std::max(static_cast<std::size_t>(k), keep)));
   }
-  if (const double p = config.top_p.value_or(1); p < 1) chain.add(std::make_unique<TopP>(p));
-  if (const double p = config.min_p.value_or(0); p > 0) chain.add(std::make_unique<MinP>(p));
-  if (const double p = config.typical_p.value_or(1); p < 1) chain.add(std::make_unique<TypicalP>(p));
-  if (const double e = config.epsilon_cutoff.value_or(0); e > 0) chain.add(std::make_unique<EpsilonCutoff>(e));
-  if (const double e = config.eta_cutoff.value_or(0); e > 0) chain.add(std::make_unique<EtaCutoff>(e));
+  if (const double p = config.top_p.value_or(1); p < 1) chain.add(std::make_unique<TopP>(p, keep));
+  if (const double p = config.min_p.value_or(0); p > 0) chain.add(std::make_unique<MinP>(p, keep));
+  if (const double p = config.typical_p.value_or(1); p < 1) chain.add(std::make_unique<TypicalP>(p, keep));
+  if (const double e = config.epsilon_cutoff.value_or(0); e > 0) chain.add(std::make_unique<EpsilonCutoff>(e, keep));
+  if (const double e = config.eta_cutoff.value_or(0); e > 0) chain.add(std::make_unique<EtaCutoff>(e, keep));
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ ProcessorChain build_chain(const GenerationConfig& config, const ChainSetup& set
   add_bad_words(config, chain);
   add_length(config, setup, chain);
   add_suppression(config, setup, chain);
-  if (config.do_sample.value_or(false)) add_warpers(config, chain);
+  if (config.do_sample.value_or(false)) add_warpers(config, setup.min_keep, chain);
   return chain;
 }
 

@@ -36,6 +36,7 @@ struct ChainSetup {
   std::int64_t prompt_length = 0;          // of the visible history
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
+  std::size_t min_keep = 1;  // tokens that a warper leaves at least
 };
 
 /// The chain that `config` (with every rank resolved) asks for. Order: the one of transformers 5.23,

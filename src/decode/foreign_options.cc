@@ -8,7 +8,6 @@ namespace {
 // transformers 5.23, GenerationConfig. null is always harmless.
 constexpr ForeignOption kForeignOptions[] = {
     // Strategies.
-    {"num_beams", "1"},
     {"num_beam_groups", "1"},
     {"diversity_penalty", "0 0.0"},
     {"penalty_alpha", "0 0.0"},
@@ -17,9 +16,7 @@ constexpr ForeignOption kForeignOptions[] = {
     {"constraints", "[]"},
     {"guidance_scale", "1 1.0"},
     {"token_healing", "false"},
-    {"low_memory", "*"},      // how contrastive search is computed
-    {"length_penalty", "*"},  // beams only
-    {"early_stopping", "*"},  // beams only
+    {"low_memory", "*"},  // how contrastive search is computed
     // Drafting: it changes speed only.
     {"use_mtp", "*"},
     {"prompt_lookup_num_tokens", "*"},

@@ -188,6 +188,24 @@ const Option kOptions[] = {
      &G::seed,
      0,
      kInt53},
+    {{"num_beams", "--num-beams", "--beam-size,--beam-width,--beams", "integer", "[1, 128]",
+      "Beam search: the n most probable continuations go on together; 1: off. With do_sample they are drawn. Freitag "
+      "and "
+      "Al-Onaizan 2017, https://arxiv.org/abs/1702.01806"},
+     &G::num_beams,
+     1,
+     128},
+    {{"length_penalty", "--length-penalty", "", "number", "[-100, 100]",
+      "Beams: a finished one is scored by its log-probability / length^penalty; above 0 favours long ones. Default 1."},
+     &G::length_penalty,
+     -100,
+     100},
+    {{"early_stopping", "--early-stopping", "", "choice", "true, false or never",
+      "Beams: stop once num_beams have finished (true), when the running ones look worse (false, the default), or when "
+      "they cannot become better at any length (never)."},
+     &G::early_stopping,
+     0,
+     0},
     {{"adapter", "--adapter", "", "text", "the name of a loaded adapter, or empty",
       "Low-rank adapter (LoRA) that the request runs with: the name of its folder. Hu et al. 2021, "
       "https://arxiv.org/abs/2106.09685"},
@@ -200,7 +218,7 @@ const Option kOptions[] = {
      -100,
      100},
     {{"num_return_sequences", "--num-return-sequences", "--num-samples,--n", "integer", "[1, 128]",
-      "Continuations of each prompt; they share its computation."},
+      "Continuations of each prompt; they share its computation. With beams: the best so many of them."},
      &G::num_return_sequences,
      1,
      128},

@@ -73,7 +73,7 @@ std::string type_rule(const Option& option) {
   const std::string range(option.info.range);
   if (type == "boolean") return "must be true or false";
   if (type == "ids") return "must be a token id or a list of token ids in " + range;
-  if (type == "json") return "must be " + range;
+  if (type == "json" || type == "choice") return "must be " + range;
   if (type == "text") return "must be a text: " + range;
   if (type == "texts") return "must be a text or a list of texts, " + range;
   return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
@@ -178,6 +178,11 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   }
   out = std::move(biases);
 }
+void convert(const json::Value& value, const Place& place, std::optional<EarlyStopping>& out) {
+  const bool never = value.is_string() && value.as_string() == "never";
+  if (!value.is_bool() && !never) place.fail(value);
+  out = never ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
+}
 void convert(const json::Value& value, const Place& place, std::optional<LengthDecay>& out) {
   if (!value.is_array() || value.as_array().size() != 2) place.fail(value);
   const double factor = bias_of(value.as_array()[1], place);
@@ -218,6 +223,10 @@ json::Value to_value(const LengthDecay& decay) {
   pair.emplace_back(decay.factor);
   return pair;
 }
+json::Value to_value(EarlyStopping when) {
+  if (when == EarlyStopping::never) return "never";
+  return when == EarlyStopping::yes;
+}
 json::Value to_value(const SequenceBias& bias);
 
 template <typename T>
@@ -243,7 +252,7 @@ json::Value to_value(const SequenceBias& bias) {
 json::Value parse_typed(std::string_view type, std::string_view text) {
   if (type == "texts" || type == "text") return std::string(text);
   if (type == "json") return json::parse(text, "value");
-  if (type == "boolean") {
+  if (type == "boolean" || type == "choice") {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;
     return std::string(text);

@@ -29,7 +29,9 @@ void resolve_length(GenerationConfig& config, const GenerationConfig& request, c
 }
 
 void resolve_sampling(GenerationConfig& config, const GenerationConfig& request, bool native) {
+  const std::int64_t beams = config.num_beams.value_or(1);
   if (native) {
+    if (request.num_beams.value_or(1) > 1 && !request.do_sample) config.do_sample = false;
     if (request.temperature && !request.do_sample) config.do_sample = true;
     if (is_greedy(config.temperature)) config.do_sample = false;
   } else if (config.do_sample.value_or(false) && config.temperature == 0.0) {
@@ -37,9 +39,11 @@ void resolve_sampling(GenerationConfig& config, const GenerationConfig& request,
   } else if (config.do_sample.value_or(false) && is_greedy(config.temperature)) {
     config.do_sample = false;
   }
-  if (const std::int64_t n = config.num_return_sequences.value_or(1); n > 1 && !config.do_sample.value_or(false)) {
+  if (const std::int64_t n = config.num_return_sequences.value_or(1);
+      n > beams && (beams > 1 || !config.do_sample.value_or(false))) {
     fail("num_return_sequences", std::to_string(n),
-         "greedy decoding gives one sequence: set do_sample, or a temperature above 0");
+         beams > 1 ? "must be at most num_beams, " + std::to_string(beams)
+                   : "greedy decoding gives one sequence: set do_sample, or a temperature above 0");
   }
 }
 
@@ -48,6 +52,13 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
   std::vector<std::string> warnings;
   if (request.adapter_scale && config.adapter.value_or("").empty()) {
     warnings.emplace_back("adapter_scale has no effect: no adapter is named");
+  }
+  if (config.num_beams.value_or(1) == 1) {
+    const auto beams_only = [&](std::string_view name, bool given) {
+      if (given) warnings.push_back(std::string(name) + " has no effect: there is one beam");
+    };
+    beams_only("length_penalty", request.length_penalty.value_or(1) != 1);
+    beams_only("early_stopping", request.early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no);
   }
   if (config.do_sample.value_or(false)) return warnings;
   const auto idle = [&](std::string_view name, bool given) {

@@ -185,23 +185,23 @@ void Generation::cancel() { impl_->group->cancel(); }
 
 Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream,
                          Door door) const {
-  impl_->engine->check_usable();
-  const decode::ResolvedConfig resolved = decode::resolve(config, impl_->generation_config, door);
+  const std::shared_ptr<Impl> impl = impl_;  // a callback may drop this Model before this returns
+  impl->engine->check_usable();
+  const decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
   for (const std::string& warning : resolved.warnings) log_notice(LogLevel::warning, warning);
   if (prompts.empty() || prompts.size() > kMaxPrompts) {
     throw OptionError({.field = "prompts",
                        .value = std::to_string(prompts.size()),
                        .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
   }
-  const engine::CallSetup setup(resolved, impl_->model->shape(), impl_->text_tokenizer(), impl_->adapters,
-                                *impl_->engine);
+  const engine::CallSetup setup(resolved, impl->model->shape(), impl->text_tokenizer(), impl->adapters, *impl->engine);
   auto group = std::make_shared<Group>(std::move(stream));
-  if (impl_->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl_->tokenizer);
+  if (impl->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl->tokenizer);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
   }
-  impl_->engine->submit(group);
-  return Generation(std::make_unique<Generation::Impl>(Generation::Impl{impl_, std::move(group)}));
+  impl->engine->submit(group);
+  return Generation(std::make_unique<Generation::Impl>(Generation::Impl{impl, std::move(group)}));
 }
 
 }  // namespace skald

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "decode/strategies/beam_search.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -132,7 +133,8 @@ void CallSetup::limit_length(decode::StopRules& stops, std::int64_t prompt_lengt
         "stopped at the model's last position, " + std::to_string(shape_.max_positions));
   }
   if (!resolved_.length_asked) {
-    const std::int64_t fits = engine_.longest_that_fits(prompt_length, config.num_return_sequences.value_or(1));
+    const std::int64_t branches = std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1));
+    const std::int64_t fits = engine_.longest_that_fits(prompt_length, branches);
     cut(std::max<std::int64_t>(1, fits - prompt_length), "stopped where the memory for keys and values ends");
   }
 }
@@ -158,8 +160,15 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
     log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
                                       std::to_string(shape_.max_positions) + ", quality may suffer beyond");
   }
-  const std::int64_t branches = resolved_.config.num_return_sequences.value_or(1);
-  return {.strategy = std::make_unique<decode::Sampling>(std::move(sampling), engine_.language_model()),
+  const std::int64_t beams = resolved_.config.num_beams.value_or(1);
+  const std::int64_t branches = std::max(beams, resolved_.config.num_return_sequences.value_or(1));
+  std::unique_ptr<decode::DecodingStrategy> strategy;
+  if (beams > 1) {
+    strategy = std::make_unique<decode::BeamSearch>(std::move(sampling), engine_.language_model());
+  } else {
+    strategy = std::make_unique<decode::Sampling>(std::move(sampling), engine_.language_model());
+  }
+  return {.strategy = std::move(strategy),
           .prompt_length = length,
           .longest = longest,
           .branches = branches,

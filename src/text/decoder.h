@@ -20,6 +20,7 @@ class DecoderStream {
   virtual ~DecoderStream() = default;
   virtual void push(std::string_view part, bool ends, PartSink out) = 0;
   virtual void finish(PartSink out) { static_cast<void>(out); }
+  [[nodiscard]] virtual std::unique_ptr<DecoderStream> clone() const = 0;
 };
 
 /// One stage: immutable, makes streams.
@@ -45,6 +46,11 @@ class DecoderChain {
   class Stream {
    public:
     explicit Stream(const DecoderChain& chain);
+    Stream(const Stream& other);
+    Stream& operator=(const Stream&) = delete;
+    Stream(Stream&&) = default;
+    Stream& operator=(Stream&&) = default;
+    ~Stream() = default;
     /// Appends the text that is final after `token` to `out`.
     void push(std::string_view token, std::string& out);
     void finish(std::string& out);

@@ -22,6 +22,11 @@ struct Detokenizer::State {
 
 Detokenizer::Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens)
     : state_(std::make_unique<State>(*tokenizer.parts_, skip_special_tokens)) {}
+Detokenizer::Detokenizer(const Detokenizer& other) : state_(std::make_unique<State>(*other.state_)) {}
+Detokenizer& Detokenizer::operator=(const Detokenizer& other) {
+  if (this != &other) *this = Detokenizer(other);
+  return *this;
+}
 Detokenizer::Detokenizer(Detokenizer&&) noexcept = default;
 Detokenizer& Detokenizer::operator=(Detokenizer&&) noexcept = default;
 Detokenizer::~Detokenizer() = default;

@@ -18,6 +18,8 @@ class Tokenizer;
 class Detokenizer {
  public:
   explicit Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens = false);
+  Detokenizer(const Detokenizer& other);  // goes on on its own from where `other` is
+  Detokenizer& operator=(const Detokenizer& other);
   Detokenizer(Detokenizer&&) noexcept;
   Detokenizer& operator=(Detokenizer&&) noexcept;
   ~Detokenizer();

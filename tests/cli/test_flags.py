@@ -126,7 +126,7 @@ def test_config_file_errors(tmp_path):
 
     assert "top_p" in config('{"top_p": 7}') and "(0, 1]" in config('{"top_p": 7}')
     assert "did you mean temperature?" in config('{"temprature": 1}')
-    assert "num_beams" in config('{"num_beams": 4}')
+    assert "num_beam_groups" in config('{"num_beam_groups": 4}')
     assert "generation_config.json" in config("{")
     assert "missing.json" in refused("generate", "-p", "x", "--config", tmp_path / "missing.json")
 

@@ -176,8 +176,8 @@ TEST(Model, TheModelsOwnSettings) {
   EXPECT_FALSE(model.has_tokenizer());
   expect_error<UnsupportedError>([&] { (void)model.tokenizer(); }, "no tokenizer.json");
   expect_error<OptionError>([&] { (void)model.generate("text"); }, "no tokenizer");
-  (void)folder.write("generation_config.json", R"({"num_beams": 4})");
-  expect_error<OptionError>([&] { (void)Model::load(folder.path()); }, "num_beams = 4: not available in this version");
+  (void)folder.write("generation_config.json", R"({"num_beam_groups": 4})");
+  expect_error<OptionError>([&] { (void)Model::load(folder.path()); }, "num_beam_groups = 4: not available in this version");
 }
 
 TEST(Model, MissingFolder) {

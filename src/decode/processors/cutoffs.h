@@ -1,5 +1,5 @@
 // epsilon_cutoff: tokens with p >= epsilon stay. eta_cutoff: those with p >= min(epsilon, sqrt(epsilon) *
-// exp(-entropy)). The best token always stays. Hewitt et al. 2022, https://arxiv.org/abs/2210.15191 . Reference:
+// exp(-entropy)). The best tokens always stay. Hewitt et al. 2022, https://arxiv.org/abs/2210.15191 . Reference:
 // EpsilonLogitsWarper, EtaLogitsWarper.
 #pragma once
 
@@ -13,10 +13,12 @@ namespace skald::decode {
 
 class EpsilonCutoff final : public LogitsProcessor {
  public:
-  explicit EpsilonCutoff(double epsilon) : epsilon_(static_cast<float>(epsilon)) {}
+  /// At least `keep` tokens stay.
+  explicit EpsilonCutoff(double epsilon, std::size_t keep = 1) : epsilon_(static_cast<float>(epsilon)), keep_(keep) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     const Distribution now = candidates.distribution();
-    candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= epsilon_ || l >= now.max; });
+    const float kth = candidates.kth_largest(keep_);
+    candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= epsilon_ || l >= kth; });
   }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<EpsilonCutoff>(*this);
@@ -25,21 +27,25 @@ class EpsilonCutoff final : public LogitsProcessor {
 
  private:
   float epsilon_;
+  std::size_t keep_;
 };
 
 class EtaCutoff final : public LogitsProcessor {
  public:
-  explicit EtaCutoff(double epsilon) : epsilon_(epsilon) {}
+  /// At least `keep` tokens stay.
+  explicit EtaCutoff(double epsilon, std::size_t keep = 1) : epsilon_(epsilon), keep_(keep) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     const Distribution now = candidates.distribution();
     const auto eta = static_cast<float>(std::min(epsilon_, std::sqrt(epsilon_) * std::exp(-now.entropy)));
-    candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= eta || l >= now.max; });
+    const float kth = candidates.kth_largest(keep_);
+    candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= eta || l >= kth; });
   }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<EtaCutoff>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 
  private:
   double epsilon_;
+  std::size_t keep_;
 };
 
 }  // namespace skald::decode

@@ -1,6 +1,7 @@
 // min_p: token i stays iff p_i >= p * max_j p_j. Nguyen et al. 2024, https://arxiv.org/abs/2407.01082
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -10,15 +11,17 @@ namespace skald::decode {
 
 class MinP final : public LogitsProcessor {
  public:
-  explicit MinP(double p) : log_p_(static_cast<float>(std::log(p))) {}
+  /// At least `keep` tokens stay.
+  explicit MinP(double p, std::size_t keep = 1) : log_p_(static_cast<float>(std::log(p))), keep_(keep) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
-    candidates.keep_if([least = candidates.max() + log_p_](float logit) { return logit >= least; });
+    candidates.keep_from(std::min(candidates.max() + log_p_, candidates.kth_largest(keep_)));
   }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<MinP>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 
  private:
   float log_p_;  // <= 0
+  std::size_t keep_;
 };
 
 }  // namespace skald::decode

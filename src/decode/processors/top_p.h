@@ -10,13 +10,15 @@ namespace skald::decode {
 
 class TopP final : public LogitsProcessor {
  public:
-  explicit TopP(double p) : p_(p) {}
-  void apply(const StepContext& /*step*/, Candidates& candidates) override { candidates.top_p(p_); }
+  /// At least `keep` tokens stay.
+  explicit TopP(double p, std::size_t keep = 1) : p_(p), keep_(keep) {}
+  void apply(const StepContext& /*step*/, Candidates& candidates) override { candidates.top_p(p_, keep_); }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<TopP>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 
  private:
   double p_;
+  std::size_t keep_;
 };
 
 }  // namespace skald::decode

@@ -13,7 +13,8 @@ namespace skald::decode {
 
 class TypicalP final : public LogitsProcessor {
  public:
-  explicit TypicalP(double mass) : mass_(mass) {}
+  /// At least `keep` tokens stay.
+  explicit TypicalP(double mass, std::size_t keep = 1) : mass_(mass), keep_(keep) {}
 
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     const Distribution now = candidates.distribution();
@@ -52,12 +53,13 @@ class TypicalP final : public LogitsProcessor {
         std::sort(begin, end, nearer);
       }
       held += shifts_[i].p;
-      if (held >= mass_) return shifts_[i].distance;
+      if (held >= mass_ && i + 1 >= keep_) return shifts_[i].distance;
     }
     return shifts_.back().distance;
   }
 
   double mass_;
+  std::size_t keep_;
   std::vector<Shift> shifts_;
 };
 

@@ -17,24 +17,6 @@ bool contains(const std::vector<TokenId>& tokens, TokenId token) {
 
 std::string step_name(std::int64_t step) { return "step " + std::to_string(step); }
 
-// The raw logits' log-probabilities of the `n` best tokens.
-void best_logprobs(std::span<const float> raw, std::int64_t n, double log_sum,
-                   std::vector<std::pair<TokenId, float>>& out) {
-  const auto better = [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  };
-  out.clear();
-  for (std::size_t t = 0; t < raw.size(); ++t) {
-    const std::pair candidate(static_cast<TokenId>(t), raw[t]);
-    if (static_cast<std::int64_t>(out.size()) == n) {
-      if (n == 0 || !better(candidate, out.back())) continue;
-      out.pop_back();
-    }
-    out.insert(std::upper_bound(out.begin(), out.end(), candidate, better), candidate);
-  }
-  for (auto& [token, logit] : out) logit = static_cast<float>(logit - log_sum);
-}
-
 }  // namespace
 
 Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std::move(request)), model_(model) {

@@ -10,6 +10,9 @@ namespace {
 
 class ByteLevelStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override {
+    return std::make_unique<ByteLevelStream>(*this);
+  }
   explicit ByteLevelStream(const ByteLevelDecoder& decoder) : decoder_(decoder) {}
   void push(std::string_view part, bool ends, PartSink out) override {
     token_ += part;
@@ -45,6 +48,9 @@ int fallback_byte(std::string_view token) {
 
 class ByteFallbackStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override {
+    return std::make_unique<ByteFallbackStream>(*this);
+  }
   void push(std::string_view part, bool ends, PartSink out) override {
     if (!ends || !token_.empty()) {
       token_ += part;

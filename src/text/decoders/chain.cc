@@ -26,6 +26,10 @@ std::string DecoderChain::token_bytes(std::string_view token) const {
   return bytes;
 }
 
+DecoderChain::Stream::Stream(const Stream& other) {
+  for (const auto& stage : other.stages_) stages_.push_back(stage->clone());
+}
+
 DecoderChain::Stream::Stream(const DecoderChain& chain) {
   for (const auto& stage : chain.stages_) stages_.push_back(stage->start());
 }

@@ -9,6 +9,7 @@ namespace {
 
 class TokenStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override { return std::make_unique<TokenStream>(*this); }
   explicit TokenStream(const TokenDecoder& decoder) : decoder_(decoder) {}
   void push(std::string_view part, bool ends, PartSink out) override {
     token_ += part;
@@ -24,6 +25,9 @@ class TokenStream final : public DecoderStream {
 
 class MetaspaceStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override {
+    return std::make_unique<MetaspaceStream>(*this);
+  }
   MetaspaceStream(std::string_view replacement, bool drop_first) : replacement_(replacement), first_(drop_first) {}
   void push(std::string_view part, bool ends, PartSink out) override {
     out(replace_all(part, replacement_, first_ ? "" : " "), ends);
@@ -37,6 +41,7 @@ class MetaspaceStream final : public DecoderStream {
 
 class FuseStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override { return std::make_unique<FuseStream>(*this); }
   void push(std::string_view part, bool, PartSink out) override {
     if (!part.empty()) out(part, false);
   }
@@ -46,6 +51,7 @@ class FuseStream final : public DecoderStream {
 // Where nothing is cut at the end of a token, its text goes on as it comes.
 class StripStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override { return std::make_unique<StripStream>(*this); }
   StripStream(std::string_view content, std::uint32_t start, std::uint32_t stop)
       : content_(content), start_(start), stop_(stop), left_(start) {}
   void push(std::string_view part, bool ends, PartSink out) override {
@@ -79,6 +85,7 @@ class StripStream final : public DecoderStream {
 
 class BpeStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override { return std::make_unique<BpeStream>(*this); }
   explicit BpeStream(std::string_view suffix) : suffix_(suffix) {}
   void push(std::string_view part, bool ends, PartSink out) override {
     if (complete_) out(replace_all(token_, suffix_, " "), true);
@@ -100,6 +107,9 @@ class BpeStream final : public DecoderStream {
 
 class SpaceBetweenStream final : public DecoderStream {
  public:
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override {
+    return std::make_unique<SpaceBetweenStream>(*this);
+  }
   void push(std::string_view part, bool ends, PartSink out) override {
     if (after_token_) out(" ", false);
     out(part, ends);
