@@ -1,0 +1,113 @@
+"""Beam search on random tiny checkpoints gives the sequences and scores that transformers' generate gives.
+
+    ./dev test --parity -k beams      (SKALD_BEAM_CASES=200 for more, SKALD_PARITY_SEED to vary)
+
+Random numbers of beams, length penalties, early stopping, several end-of-sequence tokens, returned sequences and
+processors. Where a decision of the reference hangs on rounding the two may part: such a case is only let pass where the
+scores of what was found are equal to 1e-5, and those are counted.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "models"))
+
+from random_checkpoint import random_case  # noqa: E402
+
+N_CASES = int(os.environ.get("SKALD_BEAM_CASES", "24"))
+SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3"]
+
+
+def skald_beams(folder, prompt, options, tmp_path):
+    """The completions of one call, best first."""
+    command = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
+    if not command.exists():
+        pytest.skip(f"{command} is not built")
+    config = tmp_path / "options.json"
+    config.write_text(json.dumps(options))
+    ids = ",".join(map(str, prompt))
+    done = subprocess.run(
+        [command, "generate", folder, "--ids", ids, "--config", config, "--bits", "32", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def reference_beams(model, prompt, options):
+    """Tokens and score of every returned sequence; what follows an end-of-sequence token is padding."""
+    ids = torch.tensor([prompt])
+    out = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        pad_token_id=model.config.vocab_size - 1,
+        output_scores=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    eos = set(options.get("eos_token_id", []))
+    found = []
+    for sequence, score in zip(out.sequences, out.sequences_scores, strict=True):
+        tokens = sequence[len(prompt) :].tolist()
+        ends = [i for i, token in enumerate(tokens) if token in eos]
+        found.append((tokens[: ends[0] + 1] if ends else tokens, score.item()))
+    return found
+
+
+def random_options(rng, greedy, prompt_length):
+    beams = rng.randint(2, 6)
+    options = {"num_beams": beams, "do_sample": False, "max_new_tokens": rng.randint(1, 30)}
+    options["num_return_sequences"] = rng.randint(1, beams)
+    draws = {
+        "length_penalty": lambda: rng.choice([-1.0, 0.0, 0.5, 2.0]),
+        "early_stopping": lambda: rng.choice([True, False, "never"]),
+        "eos_token_id": lambda: rng.sample(greedy[:12], rng.randint(1, 3)) + [rng.randrange(20)],
+        "repetition_penalty": lambda: rng.choice([0.8, 1.2, 2.0]),
+        "no_repeat_ngram_size": lambda: rng.randint(1, 3),
+        "bad_words_ids": lambda: [[greedy[0]], greedy[1:3]],
+        "encoder_repetition_penalty": lambda: 1.4,
+    }
+    chances = {"eos_token_id": 0.8, "early_stopping": 0.7, "length_penalty": 0.6}
+    options |= {name: draw() for name, draw in draws.items() if rng.random() < chances.get(name, 0.25)}
+    if "eos_token_id" in options and rng.random() < 0.3:
+        options["min_new_tokens"] = rng.randint(1, options["max_new_tokens"])
+    return options
+
+
+def test_random_beams(tmp_path):
+    torch.set_num_threads(1)
+    rng = random.Random(SEED)
+    n_close = n_sequences = 0
+    for i in range(N_CASES):
+        family = FAMILIES[i % len(FAMILIES)]
+        folder = tmp_path / f"{i:03d}_{family}"
+        random_case(folder, 9_000_000 + 100_000 * SEED + 1000 * i, model_type=family, rope_kind="default")
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 40))]
+        ids = torch.tensor([prompt])
+        greedy = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=20)
+        for _ in range(4):
+            options = random_options(rng, greedy[0, len(prompt) :].tolist(), len(prompt))
+            expected = reference_beams(model, prompt, options)
+            ours = skald_beams(folder, prompt, options, tmp_path)
+            assert len(ours) == len(expected)
+            for got, (tokens, score) in zip(ours, expected, strict=True):
+                n_sequences += 1
+                assert got["score"] == pytest.approx(score, rel=1e-4, abs=1e-4), (folder.name, options)
+                if got["token_ids"] != tokens:
+                    assert got["score"] == pytest.approx(score, rel=1e-5, abs=1e-5), (folder.name, options)
+                    n_close += 1
+    assert n_close <= n_sequences // 50
