@@ -17,10 +17,12 @@ struct ActivationName {
   kernels::Activation activation;
 };
 
-constexpr std::array<ActivationName, 6> kActivations = {{{"silu", kernels::Activation::silu},
+constexpr std::array<ActivationName, 8> kActivations = {{{"silu", kernels::Activation::silu},
                                                          {"swish", kernels::Activation::silu},
                                                          {"gelu", kernels::Activation::gelu_erf},
+                                                         {"gelu_python", kernels::Activation::gelu_erf},
                                                          {"gelu_new", kernels::Activation::gelu_tanh},
+                                                         {"gelu_fast", kernels::Activation::gelu_tanh},
                                                          {"gelu_pytorch_tanh", kernels::Activation::gelu_tanh},
                                                          {"relu", kernels::Activation::relu}}};
 
@@ -163,6 +165,10 @@ void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings&
 }
 
 }  // namespace
+
+std::string_view either_key(const Fields& fields, std::string_view alias, std::string_view key) {
+  return fields.find(alias) != nullptr ? alias : key;
+}
 
 kernels::Activation read_activation(const Fields& fields, std::string_view key, std::string_view fallback) {
   const std::string name = fields.get_string(key).value_or(std::string(fallback));

@@ -52,6 +52,9 @@ struct ConfigDefaults {
   bool partial_rotary = false;  // whether partial_rotary_factor counts with every rope type
 };
 
+/// `alias` where the config has it, else `key`: the name under which a setting with two names counts.
+std::string_view either_key(const json::Fields& fields, std::string_view alias, std::string_view key);
+
 /// The activation that `key` names, `fallback` where it is absent. Throws UnsupportedError that lists the known ones.
 kernels::Activation read_activation(const json::Fields& fields, std::string_view key, std::string_view fallback);
 

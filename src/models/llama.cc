@@ -2,13 +2,8 @@
 // Reference: transformers/models/{llama,mistral,qwen2,qwen3}/modeling_*.py
 //   mistral: every layer has a window      qwen2: biases on q, k, v; windows by layer
 //   qwen3:   RMSNorm per head on q and k; head_dim comes from the config
-#include <cmath>
-#include <map>
-
-#include "models/config.h"
 #include "models/registry.h"
-#include "nn/blocks.h"
-#include "nn/rope.h"
+#include "models/rotary_parts.h"
 
 namespace skald::models {
 namespace {
@@ -18,7 +13,9 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 class Llama final : public DecoderModel {
  public:
   Llama(DecoderConfig config, nn::WeightSource& w);
-  [[nodiscard]] StateLayout state_layout() const override;
+  [[nodiscard]] StateLayout state_layout() const override {
+    return nn::paged_layout(config_.windows, size(config_.n_kv_heads), size(config_.head_dim));
+  }
 
  private:
   struct Layer {
@@ -55,65 +52,19 @@ Llama::Llama(DecoderConfig config, nn::WeightSource& w) : config_(std::move(conf
   layers_.reserve(size(c.n_layers));
   for (std::int64_t i = 0; i < c.n_layers; ++i) layers_.push_back(make_layer(i, w));
   norm_ = w.rms_norm("model.norm", size(c.hidden_size), c.rms_norm_eps);
-  lm_head_ =
-      w.linear(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", size(c.vocab_size), size(c.hidden_size));
-  w.leave("*rotary_emb.inv_freq");
-  if (c.tie_word_embeddings) w.leave("lm_head.weight");
-  shape_.model_type = c.model_type;
-  shape_.n_layers = c.n_layers;
-  shape_.hidden_size = c.hidden_size;
-  shape_.vocab_size = c.vocab_size;
-  shape_.max_positions = c.max_positions;
-  shape_.long_rope_from = rope_.long_from();
-  shape_.length_dependent_rope = rope_.length_dependent();
+  lm_head_ = language_model_head(c, w);
+  shape_ = rotary_shape(c, rope_);
 }
 
 Llama::Layer Llama::make_layer(std::int64_t i, nn::WeightSource& w) const {
   const DecoderConfig& c = config_;
   const std::string p = "model.layers." + std::to_string(i) + ".";
-  const std::size_t hidden = size(c.hidden_size);
-  const std::size_t ffn = size(c.intermediate_size);
-  const std::size_t q_width = size(c.n_heads * c.head_dim);
-  const std::size_t kv_width = size(c.n_kv_heads * c.head_dim);
   Layer layer;
-  layer.input_layernorm = w.rms_norm(p + "input_layernorm", hidden, c.rms_norm_eps);
-  layer.self_attn.q_proj = w.linear(p + "self_attn.q_proj", q_width, hidden, c.qkv_bias);
-  layer.self_attn.k_proj = w.linear(p + "self_attn.k_proj", kv_width, hidden, c.qkv_bias);
-  layer.self_attn.v_proj = w.linear(p + "self_attn.v_proj", kv_width, hidden, c.qkv_bias);
-  layer.self_attn.o_proj = w.linear(p + "self_attn.o_proj", hidden, q_width, c.o_bias);
-  if (c.qk_norm) {
-    layer.self_attn.q_norm = w.rms_norm(p + "self_attn.q_norm", size(c.head_dim), c.rms_norm_eps);
-    layer.self_attn.k_norm = w.rms_norm(p + "self_attn.k_norm", size(c.head_dim), c.rms_norm_eps);
-  }
-  layer.self_attn.rotary_half = rope_.half();
-  layer.self_attn.spec = {.n_heads = size(c.n_heads),
-                          .kv_heads = size(c.n_kv_heads),
-                          .k_dim = size(c.head_dim),
-                          .v_dim = size(c.head_dim),
-                          .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim))),
-                          .window = c.windows[size(i)]};
-  layer.post_attention_layernorm = w.rms_norm(p + "post_attention_layernorm", hidden, c.rms_norm_eps);
-  layer.mlp.gate_proj = w.linear(p + "mlp.gate_proj", ffn, hidden, c.mlp_bias);
-  layer.mlp.up_proj = w.linear(p + "mlp.up_proj", ffn, hidden, c.mlp_bias);
-  layer.mlp.down_proj = w.linear(p + "mlp.down_proj", hidden, ffn, c.mlp_bias);
-  layer.mlp.activation = c.activation;
+  layer.input_layernorm = w.rms_norm(p + "input_layernorm", size(c.hidden_size), c.rms_norm_eps);
+  layer.self_attn = rotary_attention(c, rope_, i, p + "self_attn.", w);
+  layer.post_attention_layernorm = w.rms_norm(p + "post_attention_layernorm", size(c.hidden_size), c.rms_norm_eps);
+  layer.mlp = gated_mlp(c, p + "mlp.", w);
   return layer;
-}
-
-// One paged group for each window.
-StateLayout Llama::state_layout() const {
-  std::map<std::int64_t, std::vector<int>> by_window;
-  for (std::size_t i = 0; i < layers_.size(); ++i) by_window[config_.windows[i]].push_back(static_cast<int>(i));
-  StateLayout layout;
-  for (auto& [window, layers] : by_window) {
-    layout.groups.push_back({.kind = nn::StateGroup::Kind::paged,
-                             .layers = std::move(layers),
-                             .kv_heads = size(config_.n_kv_heads),
-                             .k_dim = size(config_.head_dim),
-                             .v_dim = size(config_.head_dim),
-                             .window = window});
-  }
-  return layout;
 }
 
 }  // namespace

@@ -7,11 +7,13 @@
 
 namespace skald::models {
 
-Maker make_llama, make_mistral, make_qwen2, make_qwen3;
+Maker make_gemma2, make_gpt2, make_llama, make_mistral, make_qwen2, make_qwen3;
 
 namespace {
 
 constexpr std::array kArchitectures = {
+    Architecture{"gemma2", "Gemma2ForCausalLM", "model.", &make_gemma2},
+    Architecture{"gpt2", "GPT2LMHeadModel", "transformer.", &make_gpt2},
     Architecture{"llama", "LlamaForCausalLM", "model.", &make_llama},
     Architecture{"mistral", "MistralForCausalLM", "model.", &make_mistral},
     Architecture{"qwen2", "Qwen2ForCausalLM", "model.", &make_qwen2},

@@ -115,15 +115,18 @@ void Mlp::add_to(float* x, const Residual& norms, const Context& context) const 
   project_and_add(down_proj, gate, norms.after, x, context);
 }
 
-void embed_rows(const PackedMatrix& embedding, float* x, const Context& context) {
+void embed_rows(const PackedMatrix& embedding, float* x, const Context& context, float scale) {
   const std::size_t hidden = embedding.columns();
   for_rows(context, hidden, [&](std::size_t r) {
     const Row& row = context.rows[r];
+    float* const out = x + r * hidden;
     if (row.embedding != nullptr) {
-      std::copy_n(row.embedding, hidden, x + r * hidden);
-    } else {
-      embedding.unpack_row(static_cast<std::size_t>(row.token), x + r * hidden);
+      std::copy_n(row.embedding, hidden, out);
+      return;
     }
+    embedding.unpack_row(static_cast<std::size_t>(row.token), out);
+    if (scale == 1) return;
+    for (std::size_t i = 0; i < hidden; ++i) out[i] *= scale;
   });
 }
 

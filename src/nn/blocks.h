@@ -54,8 +54,9 @@ struct Mlp {
   void add_to(float* x, const Residual& norms, const Context& context) const;
 };
 
-/// Rows of the embedding matrix [vocab, hidden], or the embeddings that rows bring: x [rows, hidden].
-void embed_rows(const PackedMatrix& embedding, float* x, const Context& context);
+/// Rows of the embedding matrix [vocab, hidden] times `scale`, or the embeddings that rows bring, which are taken as
+/// they are: x [rows, hidden].
+void embed_rows(const PackedMatrix& embedding, float* x, const Context& context, float scale = 1);
 
 /// x [rows, hidden] += rows `position + offset` of a table of positions [max_positions + offset, hidden].
 void add_positions(const PackedMatrix& positions, std::int64_t offset, float* x, const Context& context);

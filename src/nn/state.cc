@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "nn/block_heap.h"
@@ -272,6 +273,21 @@ struct StatePool::Impl {
     }
   }
 };
+
+StateLayout paged_layout(std::span<const std::int64_t> windows, std::size_t kv_heads, std::size_t head_dim) {
+  std::map<std::int64_t, std::vector<int>> by_window;
+  for (std::size_t i = 0; i < windows.size(); ++i) by_window[windows[i]].push_back(static_cast<int>(i));
+  StateLayout layout;
+  for (auto& [window, layers] : by_window) {
+    layout.groups.push_back({.kind = StateGroup::Kind::paged,
+                             .layers = std::move(layers),
+                             .kv_heads = kv_heads,
+                             .k_dim = head_dim,
+                             .v_dim = head_dim,
+                             .window = window});
+  }
+  return layout;
+}
 
 StatePool::StatePool(const StateLayout& layout, const StatePoolOptions& options)
     : impl_(std::make_unique<Impl>(layout, options)) {}

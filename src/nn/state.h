@@ -35,6 +35,9 @@ struct StateLayout {
   std::vector<StateGroup> groups;
 };
 
+/// Layers whose keys and values have one shape: a paged group for each window of `windows` [n_layers] (0: none).
+StateLayout paged_layout(std::span<const std::int64_t> windows, std::size_t kv_heads, std::size_t head_dim);
+
 /// What a pool is made for.
 struct StatePoolOptions {
   kernels::KvType kv_type = kernels::KvType::f32;

@@ -126,6 +126,12 @@ TEST(Load, NamesMayLackTheBasePrefix) {
   EXPECT_EQ(message_of(path), "loaded");
 }
 
+TEST(Load, ACheckpointOfABareModelWithItsBuffersIsWhole) {
+  const Notices notices;
+  EXPECT_EQ(message_of(SKALD_TEST_DATA "/models/gpt2_old_names", {.strict = true}), "loaded");
+  EXPECT_EQ(notices.text, "");
+}
+
 TEST(Load, UnreadTensorsAreNotedOrRefused) {
   Folder folder("llama_biases_partly_grouped");
   folder.append_config(R"("tie_word_embeddings": true)");

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from random_checkpoint import make_case
+from safetensors.torch import load_file, save_file
 
 BASE = {
     "vocab_size": 160,
@@ -18,6 +19,9 @@ BASE = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
     "rms_norm_eps": 1e-5,
+}
+BASES = {
+    "gpt2": {"vocab_size": 160, "n_positions": 180, "n_embd": 48, "n_layer": 2, "n_head": 4},
 }
 LONG_FACTOR = [1.0, 1.2, 1.7, 2.4, 3.1, 4.0]
 SHORT_FACTOR = [1.0, 1.05, 1.1, 1.2, 1.3, 1.5]
@@ -98,15 +102,73 @@ CASES = {
         80,
         torch.float16,
     ),
+    "gpt2_old_names": (
+        {"model_type": "gpt2", "n_inner": None, "scale_attn_by_inverse_layer_idx": True},
+        90,
+        torch.float32,
+    ),
+    "gpt2_untied_f16": (
+        {
+            "model_type": "gpt2",
+            "n_head": 3,
+            "n_inner": 80,
+            "activation_function": "relu",
+            "scale_attn_weights": False,
+            "reorder_and_upcast_attn": True,
+            "tie_word_embeddings": False,
+        },
+        108,
+        torch.float16,
+    ),
+    "gemma2_by_turns": (
+        {
+            "model_type": "gemma2",
+            "head_dim": 20,
+            "query_pre_attn_scalar": 16,
+            "sliding_window": 24,
+            "attn_logit_softcapping": 4.0,
+            "final_logit_softcapping": 3.0,
+        },
+        90,
+        torch.float32,
+    ),
+    "gemma2_layer_types_bf16": (
+        {
+            "model_type": "gemma2",
+            "num_hidden_layers": 3,
+            "head_dim": 12,
+            "query_pre_attn_scalar": 9,
+            "sliding_window": 17,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "attention_bias": True,
+            "attn_logit_softcapping": None,
+            "tie_word_embeddings": False,
+        },
+        100,
+        torch.bfloat16,
+    ),
 }
+
+
+def use_old_names(folder):
+    """As the first checkpoints on the Hub are: of the bare model, with the masks that it kept as buffers."""
+    path = folder / "model.safetensors"
+    weights = {name.removeprefix("transformer."): tensor for name, tensor in load_file(path).items()}
+    for layer in range(2):
+        weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 6, 6).tril()
+        weights[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def main():
     default = Path(__file__).resolve().parent.parent / "data" / "models"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     for seed, (name, (settings, prompt_length, dtype)) in enumerate(CASES.items()):
-        if not make_case(folder / name, BASE | settings, 1000 * seed, prompt_length, dtype=dtype):
+        base = BASES.get(settings["model_type"], BASE)
+        if not make_case(folder / name, base | settings, 1000 * seed, prompt_length, dtype=dtype):
             sys.exit(f"{name}: no lively checkpoint; change its settings")
+        if name == "gpt2_old_names":
+            use_old_names(folder / name)
         print(name, sum(f.stat().st_size for f in (folder / name).iterdir()) // 1024, "KiB")
 
 

@@ -21,21 +21,30 @@ MIN_DISTINCT = 0.3
 MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 
 
+EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
+SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
+
+
 def randomize(model, generator):
     """Every parameter random; query and key weights large enough that attention is sharp. Tied embeddings are small,
     or the model would only repeat its input."""
     tied = model.config.tie_word_embeddings
+    conv = model.config.model_type == "gpt2"  # stores [inputs, outputs]
+    gemma = model.config.model_type == "gemma2"  # adds 1 to its gains, and scales its embeddings
+    tied_scale = 0.05 if gemma else 0.25
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
-            value = 0.5 * noise
+            value = noise * (0.1 if "ln_f" in name else 0.5)  # a large last bias would make some tokens always win
         elif parameter.dim() == 1:
-            value = 1 + 0.4 * noise
-        elif "embed_tokens" in name:
-            value = noise * (0.25 if tied else 1.0)
+            value = (0.0 if gemma else 1.0) + 0.4 * noise
+        elif any(part in name for part in EMBEDDINGS):
+            value = noise * (tied_scale if tied else 1.0)
+        elif "wpe" in name:
+            value = 2 * noise
         else:
-            gain = 2.0 if any(part in name for part in ("q_proj", "k_proj", "o_proj", "lm_head")) else 1.3
-            value = gain / math.sqrt(parameter.shape[1]) * noise
+            gain = 2.0 if any(part in name for part in SHARP) else 1.3
+            value = gain / math.sqrt(parameter.shape[0 if conv else 1]) * noise
         parameter.data.copy_(value)
 
 

@@ -1,0 +1,65 @@
+#include "models/rotary_parts.h"
+
+#include <cmath>
+
+namespace skald::models {
+namespace {
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+}  // namespace
+
+ModelShape rotary_shape(const DecoderConfig& c, const nn::Rope& rope) {
+  ModelShape shape;
+  shape.model_type = c.model_type;
+  shape.n_layers = c.n_layers;
+  shape.hidden_size = c.hidden_size;
+  shape.vocab_size = c.vocab_size;
+  shape.max_positions = c.max_positions;
+  shape.long_rope_from = rope.long_from();
+  shape.length_dependent_rope = rope.length_dependent();
+  return shape;
+}
+
+nn::SelfAttention rotary_attention(const DecoderConfig& c, const nn::Rope& rope, std::int64_t layer,
+                                   const std::string& prefix, nn::WeightSource& w) {
+  const std::size_t hidden = size(c.hidden_size);
+  const std::size_t q_width = size(c.n_heads * c.head_dim);
+  const std::size_t kv_width = size(c.n_kv_heads * c.head_dim);
+  nn::SelfAttention attention;
+  attention.q_proj = w.linear(prefix + "q_proj", q_width, hidden, c.qkv_bias);
+  attention.k_proj = w.linear(prefix + "k_proj", kv_width, hidden, c.qkv_bias);
+  attention.v_proj = w.linear(prefix + "v_proj", kv_width, hidden, c.qkv_bias);
+  attention.o_proj = w.linear(prefix + "o_proj", hidden, q_width, c.o_bias);
+  if (c.qk_norm) {
+    attention.q_norm = w.rms_norm(prefix + "q_norm", size(c.head_dim), c.rms_norm_eps);
+    attention.k_norm = w.rms_norm(prefix + "k_norm", size(c.head_dim), c.rms_norm_eps);
+  }
+  attention.rotary_half = rope.half();
+  attention.spec = {.n_heads = size(c.n_heads),
+                    .kv_heads = size(c.n_kv_heads),
+                    .k_dim = size(c.head_dim),
+                    .v_dim = size(c.head_dim),
+                    .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim))),
+                    .window = c.windows[size(layer)]};
+  return attention;
+}
+
+nn::Mlp gated_mlp(const DecoderConfig& c, const std::string& prefix, nn::WeightSource& w) {
+  const std::size_t hidden = size(c.hidden_size);
+  const std::size_t width = size(c.intermediate_size);
+  nn::Mlp mlp;
+  mlp.gate_proj = w.linear(prefix + "gate_proj", width, hidden, c.mlp_bias);
+  mlp.up_proj = w.linear(prefix + "up_proj", width, hidden, c.mlp_bias);
+  mlp.down_proj = w.linear(prefix + "down_proj", hidden, width, c.mlp_bias);
+  mlp.activation = c.activation;
+  return mlp;
+}
+
+nn::Linear language_model_head(const DecoderConfig& c, nn::WeightSource& w) {
+  w.leave("*rotary_emb.inv_freq");  // older checkpoints store them
+  if (c.tie_word_embeddings) w.leave("lm_head.weight");
+  return w.linear(c.tie_word_embeddings ? "model.embed_tokens" : "lm_head", size(c.vocab_size), size(c.hidden_size));
+}
+
+}  // namespace skald::models

@@ -1,0 +1,114 @@
+// Malformed configs of each family: the error names the key, its value and what would be right.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "formats/tensor_source.h"
+#include "json/value.h"
+#include "models/registry.h"
+#include "skald/error.h"
+
+namespace skald::models {
+namespace {
+
+// A checkpoint without tensors: a config that is accepted ends in a complaint about the first of them.
+class NoTensors final : public TensorSource {
+ public:
+  [[nodiscard]] std::span<const TensorInfo> tensors() const override { return {}; }
+  void read(const TensorInfo&, std::uint64_t, std::span<std::byte>) const override {}
+  [[nodiscard]] const std::string& file_of(const TensorInfo&) const override { return name_; }
+  [[nodiscard]] std::string describe() const override { return name_; }
+
+ private:
+  std::string name_ = "no weights";
+};
+
+const std::map<std::string, std::string> kGood = {
+    {"gpt2",
+     R"({"model_type": "gpt2", "vocab_size": 160, "n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4})"},
+    {"gemma2", R"({"model_type": "gemma2", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
+       "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12})"},
+};
+
+struct WrongValue {
+  const char* family;
+  const char* key;
+  const char* value;
+  const char* rule;
+};
+
+constexpr WrongValue kWrong[] = {
+    {"gpt2", "vocab_size", "\"50257\"", "must be an integer in [1, 16777216]"},
+    {"gpt2", "n_positions", "0", "must be an integer in [1, 16777216]"},
+    {"gpt2", "max_position_embeddings", "1e30", "must be an integer in"},
+    {"gpt2", "n_embd", "null", "must be an integer in [1, 1048576]"},
+    {"gpt2", "n_embd", "48.5", "must be an integer in [1, 1048576]"},
+    {"gpt2", "hidden_size", "\"48\"", "must be an integer in [1, 1048576]"},
+    {"gpt2", "n_layer", "-1", "must be an integer in [1, 4096]"},
+    {"gpt2", "n_head", "5", "must divide n_embd, which is 48"},
+    {"gpt2", "num_attention_heads", "7", "must divide n_embd, which is 48"},
+    {"gpt2", "n_inner", "-4", "must be an integer in [1, 1048576]"},
+    {"gpt2", "activation_function", "\"mish\"", "known are silu"},
+    {"gpt2", "layer_norm_epsilon", "\"1e-5\"", "must be a number in [0, 1]"},
+    {"gpt2", "scale_attn_weights", "1", "must be true or false"},
+    {"gpt2", "scale_attn_by_inverse_layer_idx", "\"yes\"", "must be true or false"},
+    {"gpt2", "reorder_and_upcast_attn", "0", "must be true or false"},
+    {"gpt2", "tie_word_embeddings", "[]", "must be true or false"},
+    {"gpt2", "quantization_config", "{\"bits\": 4}", "quantised checkpoints are not read"},
+    {"gemma2", "hidden_size", "4096.5", "must be an integer in [1, 1048576]"},
+    {"gemma2", "head_dim", "7", "even head_dim, not 7"},
+    {"gemma2", "hidden_activation", "\"gelu_quick\"", "known are silu"},
+    {"gemma2", "query_pre_attn_scalar", "0", "must be a number in"},
+    {"gemma2", "query_pre_attn_scalar", "\"256\"", "must be a number in"},
+    {"gemma2", "attn_logit_softcapping", "-50", "must be a number in"},
+    {"gemma2", "final_logit_softcapping", "\"30\"", "must be a number in"},
+    {"gemma2", "sliding_window", "0", "must be an integer in"},
+    {"gemma2", "sliding_window", "null", "some layers have a window"},
+    {"gemma2", "layer_types", "[\"full_attention\"]", "num_hidden_layers = 2"},
+    {"gemma2", "layer_types", "[\"full_attention\", \"chunked_attention\"]", "known are full_attention"},
+    {"gemma2", "attention_bias", "\"false\"", "must be true or false"},
+    {"gemma2", "use_bidirectional_attention", "true", "only causal"},
+};
+
+// The family's good config with `key` replaced by the JSON `value`.
+json::Value changed(const std::string& family, const std::string& key, const std::string& value) {
+  const json::Value good = json::parse(kGood.at(family), "config.json");
+  json::Object object;
+  for (const json::Member& member : good.as_object()) {
+    if (member.key != key) object.push_back({member.key, member.value});
+  }
+  if (!key.empty()) object.push_back({key, json::parse(value, "config.json")});
+  return {std::move(object)};
+}
+
+std::string message_of(const json::Value& config) {
+  const NoTensors nothing;
+  const json::Fields fields(config, "config.json");
+  const Architecture& architecture = find_architecture(fields);
+  nn::WeightSource weights(nothing, std::string(architecture.base_prefix));
+  try {
+    static_cast<void>(architecture.make(fields, weights));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(FamilyConfig, GoodOnesAreAccepted) {
+  for (const auto& [family, config] : kGood) {
+    EXPECT_NE(message_of(changed(family, "", "")).find("no weights: tensor '"), std::string::npos) << family;
+  }
+}
+
+TEST(FamilyConfig, WrongValuesAreNamed) {
+  for (const WrongValue& wrong : kWrong) {
+    const std::string message = message_of(changed(wrong.family, wrong.key, wrong.value));
+    SCOPED_TRACE(std::string(wrong.family) + ": " + message);
+    EXPECT_EQ(message.find("config.json: "), 0U);
+    EXPECT_NE(message.find(wrong.key), std::string::npos);
+    EXPECT_NE(message.find(wrong.rule), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace skald::models
