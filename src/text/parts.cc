@@ -9,17 +9,14 @@ namespace {
 
 constexpr std::size_t kMaxAddedTokens = 1U << 20;
 
-AddedToken read_added_token(const json::Fields& fields) {
-  AddedToken token;
-  token.id = static_cast<TokenId>(fields.need_integer("id", 0, kMaxTokenId));
-  token.content = fields.need_string("content");
-  if (token.content.empty()) fields.fail("content", "must not be empty");
-  token.single_word = fields.get_bool("single_word").value_or(false);
-  token.lstrip = fields.get_bool("lstrip").value_or(false);
-  token.rstrip = fields.get_bool("rstrip").value_or(false);
-  token.special = fields.get_bool("special").value_or(false);
-  token.normalized = fields.get_bool("normalized").value_or(!token.special);
-  return token;
+// What `description` says of `token`; a token that was special remains so, as in the reference. Its content, which
+// added_ids points to, stays where it is.
+void describe(AddedToken& token, const AddedToken& description) {
+  token.single_word = description.single_word;
+  token.lstrip = description.lstrip;
+  token.rstrip = description.rstrip;
+  token.normalized = description.normalized;
+  token.special |= description.special;
 }
 
 // Truncation and padding are the caller's business here; a file that holds something else in their place is malformed.
@@ -50,7 +47,7 @@ void ScratchPool::give_back(std::unique_ptr<Model::Scratch> scratch) {
   if (free_.size() < kKept) free_.push_back(std::move(scratch));
 }
 
-Tokenizer::Parts::Parts(const json::Value& json, const std::string& file) {
+Tokenizer::Parts::Parts(const json::Value& json, const std::string& file, const TokenSettings& settings) {
   const json::Fields fields(json, file);
   check_unused(fields);
   const auto model_fields = fields.get_object("model");
@@ -60,16 +57,17 @@ Tokenizer::Parts::Parts(const json::Value& json, const std::string& file) {
   if (const auto stage = fields.get_object("decoder")) decoder = DecoderChain(*stage);
   model = make_model(*model_fields);
   if (pre_tokenizer.maps_bytes() && model->use_bytes()) pre_tokenizer.keep_bytes();
-  read_added_tokens(fields);
+  read_added_tokens(fields, settings);
   make_finders();
   if (const auto stage = fields.get_object("post_processor")) post_processor = PostProcessorChain(*stage, *this);
 }
 
-void Tokenizer::Parts::read_added_tokens(const json::Fields& fields) {
+void Tokenizer::Parts::read_added_tokens(const json::Fields& fields, const TokenSettings& settings) {
   const json::Value* const list = fields.find("added_tokens");
   const bool present = list != nullptr && !list->is_null();
   if (present && !list->is_array()) fields.fail("added_tokens", "must be an array");
-  const std::size_t count = present ? list->as_array().size() : 0;
+  const std::size_t listed = present ? list->as_array().size() : 0;
+  const std::size_t count = listed + settings.added.size() + settings.special.size();
   if (count > kMaxAddedTokens) {
     throw LimitError(ErrorFields{.file = fields.file(),
                                  .field = "added_tokens",
@@ -80,16 +78,19 @@ void Tokenizer::Parts::read_added_tokens(const json::Fields& fields) {
   limit = model->vocabulary().id_limit();
   added.reserve(count);  // added_ids points into their contents
   added_ids.reserve(count);
-  FlatMap<std::uint32_t> taken;
-  taken.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  FlatMap<std::uint32_t> places;  // in `added`, by id
+  places.reserve(count);
+  for (std::size_t i = 0; i < listed; ++i) {
     const json::Fields item(list->as_array()[i], fields.file(), "added_tokens[" + std::to_string(i) + "]");
-    add_token(item, read_added_token(item));
+    AddedToken read = read_added_token(item);
+    read.id = static_cast<TokenId>(item.need_integer("id", 0, kMaxTokenId));
+    add_token(item, std::move(read));
     const AddedToken& token = added.back();
-    if (!taken.insert(static_cast<std::uint64_t>(token.id), static_cast<std::uint32_t>(i))) {
+    if (!places.insert(static_cast<std::uint64_t>(token.id), static_cast<std::uint32_t>(i))) {
       item.fail("id", "the id already belongs to another added token");
     }
   }
+  apply(settings, places);
   std::sort(added.begin(), added.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   added_ids.reserve(count);  // again: sorting has moved short contents
   for (const AddedToken& token : added) added_ids.insert(token.content, token.id);
@@ -110,6 +111,37 @@ void Tokenizer::Parts::add_token(const json::Fields& fields, AddedToken token) {
   if (!added_ids.insert(added.back().content, added.back().id)) {
     fields.fail("content", "is the content of another added token");
   }
+}
+
+void Tokenizer::Parts::apply(const TokenSettings& settings, FlatMap<std::uint32_t>& places) {
+  const Vocabulary& vocabulary = model->vocabulary();
+  const auto add = [&](AddedToken token, TokenId id) {
+    token.id = id;
+    limit = std::max(limit, id + 1);
+    places.insert(static_cast<std::uint64_t>(id), static_cast<std::uint32_t>(added.size()));
+    added.push_back(std::move(token));
+    added_ids.insert(added.back().content, id);
+  };
+  for (const AddedToken& token : settings.added) {
+    TokenId id = added_ids.find(token.content);
+    if (id >= 0) {
+      describe(added[*places.find(static_cast<std::uint64_t>(id))], token);
+      continue;
+    }
+    id = vocabulary.find(token.content);
+    if (id < 0) ++size;
+    add(token, id >= 0 ? id : limit);
+  }
+  for (const AddedToken& token : settings.special) {
+    const TokenId id = vocabulary.find(token.content);
+    // A name without a token is common where a role is not used: the reference adds it, but the model has no row.
+    if (id >= 0 && added_ids.find(token.content) < 0) add(token, id);
+  }
+  const auto role = [&](const std::optional<std::string>& name) -> std::optional<TokenId> {
+    const TokenId id = name ? std::max(added_ids.find(*name), vocabulary.find(*name)) : -1;
+    return id < 0 ? std::nullopt : std::optional(id);
+  };
+  roles = {.bos = role(settings.bos), .eos = role(settings.eos), .pad = role(settings.pad), .unk = role(settings.unk)};
 }
 
 void Tokenizer::Parts::make_finders() {

@@ -12,6 +12,7 @@
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
+#include "text/roles.h"
 #include "text/tokenizer.h"
 
 namespace skald::text {
@@ -29,7 +30,7 @@ class ScratchPool {
 };
 
 struct Tokenizer::Parts final : TokenLookup {
-  Parts(const json::Value& json, const std::string& file);
+  Parts(const json::Value& json, const std::string& file, const TokenSettings& settings);
 
   [[nodiscard]] bool is_token(TokenId id) const override { return !spelling(id).empty(); }
   [[nodiscard]] bool is_added(TokenId id) const override { return added_by_id(id) != nullptr; }
@@ -57,7 +58,8 @@ struct Tokenizer::Parts final : TokenLookup {
   mutable ScratchPool scratch;
 
  private:
-  void read_added_tokens(const json::Fields& fields);
+  void read_added_tokens(const json::Fields& fields, const TokenSettings& settings);
+  void apply(const TokenSettings& settings, FlatMap<std::uint32_t>& places);
   void add_token(const json::Fields& fields, AddedToken token);
   void make_finders();
 };

@@ -92,15 +92,14 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) {
-  return Tokenizer(std::make_unique<Parts>(json, file));
+  return Tokenizer(std::make_unique<Parts>(json, file, TokenSettings{}));
 }
 
 Tokenizer Tokenizer::load(const std::string& folder) {
   require_folder(folder);
   const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
-  Tokenizer tokenizer = from_json(json::parse_file(file, kFileLimits), file);
-  tokenizer.parts_->roles = read_roles(folder, tokenizer);
-  return tokenizer;
+  const json::Value json = json::parse_file(file, kFileLimits);
+  return Tokenizer(std::make_unique<Parts>(json, file, read_token_settings(folder)));
 }
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {

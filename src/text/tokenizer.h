@@ -30,7 +30,7 @@ struct AddedToken {
   bool special = false;      // left out by decode(skip_special_tokens)
 };
 
-/// The tokens that have a role, from tokenizer_config.json, else special_tokens_map.json.
+/// The tokens that have a role, from the files beside tokenizer.json.
 struct SpecialTokens {
   std::optional<TokenId> bos, eos, pad, unk;
 };
@@ -39,7 +39,8 @@ struct SpecialTokens {
 /// loading; every method may be called from many threads at once.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json, and tokenizer_config.json and special_tokens_map.json where they lie beside it. Throws
+  /// Reads tokenizer.json, and where they lie beside it tokenizer_config.json, special_tokens_map.json and
+  /// added_tokens.json, whose tokens are added as transformers' AutoTokenizer does. Throws
   /// PathError, FormatError, LimitError, or UnsupportedError that names an unknown stage type and lists the known ones.
   static Tokenizer load(const std::string& folder);
   /// The same from a parsed tokenizer.json; `file` names it in errors.
