@@ -60,6 +60,10 @@ struct Relu {
   static SKALD_INLINE Vec apply(Vec x) { return max(zero(), x); }
 };
 
+struct Sigmoid {
+  static SKALD_INLINE Vec apply(Vec x) { return splat(1.0F) / (splat(1.0F) + exp(zero() - x)); }
+};
+
 template <class F>
 void activate_with(const float* gate, const float* up, std::size_t n, float* y) {
   std::size_t i = 0;
@@ -78,6 +82,25 @@ inline void activate(Activation activation, const float* gate, const float* up, 
     case Activation::gelu_erf: return activate_with<GeluErf>(gate, up, n, y);
     case Activation::gelu_tanh: return activate_with<GeluTanh>(gate, up, n, y);
     case Activation::relu: return activate_with<Relu>(gate, up, n, y);
+    case Activation::sigmoid: return activate_with<Sigmoid>(gate, up, n, y);
+  }
+}
+
+/// The smaller of x and limit; a NaN stays one.
+SKALD_INLINE Vec at_most(Vec limit, Vec x) { return zero() - max(zero() - limit, zero() - x); }
+
+inline void clamped_swiglu(float alpha, float limit, const float* gate, const float* up, std::size_t n, float* y) {
+  const Vec high = splat(limit);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t rest = n - i;
+    const Vec g = at_most(high, rest < kLanes ? load_first(gate + i, rest) : load(gate + i));
+    const Vec u = max(zero() - high, at_most(high, rest < kLanes ? load_first(up + i, rest) : load(up + i)));
+    const Vec out = (u + splat(1.0F)) * (g * Sigmoid::apply(g * splat(alpha)));
+    if (rest < kLanes) {
+      store_first(out, y + i, rest);
+    } else {
+      store(out, y + i);
+    }
   }
 }
 
@@ -91,6 +114,10 @@ inline void soft_cap(float cap, std::size_t n, float* x) {
 // Where lanes do not meet, a plain loop has the same bits however the compiler vectorises it.
 inline void add(const float* y, std::size_t n, float* x) {
   for (std::size_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+inline void add_scaled(float factor, const float* y, std::size_t n, float* x) {
+  for (std::size_t i = 0; i < n; ++i) x[i] += factor * y[i];
 }
 
 /// Products and sum are rounded one by one, as x * cos + rotate_half(x) * sin is.
@@ -139,6 +166,25 @@ inline float log_sum_exp(const float* x, std::size_t n) {
   if (total == 0.0F) return -kInfinity;
   if (!(total < kInfinity)) return total;  // +inf or NaN
   return static_cast<float>(log(total) + shift);
+}
+
+inline void softmax(std::size_t n, float* x) {
+  const Vec most = splat(max_of(x, n));
+  Vec sums = zero();
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t rest = n - i;
+    if (rest >= kLanes) {
+      const Vec e = exp(load(x + i) - most);
+      store(e, x + i);
+      sums = sums + e;
+    } else {
+      const Vec e = exp(load_first(x + i, rest) - most);
+      store_first(e, x + i, rest);
+      sums = sums + select(lanes(0, static_cast<std::ptrdiff_t>(rest)), e, zero());
+    }
+  }
+  const float total = sum(sums);
+  for (std::size_t i = 0; i < n; ++i) x[i] /= total;
 }
 
 }  // namespace

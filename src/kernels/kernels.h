@@ -93,7 +93,7 @@ struct KvKernels {
 };
 
 /// The gated or plain activation of an MLP: y = act(gate) * up.
-enum class Activation { silu, gelu_erf, gelu_tanh, relu };
+enum class Activation { silu, gelu_erf, gelu_tanh, relu, sigmoid };
 
 /// One row of a causal depthwise convolution.
 struct ConvRow {
@@ -142,14 +142,21 @@ struct KernelTable {
   void (*layer_norm)(const float* x, const float* gain, const float* bias, std::size_t n, float eps, float* y);
   /// y[i] = act(gate[i]) * up[i]; up may be nullptr (plain activation). y may be gate or up.
   void (*activate)(Activation activation, const float* gate, const float* up, std::size_t n, float* y);
+  /// y[i] = g * sigmoid(alpha * g) * (u + 1) with g = min(gate[i], limit), u = clamp(up[i], -limit, limit). y may be
+  /// gate or up.
+  void (*clamped_swiglu)(float alpha, float limit, const float* gate, const float* up, std::size_t n, float* y);
   /// x[i] = cap * tanh(x[i] / cap).
   void (*soft_cap)(float cap, std::size_t n, float* x);
   /// x[i] += y[i].
   void (*add)(const float* y, std::size_t n, float* x);
+  /// x[i] += factor * y[i].
+  void (*add_scaled)(float factor, const float* y, std::size_t n, float* x);
   /// Rotates one head in place: pairs (i, i + half) [Llama form] or (2i, 2i + 1) [interleaved]; cos, sin [half].
   void (*rotate)(const float* cos, const float* sin, std::size_t half, bool interleaved, float* head);
   /// max and log(sum(exp(x - max))) + max of one row of n: what a score needs without the whole softmax.
   float (*log_sum_exp)(const float* x, std::size_t n);
+  /// x[i] = exp(x[i] - max) / sum(exp(x - max)) of one row of n.
+  void (*softmax)(std::size_t n, float* x);
   /// y[i] = bias[i] + sum over taps t, ascending, of weight[t][i] * inputs[t][i], for channels i in [begin, end).
   void (*convolve)(const ConvRow& row, std::size_t begin, std::size_t end, float* y);
   /// Runs over all rows of one head: the same bits however the rows of a sequence are cut into calls.

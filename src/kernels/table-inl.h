@@ -32,10 +32,13 @@ constexpr KernelTable make_table(const char* name, CpuFeatures required, const G
           .rms_norm = rms_norm,
           .layer_norm = layer_norm,
           .activate = activate,
+          .clamped_swiglu = clamped_swiglu,
           .soft_cap = soft_cap,
           .add = add,
+          .add_scaled = add_scaled,
           .rotate = rotate,
           .log_sum_exp = log_sum_exp,
+          .softmax = softmax,
           .convolve = convolve,
           .scan = scan};
 }
