@@ -57,41 +57,14 @@ void for_each_delta(const Linear& linear, std::span<const RowSpan> spans, Use us
   }
 }
 
-std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans) {
-  std::size_t size = 0;
-  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
-    size += (span.end - span.begin) * delta.a.rows();
-  });
-  return size;
-}
-
-// A x of every row of every span: [rows, rank] each, at `out` in the order of spans. Returns where they end.
-float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out) {
-  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
-    const std::size_t rows = span.end - span.begin;
-    const std::size_t k = delta.a.columns();
-    delta.a.gemm().gemm({.x = x + span.begin * k,
-                         .x_stride = k,
-                         .packed_x = nullptr,
-                         .w = delta.a.data(),
-                         .y = out,
-                         .y_stride = delta.a.rows(),
-                         .m = rows,
-                         .n = delta.a.rows(),
-                         .k = k},
-                        0, delta.a.panels());
-    out += rows * delta.a.rows();
-  });
-  return out;
-}
-
 // y[:, panel] += scale * B (A x), from what reduce_low_rank left.
-void expand_low_rank(const Product& product, std::span<const RowSpan> spans, const float* reduced, std::size_t panel) {
+void expand_low_rank(const ReadyProduct& product, std::size_t panel) {
   const Linear& linear = *product.linear;
+  const float* reduced = product.low_rank;
   const std::size_t n = linear.out_features();
   const std::size_t width = std::min(kPanel, n - panel * kPanel);
   std::array<float, kRowTile * kPanel> deltas;  // [rows, width]
-  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+  for_each_delta(linear, product.spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
     const PackedMatrix& b = delta.b[linear.adapter_part()];
     const std::size_t rank = b.columns();
     const float scale = span.scale * delta.scale;
@@ -132,29 +105,15 @@ class Runner {
   // Outputs of panels [first, last) of product `p`.
   void run(std::size_t p, std::size_t first, std::size_t last) const {
     const Product& product = products_[p];
-    const PackedMatrix& weight = product.linear->weight();
-    const std::size_t n = weight.rows();
-    const std::size_t begin = first * kPanel;
-    const std::size_t end = std::min(n, last * kPanel);
-    const kernels::GemmCall call{.x = prepared_.x,
-                                 .x_stride = weight.columns(),
-                                 .packed_x = prepared_.packed[static_cast<std::size_t>(weight.format())],
-                                 .w = weight.data(),
-                                 .y = product.y,
-                                 .y_stride = n,
-                                 .m = input_.rows,
-                                 .n = n,
-                                 .k = weight.columns()};
-    weight.gemm().gemm(call, first, last);
-    const auto bias = product.linear->bias();
-    if (!bias.empty()) {
-      for (std::size_t r = 0; r < input_.rows; ++r) {
-        kernels::table().add(bias.data() + begin, end - begin, product.y + r * n + begin);
-      }
-    }
-    if (input_.spans.empty()) return;
-    const float* const reduced = reduced_of(p);
-    for (std::size_t panel = first; panel < last; ++panel) expand_low_rank(product, input_.spans, reduced, panel);
+    const auto format = static_cast<std::size_t>(product.linear->weight().format());
+    const ReadyProduct ready{.linear = product.linear,
+                             .x = prepared_.x,
+                             .packed = prepared_.packed[format],
+                             .rows = input_.rows,
+                             .y = product.y,
+                             .spans = input_.spans,
+                             .low_rank = input_.spans.empty() ? nullptr : reduced_of(p)};
+    ready.run(first, last);
   }
 
  private:
@@ -171,6 +130,56 @@ class Runner {
 };
 
 }  // namespace
+
+std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans) {
+  std::size_t size = 0;
+  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+    size += (span.end - span.begin) * delta.a.rows();
+  });
+  return size;
+}
+
+float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out) {
+  for_each_delta(linear, spans, [&](const RowSpan& span, const AdapterSlot::Packed& delta) {
+    const std::size_t rows = span.end - span.begin;
+    const std::size_t k = delta.a.columns();
+    delta.a.gemm().gemm({.x = x + span.begin * k,
+                         .x_stride = k,
+                         .packed_x = nullptr,
+                         .w = delta.a.data(),
+                         .y = out,
+                         .y_stride = delta.a.rows(),
+                         .m = rows,
+                         .n = delta.a.rows(),
+                         .k = k},
+                        0, delta.a.panels());
+    out += rows * delta.a.rows();
+  });
+  return out;
+}
+
+void ReadyProduct::run(std::size_t first, std::size_t last) const {
+  const PackedMatrix& weight = linear->weight();
+  const std::size_t n = weight.rows();
+  const std::size_t begin = first * kPanel;
+  const std::size_t end = std::min(n, last * kPanel);
+  const kernels::GemmCall call{.x = x,
+                               .x_stride = weight.columns(),
+                               .packed_x = packed,
+                               .w = weight.data(),
+                               .y = y,
+                               .y_stride = n,
+                               .m = rows,
+                               .n = n,
+                               .k = weight.columns()};
+  weight.gemm().gemm(call, first, last);
+  const auto bias = linear->bias();
+  if (!bias.empty()) {
+    for (std::size_t r = 0; r < rows; ++r) kernels::table().add(bias.data() + begin, end - begin, y + r * n + begin);
+  }
+  if (spans.empty()) return;
+  for (std::size_t panel = first; panel < last; ++panel) expand_low_rank(*this, panel);
+}
 
 Linear::Linear(std::string name, std::shared_ptr<const PackedMatrix> weight, std::vector<float> bias)
     : weight_(std::move(weight)), bias_(std::move(bias)) {

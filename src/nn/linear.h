@@ -44,7 +44,7 @@ class Linear {
   std::size_t adapter_part_ = 0;
 };
 
-/// Rows that go into products, normalised on the way where `norm` is given.
+/// Rows that go into products, normalised on the way where `norm` is given: work.normed then holds them.
 struct ProductInput {
   const float* x = nullptr;  // [rows, in_features]
   std::size_t rows = 0;
@@ -57,6 +57,26 @@ struct Product {
   const Linear* linear = nullptr;
   float* y = nullptr;  // [rows, out_features]
 };
+
+/// A product whose input is ready: any worker may run any of its panels.
+struct ReadyProduct {
+  const Linear* linear = nullptr;
+  const float* x = nullptr;           // [rows, in_features]
+  const std::byte* packed = nullptr;  // what pack_x made of x; nullptr where the weight's format reads x itself
+  std::size_t rows = 0;
+  float* y = nullptr;  // [rows, out_features]
+  std::span<const RowSpan> spans = {};
+  const float* low_rank = nullptr;  // what reduce_low_rank made of x; not read without spans
+
+  /// Outputs of panels [first, last).
+  void run(std::size_t first, std::size_t last) const;
+};
+
+/// Floats of the low-rank inputs of `spans`.
+std::size_t low_rank_size(const Linear& linear, std::span<const RowSpan> spans);
+
+/// A x of every row of every span: [rows, rank] each, at `out` in the order of spans. Returns where they end.
+float* reduce_low_rank(const Linear& linear, const float* x, std::span<const RowSpan> spans, float* out);
 
 /// Told by the worker that has just computed outputs [begin, end) of all rows of product `product`.
 using ProductEpilogue = FunctionRef<void(std::size_t product, std::size_t begin, std::size_t end)>;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct AttentionScratch {
   std::vector<std::uint32_t> later;  // queries for which the cut is not their first
 };
 
+struct ExpertScratch;  // of experts.cc
+
 struct Workspace {
   WorkBuffer<float> hidden;                                           // [rows, hidden] the residual stream
   WorkBuffer<float> normed;                                           // [rows, hidden] input of products
@@ -60,6 +63,7 @@ struct Workspace {
   WorkBuffer<float> probabilities;  // [n_heads, keys] of a row that wants its attentions
   WorkBuffer<float> head_in;        // [64, hidden] rows whose logits are wanted
   WorkBuffer<float> logits;         // [64, vocab]
+  std::shared_ptr<ExpertScratch> experts;
   std::vector<AttentionTile> tiles;
   std::vector<AttentionScratch> attention;  // [workers]
 };
