@@ -80,6 +80,7 @@ long double exact_activation(Activation activation, long double x) {
       return x / 2 * (1 + std::tanh(inner));
     }
     case Activation::relu: return std::max(x, 0.0L);
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
   }
   return 0;
 }
@@ -87,7 +88,9 @@ long double exact_activation(Activation activation, long double x) {
 constexpr Activation kActivations[] = {Activation::silu, Activation::gelu_erf, Activation::gelu_tanh, Activation::relu};
 
 TEST_P(RowTest, Activations) {
-  for (const Activation activation : kActivations) {
+  std::vector<Activation> all(std::begin(kActivations), std::end(kActivations));
+  all.push_back(Activation::sigmoid);  // which is not 0 at 0, as the others are
+  for (const Activation activation : all) {
     for (const std::size_t n : kSizes) {
       const std::vector<float> gate = random_floats(n, 3, 4.0F);
       const std::vector<float> up = random_floats(n, 4);
@@ -120,6 +123,63 @@ TEST_P(RowTest, ActivationsOfSpecialValues) {
     EXPECT_EQ(y[4], 0.0F);
     EXPECT_LE(y[5], 1e-40F);
     EXPECT_EQ(y[6], 3e38F);
+  }
+}
+
+TEST_P(RowTest, ClampedSwiglu) {
+  constexpr float kAlpha = 1.702F;
+  constexpr float kLimit = 2.5F;
+  for (const std::size_t n : kSizes) {
+    const std::vector<float> gate = random_floats(n, 3, 4.0F);
+    const std::vector<float> up = random_floats(n, 4, 4.0F);
+    std::vector<float> y = gate;
+    std::vector<float> other = up;
+    table().clamped_swiglu(kAlpha, kLimit, y.data(), up.data(), n, y.data());
+    scalar().clamped_swiglu(kAlpha, kLimit, gate.data(), other.data(), n, other.data());
+    ASSERT_TRUE(same_bits(y, other)) << n;
+    for (std::size_t i = 0; i < n; ++i) {
+      const long double g = std::min(gate[i], kLimit);
+      const long double u = std::clamp(up[i], -kLimit, kLimit);
+      const auto want = static_cast<double>(g / (1 + std::exp(-kAlpha * g)) * (u + 1));
+      ASSERT_NEAR(y[i], want, 1e-6 * std::max(std::fabs(want), 1.0)) << gate[i] << ", " << up[i];
+    }
+  }
+  const std::vector<float> special = {kNan, 1.0F, kInf, -kInf};
+  std::vector<float> y = {1.0F, kNan, kInf, 1.0F};
+  table().clamped_swiglu(kAlpha, kLimit, special.data(), y.data(), y.size(), y.data());
+  EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]) && std::isfinite(y[2]) && std::isnan(y[3]));
+}
+
+TEST_P(RowTest, Softmax) {
+  for (const std::size_t n : kSizes) {
+    const std::vector<float> x = random_floats(n, 10, 5.0F);
+    std::vector<float> y = x;
+    for (float& v : y) v += 1000.0F;
+    const std::vector<float> shifted = y;
+    table().softmax(n, y.data());
+    long double total = 0;
+    const long double most = *std::ranges::max_element(shifted);
+    for (const float v : shifted) total += std::exp(v - most);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto want = static_cast<double>(std::exp(shifted[i] - most) / total);
+      ASSERT_NEAR(y[i], want, 1e-6 * want + 1e-30) << n;
+    }
+    std::vector<float> other = shifted;
+    scalar().softmax(n, other.data());
+    ASSERT_TRUE(same_bits(y, other)) << n;
+  }
+}
+
+TEST_P(RowTest, AddScaledRoundsTheProduct) {
+  for (const std::size_t n : kSizes) {
+    const std::vector<float> y = random_floats(n, 5);
+    std::vector<float> x = random_floats(n, 6);
+    const std::vector<float> before = x;
+    table().add_scaled(0.3F, y.data(), n, x.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const volatile float product = 0.3F * y[i];
+      ASSERT_EQ(x[i], before[i] + product);
+    }
   }
 }
 
