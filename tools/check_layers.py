@@ -26,7 +26,6 @@ LEFT_OF = {
     "engine": ["models", "decode", "text", "hub"],
 }
 LEAVES = ("cli", "server", "python")  # see the public interface and themselves
-MODELS_SHARED = {"config", "decoder_model", "load", "registry"}  # the rest of models/ are families
 # Headers that are not the standard library's, and the only folder that may know them.
 FOREIGN = {
     re.compile(r"nlohmann/"): "json",
@@ -56,7 +55,13 @@ def check_public(line: str, header: str | None, quoted: bool) -> str | None:
     return None
 
 
-def check_core(path: str, header: str, quoted: bool) -> str | None:
+def families(root: Path) -> frozenset[str]:
+    """What the registry makes: models/<name> is a family, the rest of models/ is shared by them."""
+    registry = root / "src/models/registry.cc"
+    return frozenset(re.findall(r"\bmake_(\w+)", registry.read_text())) if registry.is_file() else frozenset()
+
+
+def check_core(root: Path, path: str, header: str, quoted: bool) -> str | None:
     """`path` is relative to src/."""
     folder = path.split("/")[0]
     if folder not in LEFT_OF:
@@ -73,7 +78,7 @@ def check_core(path: str, header: str, quoted: bool) -> str | None:
         return f'src/{folder} may not include "{header}": it may know {", ".join(sorted(reachable(folder)))}'
     if folder == target == "models":
         stem, other = Path(path).stem, Path(header).stem
-        if other not in MODELS_SHARED | {stem} and stem != "registry":
+        if other in families(root) and stem not in (other, "registry"):
             return f'model families do not include each other: "{header}"'
     return None
 
@@ -98,7 +103,7 @@ def offence(root: Path, path: Path, line: str) -> str | None:
         core = "/".join(parts[1:])
         if quoted and not any((root / base / header).is_file() for base in ("src", "include")):
             return f'"{header}" names no file of src/ or include/: write the path from there'
-        return check_core(core, header, quoted)
+        return check_core(root, core, header, quoted)
     if parts[0] in LEAVES:
         return check_leaf(parts[0], header, quoted, path.parent, root)
     return None
