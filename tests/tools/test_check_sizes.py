@@ -50,6 +50,7 @@ def test_finds_function_bodies():
 def test_reports_long_things(tmp_path):
     body = "void f() {\n" + "  g();\n" * 59 + "}\n"
     (tmp_path / "src/models").mkdir(parents=True)
+    (tmp_path / "src/models/registry.cc").write_text('{"llama", &make_llama},\n')
     (tmp_path / "src/models/llama.cc").write_text(body + "\n" * 90)
     (tmp_path / "long.py").write_text("x = 1\n" * 601)
     (tmp_path / "big.bin").write_bytes(bytes(300_001))
