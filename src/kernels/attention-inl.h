@@ -1,5 +1,6 @@
 // Attention of a few queries over one cut of keys: scores by the tile loop of gemm-inl.h (a K block is a panel whose
-// outputs are positions), softmax by rows, values by the same loop (a V block is a panel whose inputs are positions).
+// outputs are positions), softmax by rows, values by the same loop (a V block is a panel whose inputs are positions)
+// or, where they are a part of the keys, by sums over positions.
 //
 // Work and memory of a group of R queries: each K and V block is read once for R queries, scores stay in L1. What a
 // query gets depends on its own range only: positions outside it are masked before the softmax and never multiplied
@@ -115,8 +116,7 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) {
       const std::size_t at = column + s * kLanes;
-      const float* p = queries[r].partial + 2 + at;
-      acc[r][s] = at + kLanes <= keys.v_dim ? load(p) : load_first(p, keys.v_dim - at);
+      acc[r][s] = load_some(queries[r].partial + 2 + at, keys.v_dim - at);
     }
   }
   for (std::size_t position = range[0]; position < range[1];) {
@@ -137,12 +137,7 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) {
       const std::size_t at = column + s * kLanes;
-      float* p = queries[r].partial + 2 + at;
-      if (at + kLanes <= keys.v_dim) {
-        store(acc[r][s], p);
-      } else {
-        store_first(acc[r][s], p, keys.v_dim - at);
-      }
+      store_some(acc[r][s], queries[r].partial + 2 + at, keys.v_dim - at);
     }
   }
 }
@@ -163,15 +158,105 @@ void value_rows(const CutKeys& keys, const CutQuery* queries, const float (*scor
   for (; column < keys.v_dim; column += kLanes) value_tile<Kv, R, 1>(keys, queries, x, range, column);
 }
 
+/// Strips of the cut that R queries meet, as positions: of [first, last), those in [whole_first, whole_last) lie inside
+/// every range.
+struct StripRange {
+  std::size_t first, last, whole_first, whole_last;
+};
+
+/// Adds the lanes of a strip of positions from `p` on that lie in a query's range; the others keep what they have.
+template <class Kv, int R, int D>
+SKALD_INLINE void add_edge(const CutQuery* queries, const Scores& scores, std::size_t p, const Vec (&values)[D],
+                           Vec (&acc)[R][D]) {
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const auto at = static_cast<std::ptrdiff_t>(p);
+    const Mask inside =
+        lanes(static_cast<std::ptrdiff_t>(queries[r].begin) - at, static_cast<std::ptrdiff_t>(queries[r].end) - at);
+    const Vec weights = load(scores[r] + p);
+    SKALD_UNROLL
+    for (int d = 0; d < D; ++d) acc[r][d] = select(inside, fma(weights, values[d], acc[r][d]), acc[r][d]);
+  }
+}
+
+/// Lane-wise products of R queries' weights with elements [element, element + D) of the keys, not yet summed over
+/// lanes: totals [R, kLanes elements], of which D are written.
+template <class Kv, int R, int D>
+SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, const Scores& scores,
+                              const StripRange& strips, std::size_t element, Vec (*totals)[kLanes]) {
+  Vec acc[R][D];
+  std::size_t row[D];  // past the last element: the last one again, whose sums nobody reads
+  SKALD_UNROLL
+  for (int d = 0; d < D; ++d) row[d] = std::min(element + d, keys.v_dim - 1) * kBlock * Kv::kBytes;
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int d = 0; d < D; ++d) acc[r][d] = zero();
+  }
+  for (std::size_t p = strips.first; p < strips.last; p += kLanes) {
+    const bool whole = p >= strips.whole_first && p < strips.whole_last;
+    bool met = whole;
+    for (int r = 0; !met && r < R; ++r) met = queries[r].begin < p + kLanes && p < queries[r].end;
+    if (!met) continue;
+    const std::byte* const block = keys.k_blocks[p / kBlock] + p % kBlock * Kv::kBytes;
+    Vec values[D];
+    SKALD_UNROLL
+    for (int d = 0; d < D; ++d) {
+      Vec step[1];
+      Kv::load_step(block + row[d], step);
+      values[d] = step[0];
+    }
+    if (!whole) {
+      add_edge<Kv, R, D>(queries, scores, p, values, acc);
+      continue;
+    }
+    SKALD_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec weights = load(scores[r] + p);
+      SKALD_UNROLL
+      for (int d = 0; d < D; ++d) acc[r][d] = fma(weights, values[d], acc[r][d]);
+    }
+  }
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int d = 0; d < D; ++d) totals[r][element % kLanes + d] = acc[r][d];
+  }
+}
+
+/// Values that are the first v_dim elements of the keys. Positions run along the vector here, so every element is a
+/// sum over lanes: one tree for each element and cut, sixteen elements at a time.
+template <class Kv, int R>
+void latent_rows(const CutKeys& keys, const CutQuery* queries, const Scores& scores) {
+  constexpr int kWide = wide_strips(R);
+  StripRange strips{.first = kCut, .last = 0, .whole_first = 0, .whole_last = kCut};
+  for (int r = 0; r < R; ++r) {
+    if (queries[r].begin < queries[r].end) {
+      strips.first = std::min<std::size_t>(strips.first, queries[r].begin / kLanes * kLanes);
+      strips.last = std::max<std::size_t>(strips.last, queries[r].end);
+    }
+    strips.whole_first = std::max<std::size_t>(strips.whole_first, (queries[r].begin + kLanes - 1) / kLanes * kLanes);
+    strips.whole_last = std::min<std::size_t>(strips.whole_last, queries[r].end / kLanes * kLanes);
+  }
+  Vec totals[R][kLanes];
+  for (std::size_t element = 0; element < keys.v_dim; element += kLanes) {
+    for (int d = 0; d < kLanes; d += kWide) {
+      latent_tile<Kv, R, kWide>(keys, queries, scores, strips, element + d, totals);
+    }
+    for (int r = 0; r < R; ++r) store_some(sums(totals[r]), queries[r].partial + 2 + element, keys.v_dim - element);
+  }
+}
+
 /// R queries over one cut. What their ranges share is done together; what each has before and after it, alone.
 template <class Kv, int R>
 void attend_rows(const CutKeys& keys, const CutQuery* queries) {
   alignas(64) Scores scores;
   score_rows<Kv, R>(keys, queries, scores);
+  for (int r = 0; r < R; ++r) softmax_row(keys, queries[r], scores[r]);
+  if (keys.v_blocks == nullptr) return latent_rows<Kv, R>(keys, queries, scores);
   std::size_t begin = 0;
   std::size_t end = kCut;
   for (int r = 0; r < R; ++r) {
-    softmax_row(keys, queries[r], scores[r]);
     std::memset(queries[r].partial + 2, 0, keys.v_dim * sizeof(float));
     begin = std::max<std::size_t>(begin, queries[r].begin);
     end = std::min<std::size_t>(end, queries[r].end);

@@ -3,6 +3,10 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
+/// The first n of sixteen lanes, or all of them where n is larger.
+SKALD_INLINE Vec load_some(const float* p, std::size_t n) { return n < kLanes ? load_first(p, n) : load(p); }
+SKALD_INLINE void store_some(Vec v, float* p, std::size_t n) { n < kLanes ? store_first(v, p, n) : store(v, p); }
+
 /// Running sums over one row: `accumulate(v, total)` for each Vec v of it, into four totals in turn, so that rows of
 /// every length have one order. Lanes past the end are 0.
 template <class Accumulate>

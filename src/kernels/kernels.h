@@ -73,7 +73,7 @@ struct CutQuery {
 /// The keys and values of one kv head in one cut.
 struct CutKeys {
   const std::byte* const* k_blocks;  // [kCut / kBlock]; only blocks that a query's range meets are read
-  const std::byte* const* v_blocks;  // [kCut / kBlock]
+  const std::byte* const* v_blocks;  // [kCut / kBlock]; nullptr: values are the first v_dim elements of the keys
   std::size_t k_dim, v_dim;
   float scale;
   float softcap;  // s = softcap * tanh(s / softcap) before biases; 0: none
@@ -88,7 +88,8 @@ struct KvKernels {
   void (*store_k)(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
   void (*store_v)(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
   /// Attention of several queries over one cut. Scores are sequential FMAs over k_dim, values are added in ascending
-  /// position; a query's result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0.
+  /// position (those that are a part of the keys: sixteen sums of every sixteenth position, then their tree); a query's
+  /// result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0.
   void (*attend_cut)(const CutKeys& keys, std::span<const CutQuery> queries);
 };
 

@@ -3,10 +3,6 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-/// `n` values, at most a Vec's.
-SKALD_INLINE Vec load_some(const float* p, std::size_t n) { return n < kLanes ? load_first(p, n) : load(p); }
-SKALD_INLINE void store_some(Vec v, float* p, std::size_t n) { n < kLanes ? store_first(v, p, n) : store(v, p); }
-
 inline void convolve(const ConvRow& row, std::size_t begin, std::size_t end, float* y) {
   for (std::size_t i = begin; i < end; i += kLanes) {
     const std::size_t n = end - i;

@@ -103,6 +103,24 @@ SKALD_INLINE float sum(Vec a) {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
+/// Lanes of a and b that `kLow` picks plus those that `kHigh` picks, within each quarter.
+template <int kLow, int kHigh>
+SKALD_INLINE __m256 fold_within(__m256 a, __m256 b) {
+  return _mm256_add_ps(_mm256_shuffle_ps(a, b, kLow), _mm256_shuffle_ps(a, b, kHigh));
+}
+/// The halves of a and b onto each other: four sums of each.
+SKALD_INLINE __m256 fold_halves(Vec a, Vec b) {
+  const __m256 x = _mm256_add_ps(a.low, a.high);
+  const __m256 y = _mm256_add_ps(b.low, b.high);
+  return _mm256_add_ps(_mm256_permute2f128_ps(x, y, 0x20), _mm256_permute2f128_ps(x, y, 0x31));
+}
+/// Sums of eight: one of each quarter of four, so that lane i is sum(a[i]).
+SKALD_INLINE __m256 sums_of_eight(const Vec* a) {
+  const __m256 low = fold_within<0x44, 0xee>(fold_halves(a[0], a[4]), fold_halves(a[1], a[5]));
+  const __m256 high = fold_within<0x44, 0xee>(fold_halves(a[2], a[6]), fold_halves(a[3], a[7]));
+  return fold_within<0x88, 0xdd>(low, high);
+}
+SKALD_INLINE Vec sums(const Vec (&a)[16]) { return {sums_of_eight(a), sums_of_eight(a + 8)}; }
 SKALD_INLINE float largest(Vec a) {
   const __m256 eight = _mm256_max_ps(a.low, a.high);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

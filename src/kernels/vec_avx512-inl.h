@@ -72,6 +72,27 @@ SKALD_INLINE float sum(Vec a) {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
+/// Lanes of a and b that `kLow` picks plus those that `kHigh` picks: of whole quarters, or within each quarter.
+template <int kLow, int kHigh>
+SKALD_INLINE Vec fold_quarters(Vec a, Vec b) {
+  return {_mm512_add_ps(_mm512_shuffle_f32x4(a.v, b.v, kLow), _mm512_shuffle_f32x4(a.v, b.v, kHigh))};
+}
+template <int kLow, int kHigh>
+SKALD_INLINE Vec fold_within(Vec a, Vec b) {
+  return {_mm512_add_ps(_mm512_shuffle_ps(a.v, b.v, kLow), _mm512_shuffle_ps(a.v, b.v, kHigh))};
+}
+
+/// The last two folds leave the sums transposed, as four by four: so the inputs are taken transposed.
+SKALD_INLINE Vec sums(const Vec (&a)[16]) {
+  Vec four[4];
+  SKALD_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const Vec low = fold_quarters<0x44, 0xee>(a[i], a[4 + i]);
+    four[i] = fold_quarters<0x88, 0xdd>(low, fold_quarters<0x44, 0xee>(a[8 + i], a[12 + i]));
+  }
+  const Vec low = fold_within<0x44, 0xee>(four[0], four[1]);
+  return fold_within<0x88, 0xdd>(low, fold_within<0x44, 0xee>(four[2], four[3]));
+}
 SKALD_INLINE float largest(Vec a) {
   const __m256 eight = _mm256_max_ps(low_half(a), high_half(a));
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

@@ -156,6 +156,12 @@ SKALD_INLINE float sum(Vec a) {
   }
   return a.lane[0];
 }
+/// Lane i is sum(a[i]), by the same tree.
+SKALD_INLINE Vec sums(const Vec (&a)[16]) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = sum(a[i]);
+  return r;
+}
 SKALD_INLINE float largest(Vec a) {
   for (int width = kLanes / 2; width > 0; width /= 2) {
     for (int i = 0; i < width; ++i) a.lane[i] = a.lane[i] > a.lane[i + width] ? a.lane[i] : a.lane[i + width];

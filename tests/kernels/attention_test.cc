@@ -34,6 +34,17 @@ class Cut {
     for (float& x : v) x = to_float(to_bfloat16(x));
   }
 
+  // Values that are the first v_dim elements of the keys.
+  static std::unique_ptr<Cut> latent(const KernelTable& table, KvType type, std::size_t k_dim, std::size_t v_dim,
+                                     std::size_t written, unsigned seed) {
+    auto cut = std::make_unique<Cut>(table, type, k_dim, v_dim, written, seed);
+    cut->keys.v_blocks = nullptr;
+    for (std::size_t p = 0; p < written; ++p) {
+      for (std::size_t i = 0; i < v_dim; ++i) cut->v[p * v_dim + i] = cut->k[p * k_dim + i];
+    }
+    return cut;
+  }
+
   const KvKernels& kernels;
   std::vector<float> k, v;  // [written, dim], as stored
   CutKeys keys;
@@ -117,6 +128,25 @@ TEST_P(AttentionTest, MatchesExactArithmeticForRaggedShapesAndRanges) {
   }
 }
 
+TEST_P(AttentionTest, ValuesThatAreAPartOfTheKeysMatchExactArithmetic) {
+  std::mt19937 engine(2);
+  for (const KvType type : kTypes) {
+    for (const auto& [k_dim, v_dim] : {std::pair{576, 512}, {1, 1}, {24, 16}, {40, 33}, {21, 7}, {80, 80}}) {
+      for (const std::size_t written : {1, 31, 32, 100, 256}) {
+        const auto cut = Cut::latent(table(), type, k_dim, v_dim, written, 22);
+        Queries queries(1 + engine() % 14, cut->keys, 24);
+        for (CutQuery& query : queries.list) {
+          query.begin = engine() % written;
+          query.end = query.begin + 1 + engine() % (written - query.begin);
+        }
+        cut->keys.scale = 0.05F;
+        cut->kernels.attend_cut(cut->keys, queries.list);
+        for (const CutQuery& query : queries.list) expect_exact(*cut, query);
+      }
+    }
+  }
+}
+
 TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
   const std::vector<float> bias = random_floats(kCut, 5);
   for (const KvType type : kTypes) {
@@ -140,66 +170,68 @@ TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
 
 TEST_P(AttentionTest, AnyGroupingGivesTheSameBits) {
   std::mt19937 engine(9);
-  for (const KvType type : kTypes) {
+  for (int trial = 0; trial < 48; ++trial) {
+    const KvType type = kTypes[trial / 12 % 2];
     Cut cut(table(), type, 80, 72, 240, 10);
-    for (int trial = 0; trial < 12; ++trial) {
-      Queries alone(30, cut.keys, 12);
-      for (std::size_t i = 0; i < 30; ++i) {  // causal rows, windows, disjoint and empty ranges
-        CutQuery& query = alone.list[i];
-        query.end = static_cast<std::uint32_t>(trial % 3 == 0 ? 1 + i / 4 : engine() % 241);
-        query.begin = static_cast<std::uint32_t>(trial % 2 == 0 ? 0 : engine() % (query.end + 1));
-      }
-      Queries together(30, cut.keys, 12);
-      for (std::size_t i = 0; i < 30; ++i) {
-        together.list[i].begin = alone.list[i].begin;
-        together.list[i].end = alone.list[i].end;
-        cut.kernels.attend_cut(cut.keys, std::span(alone.list).subspan(i, 1));
-      }
-      for (std::size_t i = 0; i < 30;) {
-        const std::size_t n = std::min<std::size_t>(30 - i, 1 + engine() % 29);
-        cut.kernels.attend_cut(cut.keys, std::span(together.list).subspan(i, n));
-        i += n;
-      }
-      for (std::size_t i = 0; i < 30; ++i) ASSERT_TRUE(same_bits(together.partials[i], alone.partials[i])) << i;
+    if (trial >= 24) cut.keys.v_blocks = nullptr;
+    Queries alone(30, cut.keys, 12);
+    for (std::size_t i = 0; i < 30; ++i) {  // causal rows, windows, disjoint and empty ranges
+      CutQuery& query = alone.list[i];
+      query.end = static_cast<std::uint32_t>(trial % 3 == 0 ? 1 + i / 4 : engine() % 241);
+      query.begin = static_cast<std::uint32_t>(trial % 2 == 0 ? 0 : engine() % (query.end + 1));
     }
+    Queries together(30, cut.keys, 12);
+    for (std::size_t i = 0; i < 30; ++i) {
+      together.list[i].begin = alone.list[i].begin;
+      together.list[i].end = alone.list[i].end;
+      cut.kernels.attend_cut(cut.keys, std::span(alone.list).subspan(i, 1));
+    }
+    for (std::size_t i = 0; i < 30;) {
+      const std::size_t n = std::min<std::size_t>(30 - i, 1 + engine() % 29);
+      cut.kernels.attend_cut(cut.keys, std::span(together.list).subspan(i, n));
+      i += n;
+    }
+    for (std::size_t i = 0; i < 30; ++i) ASSERT_TRUE(same_bits(together.partials[i], alone.partials[i])) << i;
   }
 }
 
 TEST_P(AttentionTest, AgreesWithTheScalarTableBitForBit) {
   const KernelTable& scalar = *find_table("scalar");
   const std::vector<float> bias = random_floats(kCut, 13);
-  for (const KvType type : kTypes) {
-    Cut cut(table(), type, 40, 50, 256, 14);
-    Cut reference(scalar, type, 40, 50, 256, 14);
-    cut.keys.softcap = reference.keys.softcap = 3.0F;
-    Queries queries(13, cut.keys, 16);
-    Queries expected(13, cut.keys, 16);
-    for (Queries* side : {&queries, &expected}) {
-      for (std::size_t i = 0; i < side->list.size(); ++i) {
-        side->list[i].begin = static_cast<std::uint32_t>(7 * i);
-        side->list[i].end = static_cast<std::uint32_t>(256 - 3 * i);
-        side->list[i].alibi_slope = 0.01F;
-        side->list[i].distance = 300;
-        side->list[i].bias = bias.data();
+  for (const bool latent : {false, true}) {
+    for (const KvType type : kTypes) {
+      Cut cut(table(), type, 60, 50, 256, 14);
+      Cut reference(scalar, type, 60, 50, 256, 14);
+      if (latent) cut.keys.v_blocks = reference.keys.v_blocks = nullptr;
+      cut.keys.softcap = reference.keys.softcap = 3.0F;
+      Queries queries(13, cut.keys, 16);
+      Queries expected(13, cut.keys, 16);
+      for (Queries* side : {&queries, &expected}) {
+        for (std::size_t i = 0; i < side->list.size(); ++i) {
+          side->list[i].begin = static_cast<std::uint32_t>(7 * i);
+          side->list[i].end = static_cast<std::uint32_t>(256 - 3 * i);
+          side->list[i].alibi_slope = 0.01F;
+          side->list[i].distance = 300;
+          side->list[i].bias = bias.data();
+        }
       }
+      cut.kernels.attend_cut(cut.keys, queries.list);
+      reference.kernels.attend_cut(reference.keys, expected.list);
+      for (std::size_t i = 0; i < queries.list.size(); ++i) {
+        ASSERT_TRUE(same_bits(queries.partials[i], expected.partials[i]));
+        table().merge_partial(queries.partials[i].data(), 50, queries.partials[0].data());
+        scalar.merge_partial(expected.partials[i].data(), 50, expected.partials[0].data());
+      }
+      std::vector<float> out(50);
+      std::vector<float> out_scalar(50);
+      table().finish_attention(queries.partials[0].data(), 50, 0.5F, out.data());
+      scalar.finish_attention(expected.partials[0].data(), 50, 0.5F, out_scalar.data());
+      ASSERT_TRUE(same_bits(out, out_scalar));
     }
-    cut.kernels.attend_cut(cut.keys, queries.list);
-    reference.kernels.attend_cut(reference.keys, expected.list);
-    for (std::size_t i = 0; i < queries.list.size(); ++i) {
-      ASSERT_TRUE(same_bits(queries.partials[i], expected.partials[i]));
-      table().merge_partial(queries.partials[i].data(), 50, queries.partials[0].data());
-      scalar.merge_partial(expected.partials[i].data(), 50, expected.partials[0].data());
-    }
-    std::vector<float> out(50);
-    std::vector<float> out_scalar(50);
-    table().finish_attention(queries.partials[0].data(), 50, 0.5F, out.data());
-    scalar.finish_attention(expected.partials[0].data(), 50, 0.5F, out_scalar.data());
-    ASSERT_TRUE(same_bits(out, out_scalar));
   }
 }
 
-TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
-  Cut cut(table(), KvType::f32, 16, 16, 64, 17);
+void check_empty_ranges_and_infinite_scores(const Cut& cut) {
   Queries queries(4, cut.keys, 19);
   std::vector<float> all_masked(kCut, -kInf);
   std::vector<float> one_left = all_masked;
@@ -220,13 +252,18 @@ TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
   std::vector<float> infinite(kCut, 0.0F);
   infinite[3] = kInf;
   queries.list[1].bias = infinite.data();
-  queries.q[2 * 16] = kNan;
+  queries.q[2 * cut.keys.k_dim] = kNan;
   cut.kernels.attend_cut(cut.keys, queries.list);
   for (const int i : {1, 2}) {
     EXPECT_TRUE(std::isnan(queries.partials[i][1])) << i;
     for (std::size_t c = 0; c < 16; ++c) EXPECT_TRUE(std::isnan(queries.partials[i][2 + c]));
   }
   expect_exact(cut, queries.list[3]);
+}
+
+TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
+  check_empty_ranges_and_infinite_scores(Cut(table(), KvType::f32, 16, 16, 64, 17));
+  check_empty_ranges_and_infinite_scores(*Cut::latent(table(), KvType::f32, 20, 16, 64, 17));
 }
 
 TEST_P(AttentionTest, MergedCutsEqualOneSoftmax) {
