@@ -187,9 +187,9 @@ class Attention {
     const SequenceId sequence = context_.runs[tile.run].sequence;
     const std::int64_t first_block = cut * static_cast<std::int64_t>(kBlocksPerCut);
     context_.state->k_blocks(sequence, layer_, kv_head, first_block, k_blocks);
-    context_.state->v_blocks(sequence, layer_, kv_head, first_block, v_blocks);
+    if (!spec_.latent) context_.state->v_blocks(sequence, layer_, kv_head, first_block, v_blocks);
     const CutKeys keys{.k_blocks = k_blocks.data(),
-                       .v_blocks = v_blocks.data(),
+                       .v_blocks = spec_.latent ? nullptr : v_blocks.data(),
                        .k_dim = spec_.k_dim,
                        .v_dim = spec_.v_dim,
                        .scale = spec_.scale,

@@ -25,6 +25,7 @@ struct AttentionSpec {
   std::size_t kv_heads = 0;  // divides n_heads
   std::size_t k_dim = 0;     // per head
   std::size_t v_dim = 0;     // per head
+  bool latent = false;       // values are the first v_dim elements of the keys: the group is a latent one
   float scale = 1;
   float softcap = 0;              // s = softcap * tanh(s / softcap); 0: none
   std::int64_t window = 0;        // positions that a query sees, itself included; 0: all

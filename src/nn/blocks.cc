@@ -14,7 +14,9 @@ void for_rows(const Context& context, std::size_t work, const Body& body) {
   });
 }
 
-// x += after(linear(in)). Without `after` a worker adds what it has just computed.
+}  // namespace
+
+// Without `after` a worker adds what it has just computed.
 void project_and_add(const Linear& linear, const float* in, const Norm* after, float* x, const Context& context) {
   const std::size_t rows = context.rows.size();
   const std::size_t width = linear.out_features();
@@ -32,8 +34,6 @@ void project_and_add(const Linear& linear, const float* in, const Norm* after, f
     kernels::table().add(delta + r * width, width, x + r * width);
   });
 }
-
-}  // namespace
 
 void SelfAttention::add_to(float* x, const Residual& norms, int layer, const Context& context) const {
   const std::size_t rows = context.rows.size();

@@ -16,6 +16,9 @@ struct Residual {
   const Norm* after = nullptr;
 };
 
+/// x [rows, out_features] += after(linear(in)), in [rows, in_features]: how a block ends. `after` may be nullptr.
+void project_and_add(const Linear& linear, const float* in, const Norm* after, float* x, const Context& context);
+
 /// Attention of a sequence to itself: o_proj(attention(q_proj(h), k_proj(h), v_proj(h))).
 struct SelfAttention {
   Linear q_proj, k_proj, v_proj, o_proj;

@@ -106,6 +106,13 @@ std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name
   return note(name, n, k, part).matrix;
 }
 
+std::shared_ptr<const PackedMatrix> WeightSource::factor(const std::string& name, std::size_t n, std::size_t k,
+                                                         const Part& part) {
+  Job& job = note(name, n, k, part);
+  job.multiplied = true;
+  return job.matrix;
+}
+
 std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, const Part& part) {
   std::vector<std::uint64_t> shape{part.stored_outputs(n)};
   if (part.planes > 0) shape.insert(shape.begin(), part.planes);

@@ -42,6 +42,9 @@ class WeightSource {
   /// FormatError with both shapes where it is missing or misshapen, or holds no numbers that can be weights.
   std::shared_ptr<const PackedMatrix> matrix(const std::string& name, std::size_t n, std::size_t k,
                                              const Part& part = {});
+  /// The same for a matrix that every step reads whole, though no Linear: it takes no adapters.
+  std::shared_ptr<const PackedMatrix> factor(const std::string& name, std::size_t n, std::size_t k,
+                                             const Part& part = {});
   /// A vector [n], as f32: the outputs of `part` where the tensor has more.
   std::vector<float> vector(const std::string& name, std::size_t n, const Part& part = {});
   /// `name`.weight [n, k] and, if `bias`, `name`.bias [n]. Parts of one weight share its adapters.
@@ -70,7 +73,7 @@ class WeightSource {
     const TensorInfo* tensor = nullptr;
     Part part;
     std::shared_ptr<PackedMatrix> matrix;
-    bool multiplied = false;  // by a Linear: a step reads all of it, of an embedding only rows
+    bool multiplied = false;  // a step reads all of it, of an embedding only rows
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
