@@ -171,7 +171,10 @@ std::string_view either_key(const Fields& fields, std::string_view alias, std::s
 }
 
 kernels::Activation read_activation(const Fields& fields, std::string_view key, std::string_view fallback) {
-  const std::string name = fields.get_string(key).value_or(std::string(fallback));
+  return find_activation(fields, key, fields.get_string(key).value_or(std::string(fallback)));
+}
+
+kernels::Activation find_activation(const Fields& fields, std::string_view key, const std::string& name) {
   const auto found = std::ranges::find(kActivations, std::string_view(name), &ActivationName::name);
   if (found != kActivations.end()) return found->activation;
   std::string known;

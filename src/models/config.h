@@ -58,6 +58,9 @@ std::string_view either_key(const json::Fields& fields, std::string_view alias, 
 /// The activation that `key` names, `fallback` where it is absent. Throws UnsupportedError that lists the known ones.
 kernels::Activation read_activation(const json::Fields& fields, std::string_view key, std::string_view fallback);
 
+/// The activation `name`, which stands under `key` or in it.
+kernels::Activation find_activation(const json::Fields& fields, std::string_view key, const std::string& name);
+
 /// A norm's epsilon, in [0, 1].
 float read_epsilon(const json::Fields& fields, std::string_view key, double fallback);
 

@@ -99,8 +99,7 @@ TEST(DecoderConfig, UnknownArchitecturesListTheKnownOnes) {
     static_cast<void>(find_architecture(json::Fields(config, "config.json")));
     FAIL();
   } catch (const UnsupportedError& error) {
-    EXPECT_NE(std::string(error.what()).find("llama, mistral, qwen2, qwen3"), std::string::npos)
-        << error.what();
+    EXPECT_NE(std::string(error.what()).find("llama, mistral"), std::string::npos) << error.what();
   }
 }
 

@@ -66,7 +66,7 @@ TEST_P(Determinism, EveryWayGivesTheSameBits) {
     const std::size_t n = c.length();
     const auto run = [&](ThreadPool& pool, std::size_t chunk) {
       const auto state = make_pool(*model);
-      return in_chunks(*model, *state, pool, c, state->create(), 0, n, chunk);
+      return in_chunks(*model, *state, pool, c, begin_case(*model, c, *state, pool), 0, n, chunk);
     };
     const Logits alone = run(one, n);
     expect_same(alone, run(two, n), "two threads");
@@ -79,10 +79,10 @@ TEST_P(Determinism, EveryWayGivesTheSameBits) {
     const auto state = make_pool(*model);
     std::vector<nn::Row> rows;
     for (std::size_t i = 0; i < 15; ++i) {
-      const auto other = case_rows(c, state->create(), 0, 3 + 5 * i % 29);
+      const auto other = case_rows(c, begin_case(*model, c, *state, two), 0, 3 + 5 * i % 29);
       rows.insert(rows.end(), other.begin(), other.end());
     }
-    const nn::SequenceId s = state->create();
+    const nn::SequenceId s = begin_case(*model, c, *state, two);
     const std::size_t half = n / 2;
     expect_same(alone, in_chunks(*model, *state, two, c, s, 0, half, n), "first half");
     const auto own = case_rows(c, s, half, n);
@@ -104,10 +104,10 @@ TEST_P(Determinism, ForksAndRewindsChangeNothing) {
     const auto state = make_pool(*model, /*draft=*/8);
     const std::size_t n = c.length();
     const std::size_t half = n / 2 + 3;
-    const nn::SequenceId whole = state->create();
+    const nn::SequenceId whole = begin_case(*model, c, *state, pool);
     const Logits alone = in_chunks(*model, *state, pool, c, whole, 0, n, n);
 
-    const nn::SequenceId parent = state->create();
+    const nn::SequenceId parent = begin_case(*model, c, *state, pool);
     in_chunks(*model, *state, pool, c, parent, 0, half, half);
     const nn::SequenceId child = state->fork(parent);
     // The parent goes another way over the shared block, then comes back.

@@ -25,7 +25,7 @@ TEST_P(Golden, LogitsEqualTheReference) {
   ThreadPool pool(2);
   const auto model = load_model(c.folder, {.bits = 32}, pool);
   const auto state = make_pool(*model);
-  const nn::SequenceId s = state->create();
+  const nn::SequenceId s = begin_case(*model, c, *state, pool);
   // As the reference ran: the prompt in one pass, then token by token.
   auto logits = run_rows(*model, *state, pool, case_rows(c, s, 0, c.prompt.size()));
   for (std::size_t p = c.prompt.size(); p < c.length(); ++p) {
@@ -48,7 +48,7 @@ TEST_P(Golden, GreedyTokensEqualTheReference) {
   ThreadPool pool(1);
   const auto model = load_model(c.folder, {.bits = 32}, pool);
   const auto state = make_pool(*model);
-  const nn::SequenceId s = state->create();
+  const nn::SequenceId s = begin_case(*model, c, *state, pool);
   std::vector<float> last = run_rows(*model, *state, pool, case_rows(c, s, 0, c.prompt.size())).rbegin()->second;
   std::vector<TokenId> tokens;
   while (tokens.size() < c.greedy.size()) {

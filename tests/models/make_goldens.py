@@ -22,6 +22,32 @@ BASE = {
 }
 BASES = {
     "gpt2": {"vocab_size": 160, "n_positions": 180, "n_embd": 48, "n_layer": 2, "n_head": 4},
+    "t5": {
+        "vocab_size": 131,
+        "d_model": 40,
+        "d_kv": 12,
+        "d_ff": 56,
+        "num_layers": 2,
+        "num_heads": 3,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    },
+    "bart": {
+        "vocab_size": 131,
+        "d_model": 36,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 56,
+        "decoder_ffn_dim": 64,
+        "max_position_embeddings": 128,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+    },
 }
 LONG_FACTOR = [1.0, 1.2, 1.7, 2.4, 3.1, 4.0]
 SHORT_FACTOR = [1.0, 1.05, 1.1, 1.2, 1.3, 1.5]
@@ -146,6 +172,37 @@ CASES = {
         },
         100,
         torch.bfloat16,
+    ),
+    "t5_plain_scaled": (
+        {"model_type": "t5", "feed_forward_proj": "relu", "relative_attention_num_buckets": 20, "d_kv": 9},
+        270,
+        torch.float32,
+    ),
+    "t5_gated_own_head_bf16": (
+        {
+            "model_type": "t5",
+            "feed_forward_proj": "gated-gelu",
+            "tie_word_embeddings": False,
+            "num_decoder_layers": 3,
+            "relative_attention_max_distance": 40,
+        },
+        60,
+        torch.bfloat16,
+    ),
+    "bart_tied": (
+        {"model_type": "bart", "scale_embedding": True, "activation_function": "relu"},
+        90,
+        torch.float32,
+    ),
+    "bart_untied_f16": (
+        {
+            "model_type": "bart",
+            "encoder_attention_heads": 3,
+            "decoder_layers": 3,
+            "tie_word_embeddings": False,
+        },
+        50,
+        torch.float16,
     ),
 }
 

@@ -23,6 +23,7 @@ ModelCase read_case(const std::filesystem::path& folder) {
   const auto source = open_safetensors(folder / "expected.safetensors");
   ModelCase c;
   c.folder = folder;
+  if (source->find("input") != nullptr) c.input = read_array<TokenId>(*source, "input");
   c.prompt = read_array<TokenId>(*source, "prompt");
   c.greedy = read_array<TokenId>(*source, "greedy");
   c.rows = read_array<std::int32_t>(*source, "rows");
@@ -54,6 +55,14 @@ std::unique_ptr<StatePool> make_pool(const DecoderModel& model, std::int64_t dra
   return std::make_unique<StatePool>(model.state_layout(), nn::StatePoolOptions{.kv_type = model.shape().kv_type,
                                                                                 .budget_bytes = std::size_t{1} << 30,
                                                                                 .longest_draft = draft});
+}
+
+nn::SequenceId begin_case(const DecoderModel& model, const ModelCase& c, StatePool& state, ThreadPool& pool) {
+  const nn::SequenceId sequence = state.create();
+  if (model.encoder() == nullptr) return sequence;
+  const EncoderInput input{.sequence = sequence, .tokens = c.input};
+  EXPECT_TRUE(model.encode({&input, 1}, state, pool));
+  return sequence;
 }
 
 std::vector<nn::Row> case_rows(const ModelCase& c, nn::SequenceId sequence, std::size_t begin, std::size_t end) {

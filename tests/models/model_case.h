@@ -15,6 +15,7 @@ namespace skald::models {
 
 struct ModelCase {
   std::filesystem::path folder;
+  std::vector<TokenId> input;  // of the encoder; empty: there is none
   std::vector<TokenId> prompt;
   std::vector<TokenId> greedy;     // what follows it
   std::vector<std::int32_t> rows;  // positions of prompt + greedy
@@ -48,6 +49,9 @@ class LogitsKeeper : public OutputSink {
 
 /// A pool large enough for tests.
 std::unique_ptr<StatePool> make_pool(const DecoderModel& model, std::int64_t draft = 0);
+
+/// A new sequence for the case, with its input encoded where the model has an encoder.
+nn::SequenceId begin_case(const DecoderModel& model, const ModelCase& c, StatePool& state, ThreadPool& pool);
 
 /// Rows [begin, end) of prompt + greedy in `sequence`, all wanting logits.
 std::vector<nn::Row> case_rows(const ModelCase& c, nn::SequenceId sequence, std::size_t begin, std::size_t end);

@@ -3,6 +3,7 @@
 A case is a folder: config.json, model.safetensors, and expected.safetensors with
   prompt  i32 [n]            rows    i32 [m]   positions of the sequence prompt + greedy whose logits are kept
   greedy  i32 [g]            logits  f32 [m, vocab]
+  input   i32 [k]            of an encoder-decoder: what the encoder sees; prompt and greedy are then the decoder's
 Cases are made so that they can fail: every norm, bias and gain is random with a sizeable spread, sequences are longer
 than the window, the original rope length, a block and (some) a cut, and a case is only taken when its greedy text is
 lively (>= 30 % distinct tokens) and no decision hangs on rounding.
@@ -15,13 +16,14 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 MIN_DISTINCT = 0.3
 MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 
 
-EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
+EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "shared")
+ENCODER_DECODERS = ("bart", "mt5", "t5")
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
 
 
@@ -31,17 +33,27 @@ def randomize(model, generator):
     tied = model.config.tie_word_embeddings
     conv = model.config.model_type == "gpt2"  # stores [inputs, outputs]
     gemma = model.config.model_type == "gemma2"  # adds 1 to its gains, and scales its embeddings
+    t5 = model.config.model_type in ("t5", "mt5")  # does not scale its scores
+    bart = model.config.model_type == "bart"  # its norms come last: what the tokens say would be lost among biases
     tied_scale = 0.05 if gemma else 0.25
-    for name, parameter in model.named_parameters():
+    buffers = [(n, b) for n, b in model.named_buffers() if n == "final_logits_bias"]
+    for name, parameter in list(model.named_parameters()) + buffers:
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
-            value = noise * (0.1 if "ln_f" in name else 0.5)  # a large last bias would make some tokens always win
+            small = bart or "ln_f" in name  # a large last bias would make some tokens always win
+            value = noise * (0.1 if small else 0.5)
+        elif bart and ("encoder_attn.out_proj" in name or "fc2" in name):
+            value = 0.5 / math.sqrt(parameter.shape[1]) * noise
         elif parameter.dim() == 1:
             value = (0.0 if gemma else 1.0) + 0.4 * noise
         elif any(part in name for part in EMBEDDINGS):
             value = noise * (tied_scale if tied else 1.0)
-        elif "wpe" in name:
+        elif "wpe" in name or "embed_positions" in name:
             value = 2 * noise
+        elif "relative_attention_bias" in name:
+            value = 1.5 * noise
+        elif t5 and name.endswith(("Attention.q.weight", "Attention.k.weight")):
+            value = 2 / math.sqrt(parameter.shape[1] * math.sqrt(model.config.d_kv)) * noise
         else:
             gain = 2.0 if any(part in name for part in SHARP) else 1.3
             value = gain / math.sqrt(parameter.shape[0 if conv else 1]) * noise
@@ -67,8 +79,50 @@ def rope_parameters(rng, kind, head_dim, original):
     return rope
 
 
+def t5_settings(rng):
+    config = {
+        "d_model": rng.choice([40, 48]),
+        "d_kv": rng.choice([7, 8, 12, 20]),
+        "d_ff": rng.choice([57, 64]),
+        "num_layers": rng.choice([1, 2]),
+        "num_decoder_layers": rng.choice([2, 3]),
+        "num_heads": rng.choice([1, 3, 4]),
+        "relative_attention_num_buckets": rng.choice([32, 8, 20, 6]),
+        "relative_attention_max_distance": rng.choice([128, 20, 63, 100]),
+        "layer_norm_epsilon": rng.choice([1e-6, 1e-3]),
+        "feed_forward_proj": rng.choice(["relu", "gated-gelu", "gated-silu", "gelu", "gated-relu"]),
+    }
+    return config | rng.choice([{}, {"tie_word_embeddings": False}, {"tie_word_embeddings": True}])
+
+
+def bart_settings(rng):
+    encoder_heads, decoder_heads = rng.choice([(4, 2), (2, 4), (3, 6), (1, 2)])
+    return {
+        "d_model": rng.choice([36, 48]),
+        "encoder_layers": rng.choice([1, 2]),
+        "decoder_layers": rng.choice([2, 3]),
+        "encoder_attention_heads": encoder_heads,
+        "decoder_attention_heads": decoder_heads,
+        "encoder_ffn_dim": rng.choice([57, 64]),
+        "decoder_ffn_dim": rng.choice([40, 72]),
+        "max_position_embeddings": 512,
+        "activation_function": rng.choice(["gelu", "relu", "gelu_new", "silu"]),
+        "scale_embedding": rng.random() < 0.5,
+        "tie_word_embeddings": rng.random() < 0.7,
+    }
+
+
+def random_encoder_decoder(rng, model_type):
+    """As random_settings; the length is that of the encoder's input."""
+    settings = bart_settings(rng) if model_type == "bart" else t5_settings(rng)
+    config = {"model_type": model_type, "vocab_size": rng.choice([131, 160, 193])} | settings
+    return config, rng.choice([rng.randint(2, 100), rng.randint(260, 300)])
+
+
 def random_settings(rng, model_type=None, rope_kind=None):
     """A config as a dict, and the length of the prompt."""
+    if model_type in ENCODER_DECODERS:
+        return random_encoder_decoder(rng, model_type)
     model_type = model_type or rng.choice(["llama", "mistral", "qwen2", "qwen3"])
     rope_kind = rope_kind or rng.choice(["default", "linear", "dynamic", "yarn", "longrope", "llama3"])
     heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])
@@ -111,20 +165,28 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
     """The model, a prompt, its greedy continuation and the logits of prompt + continuation, row by row as decoded."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config)).eval()
+    encodes = config["model_type"] in ENCODER_DECODERS
+    auto = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
+    model = auto.from_config(AutoConfig.for_model(**config)).eval()
     randomize(model, generator)
     for parameter in model.parameters():  # what the file will hold; buffers of frequencies stay f32
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     prompt = torch.randint(config["vocab_size"], (1, prompt_length), generator=generator)
+    given = {}
     rows = []
     greedy = []
     with torch.no_grad():
-        out = model(prompt, use_cache=True)
+        if encodes:
+            given = {"encoder_outputs": model.get_encoder()(prompt)}
+            model.encoder_input = prompt[0]
+            prompt = torch.randint(config["vocab_size"], (1, 1 + seed % 9), generator=generator)
+        step = (lambda ids, **state: model(decoder_input_ids=ids, **given, **state)) if encodes else model
+        out = step(prompt, use_cache=True)
         rows.append(out.logits[0])
         for _ in range(n_greedy):
             token = int(rows[-1][-1].argmax())
             greedy.append(token)
-            out = model(torch.tensor([[token]]), past_key_values=out.past_key_values, use_cache=True)
+            out = step(torch.tensor([[token]]), past_key_values=out.past_key_values, use_cache=True)
             rows.append(out.logits[0])
     return model, prompt[0], greedy, torch.cat(rows)
 
@@ -141,7 +203,7 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     """Writes a case; tries seeds from `seed` on until one is lively. Returns whether one was."""
     for attempt in range(seed, seed + 12):
         model, prompt, greedy, logits = reference(config, attempt, prompt_length, n_greedy, dtype)
-        if lively(greedy, logits, prompt_length):
+        if lively(greedy, logits, len(prompt)):
             break
     else:
         return False
@@ -150,6 +212,7 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": str(dtype).split(".")[1]}, indent=1) + "\n")
     names = {id(p): n for n, p in reversed(list(model.named_parameters()))}  # tied copies once
     weights = {n: p.data.to(dtype).contiguous() for n, p in model.named_parameters() if names[id(p)] == n}
+    weights |= {n: b.data.to(dtype) for n, b in model.named_buffers() if n == "final_logits_bias"}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     last = len(logits) - 1
     rows = sorted({round(i * last / (n_rows - 1)) for i in range(n_rows)})
@@ -159,6 +222,8 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
         "rows": torch.tensor(rows, dtype=torch.int32),
         "logits": logits[rows].contiguous(),
     }
+    if config["model_type"] in ENCODER_DECODERS:
+        expected["input"] = model.encoder_input.to(torch.int32)
     save_file(expected, folder / "expected.safetensors")
     return True
 

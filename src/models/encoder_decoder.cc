@@ -1,0 +1,109 @@
+#include "models/encoder_decoder.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace skald::models {
+namespace {
+
+const nn::Norm* address(const std::optional<nn::Norm>& norm) { return norm ? &*norm : nullptr; }
+
+// Keys and values of self-attention in layers [0, n), of the encoder's output in layers [n, 2 n) with `cross`.
+StateLayout layout_of(const Stack& stack, bool cross) {
+  const auto n = static_cast<int>(stack.layers.size());
+  const nn::AttentionSpec& spec = stack.layers.front().self.spec;
+  StateLayout layout;
+  for (const int first : {0, n}) {
+    if (first > 0 && !cross) break;
+    std::vector<int> layers(stack.layers.size());
+    std::iota(layers.begin(), layers.end(), first);
+    layout.groups.push_back({.kind = first > 0 ? nn::StateGroup::Kind::cross : nn::StateGroup::Kind::paged,
+                             .layers = std::move(layers),
+                             .kv_heads = spec.kv_heads,
+                             .k_dim = spec.k_dim,
+                             .v_dim = spec.v_dim});
+  }
+  return layout;
+}
+
+class StackEncoder final : public Encoder {
+ public:
+  explicit StackEncoder(const EncoderDecoderParts& parts) : parts_(parts) {}
+
+  [[nodiscard]] int n_layers() const override { return static_cast<int>(parts_.encoder.layers.size()); }
+  [[nodiscard]] std::size_t hidden_size() const override { return parts_.encoder.embed_tokens->columns(); }
+  [[nodiscard]] std::int64_t max_positions() const override { return parts_.encoder_positions; }
+  [[nodiscard]] StateLayout state_layout() const override { return layout_of(parts_.encoder, /*cross=*/false); }
+  void embed(float* x, nn::Context& context) const override { parts_.encoder.embed(x, context); }
+  void layer(int i, float* x, const nn::Context& context) const override {
+    parts_.encoder.layer(static_cast<std::size_t>(i), /*cross_layer=*/-1, x, context);
+  }
+  [[nodiscard]] const nn::Norm* final_norm() const override { return address(parts_.encoder.final_norm); }
+  void store(const float* encoded, std::span<const nn::SequenceId> targets, StatePool& state,
+             const nn::Context& context) const override {
+    auto layer = static_cast<int>(parts_.decoder.layers.size());
+    for (const Stack::Layer& l : parts_.decoder.layers) l.cross.store(encoded, targets, state, layer++, context);
+  }
+
+ private:
+  const EncoderDecoderParts& parts_;
+};
+
+class EncoderDecoder final : public DecoderModel {
+ public:
+  explicit EncoderDecoder(EncoderDecoderParts parts) : parts_(std::move(parts)), encoder_(parts_) {
+    shape_ = parts_.shape;
+    logits_scale_ = parts_.logits_scale;
+  }
+  [[nodiscard]] StateLayout state_layout() const override { return layout_of(parts_.decoder, /*cross=*/true); }
+  [[nodiscard]] const Encoder* encoder() const override { return &encoder_; }
+
+ private:
+  void embed(float* x, nn::Context& context) const override { parts_.decoder.embed(x, context); }
+  void layer(int i, float* x, const nn::Context& context) const override {
+    parts_.decoder.layer(static_cast<std::size_t>(i), static_cast<int>(parts_.decoder.layers.size()) + i, x, context);
+  }
+  [[nodiscard]] const nn::Norm* final_norm() const override { return address(parts_.decoder.final_norm); }
+  [[nodiscard]] const nn::Linear& head() const override { return parts_.head; }
+
+  EncoderDecoderParts parts_;
+  StackEncoder encoder_;
+};
+
+}  // namespace
+
+void Stack::embed(float* x, nn::Context& context) const {
+  nn::embed_rows(*embed_tokens, x, context, embed_scale);
+  if (embed_positions != nullptr) nn::add_positions(*embed_positions, position_offset, x, context);
+  if (embed_norm) nn::normalize_rows(*embed_norm, x, context);
+}
+
+void Stack::layer(std::size_t i, int cross_layer, float* x, const nn::Context& context) const {
+  const Layer& l = layers[i];
+  const auto before = [&](const nn::Norm& norm) { return nn::Residual{.before = norms_after ? nullptr : &norm}; };
+  const auto end = [&](const nn::Norm& norm) {
+    if (norms_after) nn::normalize_rows(norm, x, context);
+  };
+  l.self.add_to(x, before(l.self_norm), static_cast<int>(i), context);
+  end(l.self_norm);
+  if (cross_layer >= 0) {
+    l.cross.add_to(x, before(l.cross_norm), cross_layer, context);
+    end(l.cross_norm);
+  }
+  l.mlp.add_to(x, before(l.mlp_norm), context);
+  end(l.mlp_norm);
+}
+
+std::unique_ptr<DecoderModel> make_encoder_decoder(EncoderDecoderParts parts) {
+  return std::make_unique<EncoderDecoder>(std::move(parts));
+}
+
+std::string stored_embedding(const nn::WeightSource& weights, const std::string& name,
+                             std::span<const std::string> tied) {
+  const auto stored = [&](const std::string& n) { return weights.has(n + ".weight"); };
+  if (stored(name)) return name;
+  const auto found = std::ranges::find_if(tied, stored);
+  return found == tied.end() ? name : *found;
+}
+
+}  // namespace skald::models
