@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <ostream>
 #include <thread>
 
 #include "formats/safetensors.h"
@@ -69,6 +70,10 @@ struct Setting {
   const char* table;
   int bits;
 };
+
+std::ostream& operator<<(std::ostream& out, const Setting& setting) {
+  return out << setting.table << ", " << setting.bits << " bits";
+}
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
@@ -177,7 +182,8 @@ TEST(Model, TheModelsOwnSettings) {
   expect_error<UnsupportedError>([&] { (void)model.tokenizer(); }, "no tokenizer.json");
   expect_error<OptionError>([&] { (void)model.generate("text"); }, "no tokenizer");
   (void)folder.write("generation_config.json", R"({"num_beam_groups": 4})");
-  expect_error<OptionError>([&] { (void)Model::load(folder.path()); }, "num_beam_groups = 4: not available in this version");
+  expect_error<OptionError>([&] { (void)Model::load(folder.path()); },
+                            "num_beam_groups = 4: not available in this version");
 }
 
 TEST(Model, MissingFolder) {
