@@ -72,7 +72,7 @@ std::optional<double> find_number(const Fields& fields, const std::optional<Fiel
   return fields.get_number(key, low, high);
 }
 
-std::string read_rope_type(const Fields& fields, const std::optional<Fields>& scaling) {
+std::string read_rope_type(const Fields& fields, const std::optional<Fields>& scaling, bool only_longrope) {
   if (!scaling) return "default";
   for (const json::Member& member : scaling->value().as_object()) {
     if (!member.value.is_object()) continue;
@@ -82,6 +82,10 @@ std::string read_rope_type(const Fields& fields, const std::optional<Fields>& sc
   }
   const char* const key = scaling->has("rope_type") ? "rope_type" : "type";
   std::string type = scaling->get_string(key).value_or("default");
+  if (only_longrope) {
+    if (type == "su" || type == "yarn") return "longrope";
+    if (type != "default" && type != "longrope") refuse_name(*scaling, key, type, "default, longrope");
+  }
   const auto known = nn::rope_types();
   if (std::ranges::find(known, type) != known.end()) return type;
   std::string names;
@@ -143,7 +147,7 @@ constexpr std::array<RopeReader, 5> kRopeReaders = {{{"linear", true, false, rea
                                                      {"longrope", false, true, read_longrope},
                                                      {"llama3", true, true, read_llama3}}};
 
-void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings& rope) {
+void read_scaling(const Fields& fields, const Fields& scaling, std::int64_t unsaid_original, nn::RopeSettings& rope) {
   const auto reader = std::ranges::find(kRopeReaders, std::string_view(rope.type), &RopeReader::type);
   if (reader == kRopeReaders.end()) return;
   constexpr double kLow = 1e-6;
@@ -156,8 +160,8 @@ void read_scaling(const Fields& fields, const Fields& scaling, nn::RopeSettings&
   }
   if (reader->has_original) {  // a key beside the object goes first: some older checkpoints keep it there
     const auto beside = fields.get_integer(kOriginal, 1, kMaxPositions);
-    const auto inside = scaling.get_integer(kOriginal, 1, kMaxPositions);
-    rope.original_positions = beside ? *beside : inside.value_or(rope.max_positions);
+    const auto inside = scaling.get_integer(kOriginal, 1, kMaxPositions).value_or(rope.max_positions);
+    rope.original_positions = beside.value_or(unsaid_original > 0 ? unsaid_original : inside);
     const auto ratio = static_cast<double>(rope.max_positions) / static_cast<double>(rope.original_positions);
     if (!rope.factor) rope.factor = ratio;
   }
@@ -215,15 +219,15 @@ std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_l
 }
 
 nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions,
-                                    bool partial_rotary) {
+                                    const ConfigDefaults& defaults) {
   const auto scaling = find_rope_object(fields);
   nn::RopeSettings rope;
-  rope.type = read_rope_type(fields, scaling);
+  rope.type = read_rope_type(fields, scaling, defaults.only_longrope);
   rope.head_dim = head_dim;
   rope.max_positions = max_positions;
   rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(10000.0);
   rope.partial_rotary_factor = find_number(fields, scaling, "partial_rotary_factor", 0, 1).value_or(1.0);
-  if (!partial_rotary && rope.type == "default" && rope.partial_rotary_factor != 1.0) {
+  if (!defaults.partial_rotary && rope.type == "default" && rope.partial_rotary_factor != 1.0) {
     log_notice(LogLevel::warning, fields.file() + ": partial_rotary_factor is not used by this architecture");
     rope.partial_rotary_factor = 1.0;
   }
@@ -234,7 +238,7 @@ nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim,
         .fail("partial_rotary_factor", "the rotated part of a head must be even and at least " + std::to_string(least) +
                                            ", not " + std::to_string(rope.rotary_dim()));
   }
-  if (scaling) read_scaling(fields, *scaling, rope);
+  if (scaling) read_scaling(fields, *scaling, defaults.original_positions, rope);
   return rope;
 }
 
@@ -270,7 +274,7 @@ DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& de
   c.activation = read_activation(fields, defaults.activation_key, defaults.activation);
   c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(defaults.tie_word_embeddings);
   c.windows.assign(static_cast<std::size_t>(c.n_layers), 0);
-  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults.partial_rotary);
+  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults);
   return c;
 }
 

@@ -35,6 +35,7 @@ struct DecoderConfig {
   bool qkv_bias = false;
   bool o_bias = false;
   bool mlp_bias = false;
+  bool fused_projections = false;  // q, k and v stand in one weight, qkv_proj; gate and up in gate_up_proj
   bool qk_norm = false;
   std::vector<std::int64_t> windows;  // [n_layers] positions that a query sees, itself included; 0: all
   nn::RopeSettings rope;
@@ -49,7 +50,9 @@ struct ConfigDefaults {
   std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";
   bool tie_word_embeddings = false;
-  bool partial_rotary = false;  // whether partial_rotary_factor counts with every rope type
+  bool partial_rotary = false;          // whether partial_rotary_factor counts with every rope type
+  std::int64_t original_positions = 0;  // > 0: original_max_position_embeddings counts beside the rope object only
+  bool only_longrope = false;           // no other scaling; its former names were "su" and "yarn"
 };
 
 /// `alias` where the config has it, else `key`: the name under which a setting with two names counts.
@@ -83,6 +86,6 @@ std::vector<std::int64_t> read_windows_by_layer(const json::Fields& fields, std:
 
 /// rope_parameters of transformers 5, or rope_scaling and rope_theta of earlier ones.
 nn::RopeSettings read_rope_settings(const json::Fields& fields, std::int64_t head_dim, std::int64_t max_positions,
-                                    bool partial_rotary = false);
+                                    const ConfigDefaults& defaults = {});
 
 }  // namespace skald::models

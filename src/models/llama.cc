@@ -1,6 +1,8 @@
 // The Llama form: pre-norm, rotary positions, grouped-query attention, gated MLP.
-// Reference: transformers/models/{llama,mistral,qwen2,qwen3}/modeling_*.py
-//   mistral: every layer has a window      qwen2: biases on q, k, v; windows by layer
+// Reference: transformers/models/{llama,mistral,phi3,qwen2,qwen3}/modeling_*.py
+//   mistral: every layer has a window
+//   phi3:    fused projections; partly rotated heads; longrope
+//   qwen2:   biases on q, k, v; windows by layer
 //   qwen3:   RMSNorm per head on q and k; head_dim comes from the config
 #include "models/registry.h"
 #include "models/rotary_parts.h"
@@ -79,6 +81,17 @@ std::unique_ptr<DecoderModel> make_llama(const json::Fields& fields, nn::WeightS
 std::unique_ptr<DecoderModel> make_mistral(const json::Fields& fields, nn::WeightSource& weights) {
   DecoderConfig c = read_decoder_config(fields, {.n_kv_heads = 8, .max_positions = 4096 * 32});
   c.windows.assign(c.windows.size(), read_window(fields));
+  return std::make_unique<Llama>(std::move(c), weights);
+}
+
+std::unique_ptr<DecoderModel> make_phi3(const json::Fields& fields, nn::WeightSource& weights) {
+  DecoderConfig c = read_decoder_config(fields, {.max_positions = 4096,
+                                                 .rms_norm_eps = 1e-5,
+                                                 .partial_rotary = true,
+                                                 .original_positions = 4096,
+                                                 .only_longrope = true});
+  c.fused_projections = true;
+  c.windows.assign(c.windows.size(), fields.get_integer("sliding_window", 1, kMaxPositions).value_or(0));
   return std::make_unique<Llama>(std::move(c), weights);
 }
 

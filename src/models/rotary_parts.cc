@@ -27,9 +27,13 @@ nn::SelfAttention rotary_attention(const DecoderConfig& c, const nn::Rope& rope,
   const std::size_t q_width = size(c.n_heads * c.head_dim);
   const std::size_t kv_width = size(c.n_kv_heads * c.head_dim);
   nn::SelfAttention attention;
-  attention.q_proj = w.linear(prefix + "q_proj", q_width, hidden, c.qkv_bias);
-  attention.k_proj = w.linear(prefix + "k_proj", kv_width, hidden, c.qkv_bias);
-  attention.v_proj = w.linear(prefix + "v_proj", kv_width, hidden, c.qkv_bias);
+  const auto project = [&](const char* name, std::size_t width, std::size_t first) {
+    if (!c.fused_projections) return w.linear(prefix + name, width, hidden, c.qkv_bias);
+    return w.linear(prefix + "qkv_proj", width, hidden, c.qkv_bias, nn::stacked(q_width + 2 * kv_width, first));
+  };
+  attention.q_proj = project("q_proj", q_width, 0);
+  attention.k_proj = project("k_proj", kv_width, q_width);
+  attention.v_proj = project("v_proj", kv_width, q_width + kv_width);
   attention.o_proj = w.linear(prefix + "o_proj", hidden, q_width, c.o_bias);
   if (c.qk_norm) {
     attention.q_norm = w.rms_norm(prefix + "q_norm", size(c.head_dim), c.rms_norm_eps);
@@ -49,8 +53,12 @@ nn::Mlp gated_mlp(const DecoderConfig& c, const std::string& prefix, nn::WeightS
   const std::size_t hidden = size(c.hidden_size);
   const std::size_t width = size(c.intermediate_size);
   nn::Mlp mlp;
-  mlp.gate_proj = w.linear(prefix + "gate_proj", width, hidden, c.mlp_bias);
-  mlp.up_proj = w.linear(prefix + "up_proj", width, hidden, c.mlp_bias);
+  const auto project = [&](const char* name, std::size_t first) {
+    if (!c.fused_projections) return w.linear(prefix + name, width, hidden, c.mlp_bias);
+    return w.linear(prefix + "gate_up_proj", width, hidden, c.mlp_bias, nn::stacked(2 * width, first));
+  };
+  mlp.gate_proj = project("gate_proj", 0);
+  mlp.up_proj = project("up_proj", width);
   mlp.down_proj = w.linear(prefix + "down_proj", hidden, width, c.mlp_bias);
   mlp.activation = c.activation;
   return mlp;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -299,6 +300,18 @@ void attend(const AttentionSpec& spec, int layer, const float* q, float* out, co
       (*context.attention_tap)(row, layer, probabilities, spec.n_heads, static_cast<std::int64_t>(keys));
     }
   }
+}
+
+std::vector<float> alibi_slopes(std::size_t n_heads) {
+  const std::size_t power = std::bit_floor(n_heads);
+  const auto slope = [](std::size_t i, std::size_t n) {  // powers of a base that the reference rounds to f32
+    const auto base = static_cast<float>(std::exp2(-8.0 / static_cast<double>(n)));
+    return static_cast<float>(std::pow(static_cast<double>(base), static_cast<double>(i)));
+  };
+  std::vector<float> slopes;
+  for (std::size_t i = 1; i <= power; ++i) slopes.push_back(slope(i, power));
+  for (std::size_t i = 1; slopes.size() < n_heads; i += 2) slopes.push_back(slope(i, 2 * power));
+  return slopes;
 }
 
 }  // namespace skald::nn

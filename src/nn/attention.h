@@ -36,6 +36,10 @@ struct AttentionSpec {
   Mask mask = Mask::causal;
 };
 
+/// The slopes [n_heads] of https://arxiv.org/abs/2108.12409 : 2^(-8 i / n), i = 1 .. n, where n = n_heads is a power of
+/// two; else those of the next smaller power, then every second one of the next larger.
+std::vector<float> alibi_slopes(std::size_t n_heads);
+
 /// out [rows, n_heads, v_dim] from q [rows, n_heads, k_dim] over what `layer` holds, up to the rows' own positions
 /// (causal), all of the sequence (full), its prefix too (prefix), or the encoder's positions (cross: `layer` is one of
 /// a cross group).

@@ -24,6 +24,9 @@ class NoTensors final : public TensorSource {
 };
 
 const std::map<std::string, std::string> kGood = {
+    {"bloom", R"({"model_type": "bloom", "vocab_size": 160, "hidden_size": 48, "n_layer": 2, "n_head": 4})"},
+    {"phi3", R"({"model_type": "phi3", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
+       "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 256})"},
     {"gpt2",
      R"({"model_type": "gpt2", "vocab_size": 160, "n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4})"},
     {"gemma2", R"({"model_type": "gemma2", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
@@ -42,6 +45,20 @@ struct WrongValue {
 };
 
 constexpr WrongValue kWrong[] = {
+    {"bloom", "hidden_size", "\"64\"", "must be an integer in [1, 1048576]"},
+    {"bloom", "n_embed", "0", "must be an integer in [1, 1048576]"},
+    {"bloom", "n_head", "5", "must divide hidden_size, which is 48"},
+    {"bloom", "num_attention_heads", "5", "must divide hidden_size, which is 48"},
+    {"bloom", "n_layer", "2.5", "must be an integer in [1, 4096]"},
+    {"bloom", "layer_norm_epsilon", "-1", "must be a number in [0, 1]"},
+    {"bloom", "apply_residual_connection_post_layernorm", "1", "must be true or false"},
+    {"bloom", "slow_but_exact", "\"no\"", "must be true or false"},
+    {"phi3", "sliding_window", "0", "must be an integer in"},
+    {"phi3", "partial_rotary_factor", "2", "must be a number in [0, 1]"},
+    {"phi3", "partial_rotary_factor", "0.25", "must be even"},
+    {"phi3", "rope_scaling", "{\"type\": \"linear\", \"factor\": 2}", "known are default, longrope"},
+    {"phi3", "rope_scaling", "{\"type\": \"su\", \"short_factor\": [1, 1]}", "= 6 numbers"},
+    {"phi3", "rope_scaling", "{\"type\": \"yarn\", \"short_factor\": \"1\"}", "must be an array"},
     {"gpt2", "vocab_size", "\"50257\"", "must be an integer in [1, 16777216]"},
     {"gpt2", "n_positions", "0", "must be an integer in [1, 16777216]"},
     {"gpt2", "max_position_embeddings", "1e30", "must be an integer in"},

@@ -21,6 +21,7 @@ BASE = {
     "rms_norm_eps": 1e-5,
 }
 BASES = {
+    "bloom": {"vocab_size": 160, "n_layer": 2},
     "gpt2": {"vocab_size": 160, "n_positions": 180, "n_embd": 48, "n_layer": 2, "n_head": 4},
     "t5": {
         "vocab_size": 131,
@@ -202,6 +203,41 @@ CASES = {
             "tie_word_embeddings": False,
         },
         50,
+        torch.float16,
+    ),
+    "bloom_untied": (
+        {"model_type": "bloom", "hidden_size": 42, "n_head": 7, "tie_word_embeddings": False},
+        270,
+        torch.float32,
+    ),
+    "bloom_residual_after_norm_bf16": (
+        {
+            "model_type": "bloom",
+            "hidden_size": 60,
+            "n_head": 6,
+            "apply_residual_connection_post_layernorm": True,
+            "pretraining_tp": 2,
+            "slow_but_exact": True,
+            "tie_word_embeddings": False,
+        },
+        80,
+        torch.bfloat16,
+    ),
+    "phi3_window": (
+        {"model_type": "phi3", "sliding_window": 21, "pad_token_id": None, "tie_word_embeddings": True},
+        70,
+        torch.float32,
+    ),
+    "phi3_longrope_partly_rotated_f16": (
+        {
+            "model_type": "phi3",
+            "hidden_size": 64,
+            "partial_rotary_factor": 0.75,
+            "original_max_position_embeddings": 48,
+            "rope_scaling": {"type": "longrope", "short_factor": SHORT_FACTOR, "long_factor": LONG_FACTOR},
+            "pad_token_id": None,
+        },
+        60,
         torch.float16,
     ),
 }

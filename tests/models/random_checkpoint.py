@@ -32,6 +32,7 @@ def randomize(model, generator):
     or the model would only repeat its input."""
     tied = model.config.tie_word_embeddings
     conv = model.config.model_type == "gpt2"  # stores [inputs, outputs]
+    bloom = model.config.model_type == "bloom"
     gemma = model.config.model_type == "gemma2"  # adds 1 to its gains, and scales its embeddings
     t5 = model.config.model_type in ("t5", "mt5")  # does not scale its scores
     bart = model.config.model_type == "bart"  # its norms come last: what the tokens say would be lost among biases
@@ -40,12 +41,14 @@ def randomize(model, generator):
     for name, parameter in list(model.named_parameters()) + buffers:
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
-            small = bart or "ln_f" in name  # a large last bias would make some tokens always win
+            small = bart or bloom or "ln_f" in name  # a large last bias would make some tokens always win
             value = noise * (0.1 if small else 0.5)
         elif bart and ("encoder_attn.out_proj" in name or "fc2" in name):
             value = 0.5 / math.sqrt(parameter.shape[1]) * noise
         elif parameter.dim() == 1:
             value = (0.0 if gemma else 1.0) + 0.4 * noise
+            if "embeddings_layernorm" in name:
+                value = 0.3 * value
         elif any(part in name for part in EMBEDDINGS):
             value = noise * (tied_scale if tied else 1.0)
         elif "wpe" in name or "embed_positions" in name:
