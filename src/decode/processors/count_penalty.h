@@ -16,8 +16,9 @@ class CountPenalty final : public LogitsProcessor {
   void apply(const StepContext& step, Candidates& candidates) override {
     counts_.clear();
     for (const TokenId token : step.history.subspan(static_cast<std::size_t>(step.prompt_length))) ++counts_[token];
-    for (const auto& [token, count] : counts_) {
-      candidates.update(token, [&](float logit) { return logit - frequency_ * static_cast<float>(count) - presence_; });
+    for (const auto& entry : counts_) {
+      const auto count = static_cast<float>(entry.second);
+      candidates.update(entry.first, [&](float logit) { return logit - frequency_ * count - presence_; });
     }
   }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {

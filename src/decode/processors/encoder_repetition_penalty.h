@@ -15,8 +15,7 @@ class EncoderRepetitionPenalty final : public LogitsProcessor {
   EncoderRepetitionPenalty(double penalty, std::vector<TokenId> input)
       : factor_(static_cast<float>(1 / penalty)), tokens_(std::move(input)) {
     std::ranges::sort(tokens_);
-    const auto repeated = std::ranges::unique(tokens_);
-    tokens_.erase(repeated.begin(), repeated.end());
+    tokens_.erase(std::unique(tokens_.begin(), tokens_.end()), tokens_.end());
   }
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     for (const TokenId token : tokens_) {
