@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "quant/mxfp4.h"
 #include "skald/error.h"
 
 namespace skald::nn {
@@ -64,41 +65,82 @@ const TensorInfo* WeightSource::find(const std::string& name) const {
   return source_.find(prefixed ? name.substr(base_prefix_.size()) : base_prefix_ + name);
 }
 
-const TensorInfo& WeightSource::take(const std::string& name, std::vector<std::uint64_t> shape) {
+const TensorInfo& WeightSource::find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const {
   const TensorInfo* const tensor = find(name);
   if (tensor == nullptr) {
     throw FormatError(ErrorFields{.file = source_.describe(),
                                   .field = "tensor '" + name + "'",
                                   .rule = "is missing: the config wants it with shape " + shape_text(shape)});
   }
-  if (tensor->shape != shape) {
-    throw FormatError(
-        ErrorFields{.file = source_.file_of(*tensor),
-                    .field = "tensor '" + tensor->name + "'",
-                    .rule = "the config wants " + shape_text(shape) + ", the file has " + shape_text(tensor->shape)});
-  }
-  if (!converts_to_float(tensor->dtype)) {
-    throw UnsupportedError(ErrorFields{.file = source_.file_of(*tensor),
-                                       .field = "tensor '" + tensor->name + "'",
-                                       .value = std::string(dtype_name(tensor->dtype)),
+  if (tensor->shape == shape) return *tensor;
+  throw FormatError(
+      ErrorFields{.file = source_.file_of(*tensor),
+                  .field = "tensor '" + tensor->name + "'",
+                  .rule = "the config wants " + shape_text(shape) + ", the file has " + shape_text(tensor->shape)});
+}
+
+// `tensor` is read; it holds `per_element` parameters an element.
+void WeightSource::count_parameters(const TensorInfo& tensor, std::size_t per_element) {
+  if (!read_.insert(tensor.name).second) return;
+  std::int64_t count = static_cast<std::int64_t>(per_element);
+  for (const std::uint64_t d : tensor.shape) count *= static_cast<std::int64_t>(d);
+  n_parameters_ += count;
+}
+
+const TensorInfo& WeightSource::take(const std::string& name, std::vector<std::uint64_t> shape) {
+  const TensorInfo& tensor = find_shaped(name, shape);
+  if (!converts_to_float(tensor.dtype)) {
+    throw UnsupportedError(ErrorFields{.file = source_.file_of(tensor),
+                                       .field = "tensor '" + tensor.name + "'",
+                                       .value = std::string(dtype_name(tensor.dtype)),
                                        .rule = "weights must be floating-point numbers of 8 bits or more"});
   }
-  if (read_.insert(tensor->name).second) {
-    std::int64_t count = 1;
-    for (const std::uint64_t d : shape) count *= static_cast<std::int64_t>(d);
-    n_parameters_ += count;
-  }
-  return *tensor;
+  count_parameters(tensor, 1);
+  return tensor;
+}
+
+const TensorInfo& WeightSource::take_bytes(const std::string& name, std::vector<std::uint64_t> shape) {
+  const TensorInfo& tensor = find_shaped(name, shape);
+  if (tensor.dtype == DType::u8) return tensor;
+  throw FormatError(ErrorFields{.file = source_.file_of(tensor),
+                                .field = "tensor '" + tensor.name + "'",
+                                .value = std::string(dtype_name(tensor.dtype)),
+                                .rule = "MXFP4 weights and their scales must be U8"});
+}
+
+WeightSource::Job& WeightSource::note_job(Job job, std::size_t n, std::size_t k) {
+  std::vector<std::size_t>& noted = jobs_of_[job.tensor];
+  const auto same = std::ranges::find_if(noted, [&](std::size_t j) { return jobs_[j].part == job.part; });
+  if (same != noted.end()) return jobs_[*same];
+  noted.push_back(jobs_.size());
+  job.matrix = std::make_shared<PackedMatrix>(n, k);
+  return jobs_.emplace_back(std::move(job));
 }
 
 WeightSource::Job& WeightSource::note(const std::string& name, std::size_t n, std::size_t k, const Part& part) {
-  const TensorInfo& tensor = take(name, part.stored_shape(n, k));
-  std::vector<std::size_t>& noted = jobs_of_[&tensor];
-  const auto same = std::ranges::find_if(noted, [&](std::size_t job) { return jobs_[job].part == part; });
-  if (same != noted.end()) return jobs_[*same];
-  noted.push_back(jobs_.size());
-  jobs_.push_back({.tensor = &tensor, .part = part, .matrix = std::make_shared<PackedMatrix>(n, k)});
-  return jobs_.back();
+  return note_job({.tensor = &take(name, part.stored_shape(n, k)), .part = part, .matrix = nullptr}, n, k);
+}
+
+WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
+  constexpr std::size_t kNumbers = quant::Mxfp4Block::kNumbers;
+  if (k % kNumbers != 0) {
+    throw FormatError(ErrorFields{.file = source_.describe(),
+                                  .field = "tensor '" + names.matrix + "'",
+                                  .value = std::to_string(k) + " inputs",
+                                  .rule = "MXFP4 blocks hold 32 inputs: the config wants a multiple of that"});
+  }
+  std::vector<std::uint64_t> shape = part.stored_shape(n, k / kNumbers);
+  const TensorInfo& scales = take_bytes(names.scales, shape);
+  shape.push_back(sizeof(quant::Mxfp4Block));
+  const TensorInfo& blocks = take_bytes(names.matrix, std::move(shape));
+  count_parameters(scales, 0);
+  count_parameters(blocks, kNumbers / sizeof(quant::Mxfp4Block));
+  return note_job({.tensor = &blocks, .part = part, .matrix = nullptr, .scales = &scales}, n, k);
+}
+
+void WeightSource::note_product(Job& job) const {
+  job.step_used = step_used_;
+  job.step_all = step_all_;
 }
 
 std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name, std::size_t n, std::size_t k,
@@ -109,7 +151,7 @@ std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name
 std::shared_ptr<const PackedMatrix> WeightSource::factor(const std::string& name, std::size_t n, std::size_t k,
                                                          const Part& part) {
   Job& job = note(name, n, k, part);
-  job.multiplied = true;
+  note_product(job);
   return job.matrix;
 }
 
@@ -117,19 +159,20 @@ std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, 
   std::vector<std::uint64_t> shape{part.stored_outputs(n)};
   if (part.planes > 0) shape.insert(shape.begin(), part.planes);
   const TensorInfo& tensor = take(name, std::move(shape));
-  std::vector<std::byte> stored(tensor.bytes);
-  source_.read(tensor, 0, stored);
-  std::vector<float> all(tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
+  const std::size_t count = part.stored_outputs(n);  // of the one plane
+  const std::size_t bytes = count * static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8;
+  std::vector<std::byte> stored(bytes);
+  source_.read(tensor, part.plane * bytes, stored);
+  std::vector<float> all(count);
   convert_to_float(tensor.dtype, stored, all);
   std::vector<float> values(n);
-  const std::size_t origin = part.plane * part.stored_outputs(n);
-  for (std::size_t i = 0; i < n; ++i) values[i] = all[origin + part.stored_output(i)];
+  for (std::size_t i = 0; i < n; ++i) values[i] = all[part.stored_output(i)];
   return values;
 }
 
 Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t k, bool bias, const Part& part) {
   Job& job = note(name + ".weight", n, k, part);
-  job.multiplied = true;
+  note_product(job);
   std::vector<float> biases = bias ? vector(name + ".bias", n, part) : std::vector<float>();
   const std::size_t outputs = part.stored_outputs(n);
   const bool adapts = part.planes == 0 && part.stored_inputs(k) == k;
@@ -137,6 +180,13 @@ Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t 
   if (slot == nullptr) slot = std::make_shared<AdapterSlot>(name, k, outputs);
   if (adapts) slots_[name] = slot;
   return {job.matrix, std::move(biases), std::move(slot), part};
+}
+
+Linear WeightSource::linear(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
+  Job& job = names.scales.empty() ? note(names.matrix, n, k, part) : note_mxfp4(names, n, k, part);
+  note_product(job);
+  std::vector<float> biases = names.bias.empty() ? std::vector<float>() : vector(names.bias, n, part);
+  return {job.matrix, std::move(biases), std::make_shared<AdapterSlot>(names.matrix, k, part.stored_outputs(n)), part};
 }
 
 Norm WeightSource::rms_norm(const std::string& name, std::size_t n, float eps, float offset) {
@@ -149,9 +199,13 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
   return Norm::layer(vector(name + ".weight", n), bias ? vector(name + ".bias", n) : std::vector<float>(), eps);
 }
 
+WeightFormat WeightSource::Job::format(int bits) const {
+  return format_for(scales == nullptr ? tensor->dtype : DType::bf16, bits);
+}
+
 std::size_t WeightSource::bytes_for(int bits) const {
   std::size_t bytes = 0;
-  for (const Job& job : jobs_) bytes += job.matrix->bytes_in(format_for(job.tensor->dtype, bits));
+  for (const Job& job : jobs_) bytes += job.matrix->bytes_in(job.format(bits));
   return bytes;
 }
 
@@ -212,6 +266,26 @@ void WeightSource::read_transposed(const Job& job, std::size_t first, std::size_
   }
 }
 
+// The same of MXFP4 blocks: the stored outputs from the first to the last of these rows are read at once.
+void WeightSource::read_mxfp4(const Job& job, std::size_t first, std::size_t count, float* rows) const {
+  using quant::Mxfp4Block;
+  const std::size_t k = job.matrix->columns();
+  const std::size_t blocks = k / Mxfp4Block::kNumbers;  // of an output
+  const std::size_t low = job.part.stored_output(first);
+  const std::size_t width = job.part.stored_output(first + count - 1) - low + 1;
+  const std::size_t begin = job.part.origin(job.matrix->rows(), blocks) + low * blocks;
+  std::vector<Mxfp4Block> stored(width * blocks);
+  std::vector<std::uint8_t> scales(width * blocks);
+  source_.read(*job.tensor, begin * sizeof(Mxfp4Block), std::as_writable_bytes(std::span(stored)));
+  source_.read(*job.scales, begin, std::as_writable_bytes(std::span(scales)));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = (job.part.stored_output(first + i) - low) * blocks;
+    for (std::size_t b = 0; b < blocks; ++b) {
+      quant::unpack_mxfp4(stored[row + b], scales[row + b], rows + i * k + b * Mxfp4Block::kNumbers);
+    }
+  }
+}
+
 // Several panels at a time: about kReadBytes, or a worker's whole share where each reading serves all its rows.
 void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const {
   PackedMatrix& matrix = *job.matrix;
@@ -224,7 +298,9 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
   for (std::size_t panel = first_panel; panel < last_panel; panel += at_once) {
     const std::size_t last = std::min(last_panel, panel + at_once);
     const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
-    if (job.part.transposed) {
+    if (job.scales != nullptr) {
+      read_mxfp4(job, panel * kPanel, count, rows.data());
+    } else if (job.part.transposed) {
       read_transposed(job, panel * kPanel, count, rows.data());
     } else {
       read_rows(job, panel * kPanel, count, rows.data());
@@ -240,8 +316,8 @@ void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   const int bits = choose_bits(options);
   std::size_t panels = 0;
   for (const Job& job : jobs_) {
-    job.matrix->allocate(format_for(job.tensor->dtype, bits));
-    if (job.multiplied) weight_bytes_ += job.matrix->bytes();
+    job.matrix->allocate(job.format(bits));
+    weight_bytes_ += job.matrix->bytes() * job.step_used / job.step_all;
     panels += job.matrix->panels();
   }
   // Each worker fills its share of every matrix, as parallel_for deals the panels out when they are used.

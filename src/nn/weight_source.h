@@ -29,6 +29,14 @@ struct WeightLoadOptions {
   std::function<void(double fraction)> progress = {};  // on the calling thread
 };
 
+/// Tensors of one product whose names follow no pattern.
+struct ProductNames {
+  std::string matrix;
+  std::string bias = {};  // empty: none
+  std::string scales =
+      {};  // not empty: `matrix` holds MXFP4 blocks [planes, outputs, inputs / 32, 16], and this scales
+};
+
 /// Two steps: a family's constructor asks for weights, which are then only noted (small vectors are read at once);
 /// load() checks the memory and fills all matrices in parallel. A weight is looked up under its name, and with the
 /// family's base prefix added or taken away.
@@ -49,6 +57,10 @@ class WeightSource {
   std::vector<float> vector(const std::string& name, std::size_t n, const Part& part = {});
   /// `name`.weight [n, k] and, if `bias`, `name`.bias [n]. Parts of one weight share its adapters.
   Linear linear(const std::string& name, std::size_t n, std::size_t k, bool bias = false, const Part& part = {});
+  /// The same of tensors named one by one. It takes no adapters.
+  Linear linear(const ProductNames& names, std::size_t n, std::size_t k, const Part& part);
+  /// Of the Linears asked for from now on a step of one row reads `used` in `all`: routed experts.
+  void set_step_share(std::size_t used, std::size_t all) { step_used_ = used, step_all_ = all; }
   /// `name`.weight [n] + `offset`.
   Norm rms_norm(const std::string& name, std::size_t n, float eps, float offset = 0);
   /// `name`.weight [n] and, if `bias`, `name`.bias [n].
@@ -61,7 +73,7 @@ class WeightSource {
   void load(const WeightLoadOptions& options, ThreadPool& pool);
 
   [[nodiscard]] std::int64_t n_parameters() const { return n_parameters_; }
-  /// Bytes of the matrices that a step reads whole, once loaded.
+  /// Bytes of the matrices that a step of one row reads, once loaded.
   [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }
   /// Whether every matrix is held as f32, once loaded.
   [[nodiscard]] bool all_f32() const;
@@ -73,18 +85,30 @@ class WeightSource {
     const TensorInfo* tensor = nullptr;
     Part part;
     std::shared_ptr<PackedMatrix> matrix;
-    bool multiplied = false;  // a step reads all of it, of an embedding only rows
+    const TensorInfo* scales = nullptr;  // of `tensor`'s MXFP4 blocks
+    // Of the matrix a step of one row reads step_used in step_all: all that Linears multiply by, of an embedding a row.
+    std::size_t step_used = 0;
+    std::size_t step_all = 1;
+
+    [[nodiscard]] kernels::WeightFormat format(int bits) const;
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
   const TensorInfo& take(const std::string& name, std::vector<std::uint64_t> shape);
+  const TensorInfo& take_bytes(const std::string& name, std::vector<std::uint64_t> shape);
+  const TensorInfo& find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const;
+  void count_parameters(const TensorInfo& tensor, std::size_t per_element);
   [[nodiscard]] std::size_t bytes_for(int bits) const;
   [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
   void report_unread(bool strict) const;
   Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);
+  Job& note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part);
+  Job& note_job(Job job, std::size_t n, std::size_t k);
+  void note_product(Job& job) const;
   void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;
   void read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const;
   void read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const;
+  void read_mxfp4(const Job& job, std::size_t first, std::size_t count, float* rows) const;
 
   const TensorSource& source_;
   std::string base_prefix_;
@@ -93,6 +117,8 @@ class WeightSource {
   std::set<std::string_view> read_;
   std::vector<std::string> silent_;
   std::map<std::string, std::shared_ptr<AdapterSlot>> slots_;
+  std::size_t step_used_ = 1;
+  std::size_t step_all_ = 1;
   std::int64_t n_parameters_ = 0;
   std::size_t weight_bytes_ = 0;
 };
