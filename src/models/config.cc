@@ -191,10 +191,28 @@ float read_epsilon(const Fields& fields, std::string_view key, double fallback) 
 }
 
 void refuse_quantized(const Fields& fields) {
-  if (!fields.has("quantization_config")) return;
+  const auto quantization = fields.get_object("quantization_config");
+  if (!quantization) return;
+  const json::Value* const method = quantization->find("quant_method");
   throw UnsupportedError(ErrorFields{.file = fields.file(),
                                      .field = "quantization_config",
+                                     .value = method == nullptr ? "" : method->describe(),
                                      .rule = "quantised checkpoints are not read: use the original weights"});
+}
+
+bool read_mxfp4(const Fields& fields) {
+  const auto quantization = fields.get_object("quantization_config");
+  if (!quantization) return false;
+  const json::Value* const method = quantization->find("quant_method");
+  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") refuse_quantized(fields);
+  constexpr const char* kPlain = "modules_to_not_convert";
+  if (!quantization->has(kPlain)) return true;
+  const json::Value& plain = *quantization->find(kPlain);
+  const auto is_string = [](const json::Value& v) { return v.is_string(); };
+  if (!plain.is_array() || !std::ranges::all_of(plain.as_array(), is_string)) {
+    quantization->fail(kPlain, "must be an array of strings");
+  }
+  return true;
 }
 
 std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
@@ -225,7 +243,7 @@ nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim,
   rope.type = read_rope_type(fields, scaling, defaults.only_longrope);
   rope.head_dim = head_dim;
   rope.max_positions = max_positions;
-  rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(10000.0);
+  rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(defaults.rope_theta);
   rope.partial_rotary_factor = find_number(fields, scaling, "partial_rotary_factor", 0, 1).value_or(1.0);
   if (!defaults.partial_rotary && rope.type == "default" && rope.partial_rotary_factor != 1.0) {
     log_notice(LogLevel::warning, fields.file() + ": partial_rotary_factor is not used by this architecture");
@@ -242,9 +260,21 @@ nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim,
   return rope;
 }
 
-std::int64_t read_window(const Fields& fields) {
-  const std::int64_t unsaid = fields.find("sliding_window") == nullptr ? 4096 : 0;
+std::int64_t read_window(const Fields& fields, std::int64_t unsaid) {
+  if (fields.find("sliding_window") != nullptr) unsaid = 0;
   return fields.get_integer("sliding_window", 1, kMaxPositions).value_or(unsaid);
+}
+
+std::vector<std::int64_t> read_windows_by_turns(const Fields& fields, std::int64_t n_layers, std::int64_t unsaid) {
+  const std::vector<std::string> types = read_layer_types(fields, n_layers);
+  const std::int64_t window = read_window(fields, unsaid);
+  std::vector<std::int64_t> windows;
+  for (std::int64_t i = 0; i < n_layers; ++i) {
+    const bool slides = types.empty() ? i % 2 == 0 : types[windows.size()] == "sliding_attention";
+    if (slides && window == 0) fields.fail("sliding_window", "must be an integer: some layers have a window");
+    windows.push_back(slides ? window : 0);
+  }
+  return windows;
 }
 
 std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64_t n_layers) {
@@ -261,7 +291,7 @@ std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64
 }
 
 DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {
-  refuse_quantized(fields);
+  if (!defaults.mxfp4) refuse_quantized(fields);
   DecoderConfig c;
   c.model_type = fields.need_string("model_type");
   c.vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab);

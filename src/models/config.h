@@ -16,6 +16,7 @@ inline constexpr std::int64_t kMaxWidth = 1 << 20;
 inline constexpr std::int64_t kMaxVocab = 1 << 24;
 inline constexpr std::int64_t kMaxLayers = 4096;
 inline constexpr std::int64_t kMaxHeads = 1 << 14;
+inline constexpr std::int64_t kMaxExperts = 1 << 14;
 inline constexpr std::int64_t kMaxPositions = std::int64_t{1} << 31;
 
 /// Sizes and choices of a decoder of the Llama form. Names are those of config.json.
@@ -49,10 +50,12 @@ struct ConfigDefaults {
   double rms_norm_eps = 1e-6;
   std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";
+  double rope_theta = 10000;
   bool tie_word_embeddings = false;
   bool partial_rotary = false;          // whether partial_rotary_factor counts with every rope type
   std::int64_t original_positions = 0;  // > 0: original_max_position_embeddings counts beside the rope object only
   bool only_longrope = false;           // no other scaling; its former names were "su" and "yarn"
+  bool mxfp4 = false;                   // checkpoints may be quantised so; others are refused here
 };
 
 /// `alias` where the config has it, else `key`: the name under which a setting with two names counts.
@@ -70,15 +73,23 @@ float read_epsilon(const json::Fields& fields, std::string_view key, double fall
 /// Throws UnsupportedError for a checkpoint whose weights are stored quantised.
 void refuse_quantized(const json::Fields& fields);
 
+/// Whether a checkpoint is quantised as MXFP4; which modules are is seen in the file. Throws UnsupportedError for other
+/// kinds.
+bool read_mxfp4(const json::Fields& fields);
+
 /// The sizes, the activation, tying and rope_parameters: what all families share. Throws FormatError that names key,
 /// value and range, or UnsupportedError for a value of a kind that is not known.
 DecoderConfig read_decoder_config(const json::Fields& fields, const ConfigDefaults& defaults);
 
-/// sliding_window: 4096 where the key is absent, 0 (all positions) where it is null.
-std::int64_t read_window(const json::Fields& fields);
+/// sliding_window: `unsaid` where the key is absent, 0 (all positions) where it is null.
+std::int64_t read_window(const json::Fields& fields, std::int64_t unsaid = 4096);
 
 /// layer_types: [n_layers] of full_attention and sliding_attention; empty where the config has none.
 std::vector<std::string> read_layer_types(const json::Fields& fields, std::int64_t n_layers);
+
+/// Windows [n_layers] of the layers that layer_types names or, without it, of every second one, the first among them.
+std::vector<std::int64_t> read_windows_by_turns(const json::Fields& fields, std::int64_t n_layers,
+                                                std::int64_t unsaid = 4096);
 
 /// Qwen's windows [n_layers]: where use_sliding_window is set, in the layers that layer_types names or, without it,
 /// from max_window_layers on.

@@ -18,19 +18,6 @@ struct Gemma2Config : DecoderConfig {
   float logits_cap = 0;  // 0: none
 };
 
-// Every second layer has the window, the first among them, unless layer_types says otherwise.
-std::vector<std::int64_t> read_windows(const json::Fields& fields, std::int64_t n_layers) {
-  const std::vector<std::string> types = read_layer_types(fields, n_layers);
-  const std::int64_t window = read_window(fields);
-  std::vector<std::int64_t> windows;
-  for (std::size_t i = 0; i < size(n_layers); ++i) {
-    const bool slides = types.empty() ? i % 2 == 0 : types[i] == "sliding_attention";
-    if (slides && window == 0) fields.fail("sliding_window", "must be an integer: some layers have a window");
-    windows.push_back(slides ? window : 0);
-  }
-  return windows;
-}
-
 Gemma2Config read_config(const json::Fields& fields) {
   const auto cap = [&](std::string_view key, double unsaid) {
     const double found = fields.get_number(key, 1e-3, 1e6).value_or(fields.find(key) == nullptr ? unsaid : 0);
@@ -43,7 +30,7 @@ Gemma2Config read_config(const json::Fields& fields) {
                                               .activation = "gelu_pytorch_tanh",
                                               .tie_word_embeddings = true})};
   c.qkv_bias = c.o_bias = fields.get_bool("attention_bias").value_or(false);
-  c.windows = read_windows(fields, c.n_layers);
+  c.windows = read_windows_by_turns(fields, c.n_layers);
   const double scalar = fields.get_number("query_pre_attn_scalar", 1e-3, 1e9).value_or(256);
   c.score_scale = static_cast<float>(1 / std::sqrt(scalar));
   c.score_cap = cap("attn_logit_softcapping", 50);

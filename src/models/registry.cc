@@ -7,8 +7,8 @@
 
 namespace skald::models {
 
-Maker make_bart, make_bloom, make_gemma2, make_gpt2, make_llama, make_mistral, make_mt5, make_phi3, make_qwen2,
-    make_qwen3, make_t5;
+Maker make_bart, make_bloom, make_gemma2, make_gpt2, make_gpt_oss, make_llama, make_mistral, make_mixtral, make_mt5,
+    make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_t5;
 
 namespace {
 
@@ -17,11 +17,14 @@ constexpr std::array kArchitectures = {
     Architecture{"bloom", "BloomForCausalLM", "transformer.", &make_bloom},
     Architecture{"gemma2", "Gemma2ForCausalLM", "model.", &make_gemma2},
     Architecture{"gpt2", "GPT2LMHeadModel", "transformer.", &make_gpt2},
+    Architecture{"gpt_oss", "GptOssForCausalLM", "model.", &make_gpt_oss},
     Architecture{"llama", "LlamaForCausalLM", "model.", &make_llama},
     Architecture{"mistral", "MistralForCausalLM", "model.", &make_mistral},
+    Architecture{"mixtral", "MixtralForCausalLM", "model.", &make_mixtral},
     Architecture{"mt5", "MT5ForConditionalGeneration", "", &make_mt5},
     Architecture{"phi3", "Phi3ForCausalLM", "model.", &make_phi3},
     Architecture{"qwen2", "Qwen2ForCausalLM", "model.", &make_qwen2},
+    Architecture{"qwen2_moe", "Qwen2MoeForCausalLM", "model.", &make_qwen2_moe},
     Architecture{"qwen3", "Qwen3ForCausalLM", "model.", &make_qwen3},
     Architecture{"t5", "T5ForConditionalGeneration", "", &make_t5},
 };

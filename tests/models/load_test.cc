@@ -173,6 +173,40 @@ TEST(Load, ParametersAreCountedOnce) {
   EXPECT_EQ(tied->shape().n_parameters, count);
 }
 
+// All parameters are counted, but a step of one row reads only the experts that it goes to.
+TEST(Load, OfExpertsAStepReadsTheChosenOnes) {
+  ThreadPool pool(1);
+  const std::string folder = SKALD_TEST_DATA "/models/mixtral_together";
+  const auto model = load_model(folder, {.bits = 32}, pool);
+  const auto source = open_safetensors(folder + "/model.safetensors");
+  std::int64_t count = 0;
+  std::size_t read = 0;
+  const auto panels = [](std::size_t outputs, std::size_t inputs) { return (outputs + 31) / 32 * 32 * inputs * 4; };
+  for (const TensorInfo& tensor : source->tensors()) {
+    count += static_cast<std::int64_t>(tensor.bytes / 4);
+    const auto& shape = tensor.shape;
+    if (tensor.name.ends_with("gate_up_proj")) {
+      read += 3 * 2 * panels(shape[1] / 2, shape[2]);  // 3 of 6 experts
+    } else if (shape.size() == 3) {
+      read += 3 * panels(shape[1], shape[2]);
+    } else if (shape.size() == 2 && !tensor.name.ends_with("embed_tokens.weight")) {
+      read += panels(shape[0], shape[1]);
+    }
+  }
+  EXPECT_EQ(model->shape().n_parameters, count);
+  EXPECT_EQ(model->shape().weight_bytes, read);
+}
+
+TEST(Load, ExpertsInBlocksCountTheirNumbers) {
+  ThreadPool pool(1);
+  const auto blocks = load_model(SKALD_TEST_DATA "/models/gpt_oss_mxfp4", {}, pool);
+  // Layers of 3 experts of (2 * 32 * 64 + 64 * 32) weights and (2 * 32 + 64) biases, and all the rest.
+  const std::int64_t experts = 3 * (6144 + 128);
+  const std::int64_t attention = 4 * 12 * 64 + 2 * 2 * 12 * 64 + 64 * 4 * 12 + 4;
+  const std::int64_t layer = experts + attention + 2 * 64 + 3 * 64 + 3;
+  EXPECT_EQ(blocks->shape().n_parameters, 3 * layer + 2 * 120 * 64 + 64);
+}
+
 TEST(Load, ProgressEndsAtOne) {
   ThreadPool pool(2);
   std::vector<double> fractions;

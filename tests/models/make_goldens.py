@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from random_checkpoint import make_case
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 BASE = {
     "vocab_size": 160,
@@ -50,6 +51,9 @@ BASES = {
         "decoder_start_token_id": 2,
     },
 }
+BASES |= dict.fromkeys(
+    ("mixtral", "qwen2_moe", "gpt_oss"), BASE | {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 40}
+)
 LONG_FACTOR = [1.0, 1.2, 1.7, 2.4, 3.1, 4.0]
 SHORT_FACTOR = [1.0, 1.05, 1.1, 1.2, 1.3, 1.5]
 
@@ -240,6 +244,96 @@ CASES = {
         60,
         torch.float16,
     ),
+    "mixtral_together": (
+        {"model_type": "mixtral", "num_local_experts": 6, "num_experts_per_tok": 3, "sliding_window": 33},
+        90,
+        torch.float32,
+    ),
+    "mixtral_saved_bf16": (
+        {
+            "model_type": "mixtral",
+            "num_local_experts": 3,
+            "num_experts_per_tok": 1,
+            "hidden_act": "gelu",
+            "tie_word_embeddings": True,
+        },
+        70,
+        torch.bfloat16,
+    ),
+    "qwen2_moe_step_windows": (
+        {
+            "model_type": "qwen2_moe",
+            "num_hidden_layers": 4,
+            "num_experts": 5,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 36,
+            "shared_expert_intermediate_size": 37,
+            "norm_topk_prob": True,
+            "decoder_sparse_step": 2,
+            "use_sliding_window": True,
+            "sliding_window": 24,
+            "max_window_layers": 2,
+        },
+        90,
+        torch.float32,
+    ),
+    "qwen2_moe_saved_f16": (
+        {
+            "model_type": "qwen2_moe",
+            "num_hidden_layers": 3,
+            "num_experts": 7,
+            "num_experts_per_tok": 4,
+            "moe_intermediate_size": 24,
+            "shared_expert_intermediate_size": 64,
+            "mlp_only_layers": [1],
+            "qkv_bias": False,
+            "sliding_window": 20,
+        },
+        80,
+        torch.float16,
+    ),
+    "gpt_oss_plain_bf16": (
+        {
+            "model_type": "gpt_oss",
+            "num_local_experts": 5,
+            "num_experts_per_tok": 2,
+            "head_dim": 16,
+            "sliding_window": 24,
+            "swiglu_limit": 1.5,
+            "swiglu_alpha": 1.3,
+            "rope_theta": 10000.0,
+            "rope_scaling": {
+                "rope_type": "yarn",
+                "factor": 8.0,
+                "beta_fast": 32.0,
+                "beta_slow": 1.0,
+                "truncate": False,
+                "original_max_position_embeddings": 32,
+            },
+        },
+        100,
+        torch.bfloat16,
+    ),
+    "gpt_oss_mxfp4": (
+        {
+            "model_type": "gpt_oss",
+            "num_hidden_layers": 3,
+            "hidden_size": 64,
+            "intermediate_size": 32,
+            "head_dim": 12,
+            "num_local_experts": 3,
+            "num_experts_per_tok": 2,
+            "sliding_window": 17,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "attention_bias": False,
+            "quantization_config": {
+                "quant_method": "mxfp4",
+                "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.2.mlp.experts", "lm_head"],
+            },
+        },
+        90,
+        torch.float32,
+    ),
 }
 
 
@@ -253,6 +347,27 @@ def use_old_names(folder):
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def use_hub_names(folder):
+    """Each expert alone, under the Hub's names; then as transformers saves that again, with its config.json."""
+    path = folder / "model.safetensors"
+    weights = {}
+    for name, tensor in load_file(path).items():
+        hub = name.replace(".mlp.", ".block_sparse_moe.") if folder.name.startswith("mixtral") else name
+        gate, up, down = ("w1", "w3", "w2") if hub != name else ("gate_proj", "up_proj", "down_proj")
+        before, together, _ = hub.partition("gate_up_proj")
+        if together:
+            for e, expert in enumerate(tensor):
+                weights[f"{before}{e}.{gate}.weight"], weights[f"{before}{e}.{up}.weight"] = expert.chunk(2)
+        elif tensor.dim() == 3:
+            before = hub.removesuffix("down_proj")
+            weights |= {f"{before}{e}.{down}.weight": expert for e, expert in enumerate(tensor)}
+        else:
+            weights[hub] = tensor
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path, metadata={"format": "pt"})
+    AutoModelForCausalLM.from_pretrained(folder, dtype="auto").save_pretrained(folder)
+    (folder / "generation_config.json").unlink()
+
+
 def main():
     default = Path(__file__).resolve().parent.parent / "data" / "models"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
@@ -262,6 +377,8 @@ def main():
             sys.exit(f"{name}: no lively checkpoint; change its settings")
         if name == "gpt2_old_names":
             use_old_names(folder / name)
+        if "_saved" in name:
+            use_hub_names(folder / name)
         print(name, sum(f.stat().st_size for f in (folder / name).iterdir()) // 1024, "KiB")
 
 

@@ -15,9 +15,9 @@ import random
 from pathlib import Path
 
 import torch
-from families import DRAWS
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
 
 MIN_DISTINCT = 0.3
 MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
@@ -58,10 +58,37 @@ def randomize(model, generator):
             value = 1.5 * noise
         elif t5 and name.endswith(("Attention.q.weight", "Attention.k.weight")):
             value = 2 / math.sqrt(parameter.shape[1] * math.sqrt(model.config.d_kv)) * noise
+        elif parameter.dim() == 3:  # all experts of a layer; gpt-oss stores [experts, inputs, outputs]
+            inputs = parameter.shape[1 if model.config.model_type == "gpt_oss" else 2]
+            value = 1.7 / math.sqrt(inputs) * noise
+        elif name.endswith(("mlp.gate.weight", "mlp.router.weight")):
+            value = 3 / math.sqrt(parameter.shape[1]) * noise  # experts of very different weights
         else:
             gain = 2.0 if any(part in name for part in SHARP) else 1.3
             value = gain / math.sqrt(parameter.shape[0 if conv else 1]) * noise
         parameter.data.copy_(value)
+
+
+def quantize(weights):
+    """Weights [experts, inputs, outputs] as the MXFP4 blocks [experts, outputs, inputs / 32, 16] and scales nearest to
+    them, and what transformers reads there."""
+    x = weights.transpose(1, 2)
+    x = x.reshape(*x.shape[:2], -1, 32)
+    exponent = x.abs().amax(-1, keepdim=True).log2().floor() - 2
+    codes = (x[..., None] / exponent.exp2()[..., None] - torch.tensor(FP4_VALUES)).abs().argmin(-1)
+    blocks = (codes[..., 0::2] + 16 * codes[..., 1::2]).to(torch.uint8)
+    scales = (exponent[..., 0] + 127).to(torch.uint8)
+    return blocks, scales, convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+
+
+def quantize_experts(model):
+    """Quantises the experts of all layers but the last one, which a checkpoint may leave as it is; keeps what is to be
+    stored in their place as model.quantized."""
+    model.quantized = {}
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 3 and f"layers.{model.config.num_hidden_layers - 1}." not in name:
+            blocks, scales, parameter.data = quantize(parameter.data)
+            model.quantized[name] = {f"{name}_blocks": blocks, f"{name}_scales": scales}
 
 
 def rope_parameters(rng, kind, head_dim, original):
@@ -127,9 +154,6 @@ def random_settings(rng, model_type=None, rope_kind=None):
     """A config as a dict, and the length of the prompt."""
     if model_type in ENCODER_DECODERS:
         return random_encoder_decoder(rng, model_type)
-    if model_type in DRAWS:
-        config, length = DRAWS[model_type](rng)
-        return {"model_type": model_type} | config, length
     model_type = model_type or rng.choice(["llama", "mistral", "qwen2", "qwen3"])
     rope_kind = rope_kind or rng.choice(["default", "linear", "dynamic", "yarn", "longrope", "llama3"])
     heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])
@@ -174,8 +198,11 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
     torch.manual_seed(seed)
     encodes = config["model_type"] in ENCODER_DECODERS
     auto = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
-    model = auto.from_config(AutoConfig.for_model(**config)).eval()
+    stored = {key: value for key, value in config.items() if key != "quantization_config"}
+    model = auto.from_config(AutoConfig.for_model(**stored)).eval()
     randomize(model, generator)
+    if "quantization_config" in config:
+        quantize_experts(model)
     for parameter in model.parameters():  # what the file will hold; buffers of frequencies stay f32
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     prompt = torch.randint(config["vocab_size"], (1, prompt_length), generator=generator)
@@ -220,6 +247,9 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     names = {id(p): n for n, p in reversed(list(model.named_parameters()))}  # tied copies once
     weights = {n: p.data.to(dtype).contiguous() for n, p in model.named_parameters() if names[id(p)] == n}
     weights |= {n: b.data.to(dtype) for n, b in model.named_buffers() if n == "final_logits_bias"}
+    for name, stored in getattr(model, "quantized", {}).items():
+        del weights[name]
+        weights |= stored
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     last = len(logits) - 1
     rows = sorted({round(i * last / (n_rows - 1)) for i in range(n_rows)})
