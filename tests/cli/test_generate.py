@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import refused, run
+from conftest import ROOT, refused, run
 
 STORY = ("--prompt", "Once upon a time", "--max-tokens", "24", "--seed", "7")
 
@@ -226,3 +226,16 @@ def test_the_shipped_model_needs_no_name(model, tmp_path):
     (tmp_path / "skald-tales").symlink_to(model)
     result = run("generate", *STORY, env={"SKALD_MODELS": str(tmp_path)})
     assert (result.code, result.out) == (0, generate(model, *STORY).out)
+
+
+def test_longrope_computes_a_sequence_again_at_the_original_length():
+    """Tokens of transformers' generate. From the 20th on, the one at the original length of 48, all keys have the long
+    factors; without that they would be others."""
+    folder = ROOT / "tests" / "data" / "models" / "phi3_longrope_partly_rotated_f16"
+    prompt = "20,131,66,102,111,136,58,30,99,103,50,63,45,69,104,32,51,22,112,32,53,22,53,14,91,149,59,31,133,95"
+    expected = (
+        "113,52,2,88,91,5,10,115,19,115,152,89,50,1,154,100,29,52,100,24,141,91,120,107,12,133,133,133,133,75,133,126,"
+        "136,100,131,51,158,115,19,137"
+    )
+    arguments = ("--ids", prompt, "--max-new-tokens", "40", "--no-sample", "--bits", "32")
+    assert one(folder, *arguments)["token_ids"] == [int(token) for token in expected.split(",")]

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "formats/safetensors.h"
 #include "models/allocation_count.h"
 #include "models/model_case.h"
 #include "skald/error.h"
@@ -108,6 +109,30 @@ TEST_F(Forward, EmbeddingsMayStandForTokens) {
     by_embedding[r].embedding = out.hidden.at({static_cast<std::int32_t>(r), 0}).data();
   }
   EXPECT_EQ(run_rows(*model_, *state_, pool_, by_embedding), out.logits);
+}
+
+TEST_F(Forward, GivenEmbeddingsAreNotScaled) {
+  const ModelCase& c = a_case("gemma2_by_turns");
+  const auto model = load_model(c.folder, {}, pool_);
+  const auto state = make_pool(*model);
+  const std::vector<std::int32_t> embedding_layer = {0};
+  const std::vector<float> embedding(48, 0.25F);
+  EverythingKeeper out(model->shape().vocab_size);
+  out.hidden_size = model->shape().hidden_size;
+  const nn::SequenceId s = state->create();
+  ASSERT_TRUE(state->reserve(s, 2));
+  std::vector<nn::Row> rows = case_rows(c, s, 0, 2);
+  for (nn::Row& row : rows) row.wants.hidden_at = embedding_layer;
+  rows[1].token = -1;
+  rows[1].embedding = embedding.data();
+  ASSERT_TRUE(model->forward({rows}, *state, out, pool_));
+  EXPECT_EQ(out.hidden.at({1, 0}), embedding);
+  const auto source = open_safetensors(c.folder / "model.safetensors");
+  std::vector<float> row(48);  // as it is stored
+  source->read(*source->find("model.embed_tokens.weight"), static_cast<std::uint64_t>(c.token(0)) * 48 * sizeof(float),
+               std::as_writable_bytes(std::span(row)));
+  for (float& v : row) v *= std::sqrt(48.F);
+  EXPECT_EQ(out.hidden.at({0, 0}), row);
 }
 
 TEST_F(Forward, ControlVectorsChangeTheirRowsOnly) {

@@ -74,31 +74,32 @@ class Lora : public testing::Test {
     return {};
   }
 
-  static ModelCase find_case() {
+  static ModelCase find_case(const std::string& name) {
     for (const ModelCase& c : model_cases()) {
-      if (c.name() == kCase) return c;
+      if (c.name() == name) return c;
     }
-    throw std::runtime_error("no such case");
+    throw std::runtime_error("no case " + name);
   }
+  void expect_equal_to_merged(bool transposed);
 
   ThreadPool pool_{2};
-  ModelCase case_ = find_case();
+  ModelCase case_ = find_case(kCase);
   fs::path folder_;
   Matrices deltas_;
 };
 
-// The tensors of the case with scale * B A added to one of them.
-void merge(std::vector<float>& weight, const Matrix& a, const Matrix& b, float scale) {
+// weight [b.rows, a.columns], or its transpose, += scale * B A.
+void merge(std::vector<float>& weight, const Matrix& a, const Matrix& b, float scale, bool transposed) {
   for (std::uint64_t i = 0; i < b.rows; ++i) {
     for (std::uint64_t j = 0; j < a.columns; ++j) {
       double sum = 0;
       for (std::uint64_t r = 0; r < a.rows; ++r) sum += b.values[i * a.rows + r] * a.values[r * a.columns + j];
-      weight[i * a.columns + j] += static_cast<float>(scale * sum);
+      weight[transposed ? j * b.rows + i : i * a.columns + j] += static_cast<float>(scale * sum);
     }
   }
 }
 
-TEST_F(Lora, EqualsTheMergedWeights) {
+void Lora::expect_equal_to_merged(bool transposed) {
   write(folder_ / "adapter_model.safetensors", deltas_);
   const auto source = open_safetensors(case_.folder / "model.safetensors");
   std::vector<TensorSpec> specs;
@@ -107,9 +108,10 @@ TEST_F(Lora, EqualsTheMergedWeights) {
     const TensorInfo& tensor = *source->find(spec.name);
     std::vector<float> values(tensor.bytes / sizeof(float));
     source->read(tensor, 0, std::as_writable_bytes(std::span(values)));
-    const std::string p = "base_model.model." + spec.name.substr(0, spec.name.rfind('.'));
+    const std::string base = spec.name.starts_with("h.") ? "transformer." : "";  // a checkpoint of the bare model
+    const std::string p = "base_model.model." + base + spec.name.substr(0, spec.name.rfind('.'));
     if (deltas_.contains(p + ".lora_A.weight") && spec.name.ends_with(".weight")) {
-      merge(values, deltas_.at(p + ".lora_A.weight"), deltas_.at(p + ".lora_B.weight"), 2.0F);  // 6 / 3 and 10 / 5
+      merge(values, deltas_.at(p + ".lora_A.weight"), deltas_.at(p + ".lora_B.weight"), 2.0F, transposed);
     }
     std::memcpy(out.data(), reinterpret_cast<const char*>(values.data()) + begin, out.size());
   };
@@ -134,6 +136,31 @@ TEST_F(Lora, EqualsTheMergedWeights) {
     for (std::size_t i = 0; i < logits.size(); ++i) ASSERT_NEAR(logits[i], found.at(row)[i], 2e-5F * most) << row;
   }
   EXPECT_NE(plain, found);
+}
+
+TEST_F(Lora, EqualsTheMergedWeights) { expect_equal_to_merged(/*transposed=*/false); }  // scales: 6 / 3 and 10 / 5
+
+// q, k and v are parts of one weight, under the checkpoint's name of which the adapter has one delta.
+TEST_F(Lora, OfAFusedWeightEqualsTheMergedWeights) {
+  case_ = find_case("phi3_window");
+  config(R"({"r": 3, "lora_alpha": 6})");
+  const std::string p = "base_model.model.model.layers.1.";
+  deltas_ = {{p + "self_attn.qkv_proj.lora_A.weight", random_matrix(3, 48, 1)},
+             {p + "self_attn.qkv_proj.lora_B.weight", random_matrix(96, 3, 2)},
+             {p + "mlp.gate_up_proj.lora_A.weight", random_matrix(3, 48, 3)},
+             {p + "mlp.gate_up_proj.lora_B.weight", random_matrix(144, 3, 4)}};
+  expect_equal_to_merged(/*transposed=*/false);
+}
+
+TEST_F(Lora, OfATransposedWeightEqualsTheMergedWeights) {
+  case_ = find_case("gpt2_old_names");
+  config(R"({"r": 3, "lora_alpha": 6, "fan_in_fan_out": true})");
+  const std::string p = "base_model.model.transformer.h.0.";
+  deltas_ = {{p + "attn.c_attn.lora_A.weight", random_matrix(3, 48, 1)},
+             {p + "attn.c_attn.lora_B.weight", random_matrix(144, 3, 2)},
+             {p + "mlp.c_proj.lora_A.weight", random_matrix(3, 192, 3)},
+             {p + "mlp.c_proj.lora_B.weight", random_matrix(48, 3, 4)}};
+  expect_equal_to_merged(/*transposed=*/true);
 }
 
 TEST_F(Lora, WhatDoesNotFitIsNamed) {

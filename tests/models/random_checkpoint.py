@@ -15,6 +15,7 @@ import random
 from pathlib import Path
 
 import torch
+from families import DRAWS
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
@@ -154,6 +155,9 @@ def random_settings(rng, model_type=None, rope_kind=None):
     """A config as a dict, and the length of the prompt."""
     if model_type in ENCODER_DECODERS:
         return random_encoder_decoder(rng, model_type)
+    if model_type in DRAWS:
+        config, length = DRAWS[model_type](rng)
+        return {"model_type": model_type} | config, length
     model_type = model_type or rng.choice(["llama", "mistral", "qwen2", "qwen3"])
     rope_kind = rope_kind or rng.choice(["default", "linear", "dynamic", "yarn", "longrope", "llama3"])
     heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])

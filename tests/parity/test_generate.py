@@ -25,7 +25,7 @@ from random_checkpoint import random_case  # noqa: E402
 
 N_CASES = int(os.environ.get("SKALD_GENERATE_CASES", "24"))
 SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
-FAMILIES = ["llama", "mistral", "qwen2", "qwen3"]
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "phi3"]
 MARGIN = 1e-5
 
 

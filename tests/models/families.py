@@ -1,0 +1,97 @@
+"""What settings are drawn for a family: a config as a dict, and the length of the prompt."""
+
+
+def gpt2(rng):
+    heads = rng.choice([1, 2, 3, 4, 6])
+    positions = rng.choice([180, 400])
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "n_positions": positions,
+        "n_embd": heads * rng.choice([7, 8, 12]),
+        "n_layer": rng.choice([2, 3]),
+        "n_head": heads,
+        "layer_norm_epsilon": rng.choice([1e-5, 1e-3]),
+        "activation_function": rng.choice(["gelu_new", "gelu", "relu", "gelu_fast", "silu"]),
+        "scale_attn_weights": rng.random() < 0.7,
+        "scale_attn_by_inverse_layer_idx": rng.random() < 0.5,
+        "reorder_and_upcast_attn": rng.random() < 0.5,
+        "tie_word_embeddings": rng.random() < 0.6,
+    }
+    config |= rng.choice([{}, {"n_inner": None}, {"n_inner": 50}])
+    return config, positions - 72 - rng.randint(0, 40)  # up to the last position
+
+
+def bloom(rng):
+    heads = rng.choice([4, 5, 6, 7, 12])
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": heads * rng.choice([6, 8, 12]),
+        "n_layer": 2,
+        "n_head": heads,
+        "layer_norm_epsilon": rng.choice([1e-5, 1e-3]),
+        "apply_residual_connection_post_layernorm": rng.random() < 0.4,
+        "tie_word_embeddings": False,  # tied ones only repeat their input
+    }
+    config |= rng.choice([{}, {}, {"pretraining_tp": 2}, {"pretraining_tp": 2, "slow_but_exact": True}])
+    return config, rng.choice([60, 100, 270])
+
+
+def gemma2(rng):
+    heads, kv_heads = rng.choice([(4, 2), (2, 1), (4, 4), (3, 1)])
+    layers = rng.choice([2, 3, 4])
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": heads * rng.choice([8, 12, 14]),
+        "intermediate_size": rng.choice([57, 64]),
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": rng.choice([8, 12, 20]),
+        "rms_norm_eps": rng.choice([1e-6, 1e-3]),
+        "query_pre_attn_scalar": rng.choice([4, 16, 144]),
+        "sliding_window": rng.choice([5, 17, 33]),
+        "attention_bias": rng.random() < 0.4,
+        "hidden_activation": rng.choice(["gelu_pytorch_tanh", "gelu", "silu"]),
+        "tie_word_embeddings": rng.random() < 0.8,
+        "rope_theta": rng.choice([100.0, 10000.0]),
+    }
+    config |= rng.choice([{}, {"attn_logit_softcapping": None}, {"attn_logit_softcapping": 3.0}])
+    config |= rng.choice([{}, {"final_logit_softcapping": None}, {"final_logit_softcapping": 2.0}])
+    if rng.random() < 0.4:
+        config["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+    return config, rng.choice([60, 100, 270])
+
+
+def phi3(rng):
+    heads, kv_heads = rng.choice([(4, 2), (2, 1), (4, 4), (3, 1), (6, 2)])
+    partial, head_dim = rng.choice([(1.0, 8), (1.0, 12), (1.0, 20), (0.5, 16), (0.75, 8), (0.75, 16)])
+    length = rng.choice([60, 100, 270])
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": heads * head_dim,
+        "intermediate_size": rng.choice([57, 64]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "rms_norm_eps": rng.choice([1e-6, 1e-3]),
+        "pad_token_id": None,
+        "tie_word_embeddings": rng.random() < 0.4,
+        "rope_theta": rng.choice([100.0, 10000.0]),
+        "sliding_window": rng.choice([None, None, 7, 33]),
+        "max_position_embeddings": 400,
+    }
+    if partial != 1:
+        config["partial_rotary_factor"] = partial
+    if rng.random() < 0.7:
+        factors = int(head_dim * partial) // 2
+        config["original_max_position_embeddings"] = rng.choice([40, length + 30])
+        config["rope_scaling"] = {
+            "type": rng.choice(["longrope", "su", "yarn"]),
+            "short_factor": [round(1 + rng.random(), 3) for _ in range(factors)],
+            "long_factor": [round(1 + 4 * rng.random(), 3) for _ in range(factors)],
+            "original_max_position_embeddings": 37,  # the one outside goes first
+        }
+    return config, length
+
+
+DRAWS = {"bloom": bloom, "gemma2": gemma2, "gpt2": gpt2, "phi3": phi3}
