@@ -32,6 +32,14 @@ struct LengthDecay {
 /// (no), or when they cannot become better at any length (never).
 enum class EarlyStopping { no, yes, never };
 
+/// Which earlier layers DoLa contrasts the last one with.
+struct DolaLayers {
+  enum class Kind { low, high, list };
+  Kind kind = Kind::low;
+  std::vector<std::int32_t> layers = {};  // list: 0 is the embedding
+  friend bool operator==(const DolaLayers&, const DolaLayers&) = default;
+};
+
 /// Options of one request. A field left unset takes the value of the next lower rank: the model's
 /// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
 /// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
@@ -70,6 +78,9 @@ struct GenerationConfig {
   std::optional<LengthDecay> exponential_decay_length_penalty = {};
   std::optional<bool> remove_invalid_values = {};
   std::optional<std::uint64_t> seed = {};
+  // Other strategies.
+  std::optional<double> penalty_alpha = {};
+  std::optional<DolaLayers> dola_layers = {};
   // Beams.
   std::optional<std::int64_t> num_beams = {};
   std::optional<double> length_penalty = {};

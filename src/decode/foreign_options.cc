@@ -10,8 +10,6 @@ constexpr ForeignOption kForeignOptions[] = {
     // Strategies.
     {"num_beam_groups", "1"},
     {"diversity_penalty", "0 0.0"},
-    {"penalty_alpha", "0 0.0"},
-    {"dola_layers", ""},
     {"force_words_ids", "[]"},
     {"constraints", "[]"},
     {"guidance_scale", "1 1.0"},

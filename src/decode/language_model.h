@@ -16,6 +16,9 @@ class LanguageModel {
   [[nodiscard]] virtual std::int64_t vocab_size(ModelIndex model) const = 0;
   /// Positions after which generation stops (a position table); 0: none.
   [[nodiscard]] virtual std::int64_t position_limit(ModelIndex model) const = 0;
+  [[nodiscard]] virtual std::int32_t n_layers(ModelIndex model) const = 0;
+  /// Whether the head is the embedding matrix.
+  [[nodiscard]] virtual bool tied_embeddings(ModelIndex model) const = 0;
   virtual SequenceHandle create(ModelIndex model) = 0;
   virtual SequenceHandle fork(ModelIndex model, SequenceHandle parent) = 0;
   virtual void rewind(ModelIndex model, SequenceHandle sequence, std::int64_t n) = 0;

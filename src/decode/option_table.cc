@@ -188,6 +188,18 @@ const Option kOptions[] = {
      &G::seed,
      0,
      kInt53},
+    {{"penalty_alpha", "--penalty-alpha", "", "number", "[0, 1]",
+      "Contrastive search: of the top_k tokens, the one that maximises (1 - alpha) p - alpha (likeness to what came "
+      "before); 0: off. Su et al. 2022, https://arxiv.org/abs/2202.06417"},
+     &G::penalty_alpha,
+     0,
+     1},
+    {{"dola_layers", "--dola-layers", "", "choice", "low, high or a list of layers",
+      "DoLa: the last layer's logits against those of the earlier layer that differs most. Chuang et al. 2023, "
+      "https://arxiv.org/abs/2309.03883"},
+     &G::dola_layers,
+     0,
+     4095},
     {{"num_beams", "--num-beams", "--beam-size,--beam-width,--beams", "integer", "[1, 128]",
       "Beam search: the n most probable continuations go on together; 1: off. With do_sample they are drawn. Freitag "
       "and "

@@ -183,6 +183,14 @@ void convert(const json::Value& value, const Place& place, std::optional<EarlySt
   if (!value.is_bool() && !never) place.fail(value);
   out = never ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
 }
+void convert(const json::Value& value, const Place& place, std::optional<DolaLayers>& out) {
+  const std::string name = value.is_string() ? value.as_string() : "";
+  if (name == "low" || name == "high") {
+    out = DolaLayers{.kind = name == "low" ? DolaLayers::Kind::low : DolaLayers::Kind::high};
+  } else {
+    out = DolaLayers{.kind = DolaLayers::Kind::list, .layers = ids_of(value, place)};
+  }
+}
 void convert(const json::Value& value, const Place& place, std::optional<LengthDecay>& out) {
   if (!value.is_array() || value.as_array().size() != 2) place.fail(value);
   const double factor = bias_of(value.as_array()[1], place);
@@ -227,6 +235,7 @@ json::Value to_value(EarlyStopping when) {
   if (when == EarlyStopping::never) return "never";
   return when == EarlyStopping::yes;
 }
+json::Value to_value(const DolaLayers& layers);
 json::Value to_value(const SequenceBias& bias);
 
 template <typename T>
@@ -241,6 +250,11 @@ json::Value to_value(const T& value) {
     return items;
   }
 }
+json::Value to_value(const DolaLayers& layers) {
+  if (layers.kind == DolaLayers::Kind::list) return to_value(layers.layers);
+  return layers.kind == DolaLayers::Kind::low ? "low" : "high";
+}
+
 json::Value to_value(const SequenceBias& bias) {
   json::Array pair;
   pair.push_back(to_value(bias.ids));
@@ -252,12 +266,13 @@ json::Value to_value(const SequenceBias& bias) {
 json::Value parse_typed(std::string_view type, std::string_view text) {
   if (type == "texts" || type == "text") return std::string(text);
   if (type == "json") return json::parse(text, "value");
-  if (type == "boolean" || type == "choice") {
+  if (type == "boolean" || (type == "choice" && (text == "true" || text == "false"))) {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;
     return std::string(text);
   }
-  if (type != "ids") return parse_number(text);
+  if (type == "choice" && text.find_first_not_of("0123456789,") != std::string_view::npos) return std::string(text);
+  if (type != "ids" && type != "choice") return parse_number(text);
   json::Array ids;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());

@@ -23,7 +23,8 @@ using OptionMember =
                  std::optional<std::vector<std::string>> GenerationConfig::*,
                  std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
                  std::optional<std::vector<SequenceBias>> GenerationConfig::*,
-                 std::optional<LengthDecay> GenerationConfig::*, std::optional<EarlyStopping> GenerationConfig::*>;
+                 std::optional<LengthDecay> GenerationConfig::*, std::optional<EarlyStopping> GenerationConfig::*,
+                 std::optional<DolaLayers> GenerationConfig::*>;
 
 struct Option {
   OptionInfo info;  // type and range follow from the member and the bounds

@@ -31,7 +31,8 @@ void resolve_length(GenerationConfig& config, const GenerationConfig& request, c
 void resolve_sampling(GenerationConfig& config, const GenerationConfig& request, bool native) {
   const std::int64_t beams = config.num_beams.value_or(1);
   if (native) {
-    if (request.num_beams.value_or(1) > 1 && !request.do_sample) config.do_sample = false;
+    const bool searches = request.num_beams.value_or(1) > 1 || request.penalty_alpha.value_or(0) > 0;
+    if (searches && !request.do_sample) config.do_sample = false;
     if (request.temperature && !request.do_sample) config.do_sample = true;
     if (is_greedy(config.temperature)) config.do_sample = false;
   } else if (config.do_sample.value_or(false) && config.temperature == 0.0) {
@@ -53,7 +54,11 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
   if (request.adapter_scale && config.adapter.value_or("").empty()) {
     warnings.emplace_back("adapter_scale has no effect: no adapter is named");
   }
-  if (config.num_beams.value_or(1) == 1) {
+  const bool one_by_one = config.num_beams.value_or(1) == 1;
+  if (request.penalty_alpha.value_or(0) > 0 && (!one_by_one || config.do_sample.value_or(false))) {
+    warnings.emplace_back("penalty_alpha has no effect: contrastive search neither samples nor has beams");
+  }
+  if (one_by_one) {
     const auto beams_only = [&](std::string_view name, bool given) {
       if (given) warnings.push_back(std::string(name) + " has no effect: there is one beam");
     };
@@ -61,11 +66,12 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
     beams_only("early_stopping", request.early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no);
   }
   if (config.do_sample.value_or(false)) return warnings;
+  const bool contrastive = one_by_one && config.penalty_alpha.value_or(0) > 0;
   const auto idle = [&](std::string_view name, bool given) {
-    if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled (greedy decoding)");
+    if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled");
   };
   idle("temperature", request.temperature && !is_greedy(request.temperature) && *request.temperature != 1);
-  idle("top_k", request.top_k.value_or(0) > 0);
+  idle("top_k", request.top_k.value_or(0) > 0 && !contrastive);
   idle("top_p", request.top_p.value_or(1) != 1);
   idle("min_p", request.min_p.value_or(0) != 0);
   idle("typical_p", request.typical_p.value_or(1) != 1);

@@ -12,15 +12,21 @@
 
 namespace skald::decode {
 
+/// What rows of a plan give beside logits.
+struct RowWants {
+  bool hidden = false;                           // all of them: the state behind the final norm, to take_hidden()
+  std::span<const std::int32_t> logits_at = {};  // those that want logits: the head on earlier layers, to take_early()
+};
+
 /// Rows that a strategy wants computed next. The engine may compute them over several forward passes (a long prompt).
 class StepPlan {
  public:
   virtual ~StepPlan() = default;
   /// Rows for `tokens`, which follow on in `sequence` of model `model` (0: the main one); the last `n_logits` of them
-  /// want logits. `tokens` must stay in place until advance(). Returns the index of the first row that wants logits:
-  /// such rows are counted over the whole plan.
+  /// want logits. `tokens` must stay in place until advance(), as must what `also` points to. Returns the index of the
+  /// first row that wants something: such rows are counted over the whole plan.
   virtual std::int32_t add(ModelIndex model, SequenceHandle sequence, std::span<const TokenId> tokens,
-                           std::int64_t n_logits) = 0;
+                           std::int64_t n_logits, const RowWants& also = {}) = 0;
 };
 
 /// One completion as far as it is known, and how much of it its caller has been told.
@@ -53,6 +59,10 @@ class DecodingStrategy {
   /// Raw logits [vocab_size] of row `row` (as add() counted); may be changed in place. Called for different rows at the
   /// same time from several threads, each with its own `scratch`.
   virtual void take(std::int32_t row, std::span<float> logits, Scratch& scratch) = 0;
+  /// Final hidden state of row `row`; before the row's take(). One row at a time.
+  virtual void take_hidden(std::int32_t /*row*/, std::span<const float> /*hidden*/) {}
+  /// Logits [vocab_size] that row `row` would have after `layer` layers; before its take(). One row at a time.
+  virtual void take_early(std::int32_t /*row*/, std::int32_t /*layer*/, std::span<const float> /*logits*/) {}
   /// All rows of the plan are computed and committed.
   virtual void advance() = 0;
   [[nodiscard]] virtual bool finished() const = 0;

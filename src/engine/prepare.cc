@@ -7,10 +7,13 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "decode/strategies/beam_search.h"
+#include "decode/strategies/contrastive.h"
 #include "skald/error.h"
 
 namespace skald::engine {
 namespace {
+
+constexpr std::int64_t kMostCandidates = 256;  // of contrastive search: each is a sequence
 
 std::string prompt_name(std::int64_t index) { return "prompt " + std::to_string(index); }
 
@@ -22,6 +25,30 @@ std::vector<TokenId> special_stops(const GenerationConfig& config, const text::T
     if (id && tokenizer.is_special(*id)) ids.push_back(*id);
   }
   return ids;
+}
+
+bool is_contrastive(const GenerationConfig& config) {
+  return config.penalty_alpha.value_or(0) > 0 && config.num_beams.value_or(1) == 1 && !config.do_sample.value_or(false);
+}
+
+// Sequences of a request at its widest moment.
+std::int64_t widest(const GenerationConfig& config) {
+  if (is_contrastive(config)) return config.top_k.value_or(1) + 1;
+  return std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1));
+}
+
+void check_contrastive(const GenerationConfig& config) {
+  if (!is_contrastive(config) || (config.top_k.value_or(0) >= 1 && config.top_k.value_or(0) <= kMostCandidates)) return;
+  throw OptionError({.field = "top_k",
+                     .value = config.top_k ? std::to_string(*config.top_k) : "",
+                     .rule = "contrastive search (penalty_alpha) needs it in [1, " + std::to_string(kMostCandidates) +
+                             "]: 4 is usual"});
+}
+
+std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest request, decode::LanguageModel& model) {
+  if (request.config.num_beams.value_or(1) > 1) return std::make_unique<decode::BeamSearch>(std::move(request), model);
+  if (is_contrastive(request.config)) return std::make_unique<decode::Contrastive>(std::move(request), model);
+  return std::make_unique<decode::Sampling>(std::move(request), model);
 }
 
 // Throws OptionError for a token id that the model does not have.
@@ -68,6 +95,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
   check_ids(config, shape.vocab_size);
+  check_contrastive(config);
   adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
     stops_.deadline =
@@ -133,8 +161,7 @@ void CallSetup::limit_length(decode::StopRules& stops, std::int64_t prompt_lengt
         "stopped at the model's last position, " + std::to_string(shape_.max_positions));
   }
   if (!resolved_.length_asked) {
-    const std::int64_t branches = std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1));
-    const std::int64_t fits = engine_.longest_that_fits(prompt_length, branches);
+    const std::int64_t fits = engine_.longest_that_fits(prompt_length, widest(config));
     cut(std::max<std::int64_t>(1, fits - prompt_length), "stopped where the memory for keys and values ends");
   }
 }
@@ -160,14 +187,8 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
     log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
                                       std::to_string(shape_.max_positions) + ", quality may suffer beyond");
   }
-  const std::int64_t beams = resolved_.config.num_beams.value_or(1);
-  const std::int64_t branches = std::max(beams, resolved_.config.num_return_sequences.value_or(1));
-  std::unique_ptr<decode::DecodingStrategy> strategy;
-  if (beams > 1) {
-    strategy = std::make_unique<decode::BeamSearch>(std::move(sampling), engine_.language_model());
-  } else {
-    strategy = std::make_unique<decode::Sampling>(std::move(sampling), engine_.language_model());
-  }
+  const std::int64_t branches = widest(resolved_.config);
+  auto strategy = make_strategy(std::move(sampling), engine_.language_model());
   return {.strategy = std::move(strategy),
           .prompt_length = length,
           .longest = longest,

@@ -23,18 +23,24 @@ struct Segment {
   decode::ModelIndex model = 0;
   decode::SequenceHandle sequence = 0;
   std::span<const TokenId> tokens;
-  std::int64_t n_logits = 0;         // the last rows want logits
-  std::int32_t first_row = 0;        // index of the first of those within the plan
+  std::int64_t n_logits = 0;  // the last rows want logits
+  decode::RowWants also = {};
+  std::int32_t first_row = 0;        // index within the plan of the first row that wants something
   std::int64_t done = 0;             // rows computed
   std::int64_t rope_length = 0;      // 0: as usual
   std::vector<TokenId> replay = {};  // where `tokens` begins anew with all that the sequence has had
+
+  /// Rows at the end that want something.
+  [[nodiscard]] std::int64_t n_wanted() const {
+    return also.hidden ? static_cast<std::int64_t>(tokens.size()) : n_logits;
+  }
 };
 
 /// What a strategy's plan() leaves: kept until every row is computed.
 class Plan final : public decode::StepPlan {
  public:
   std::int32_t add(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens,
-                   std::int64_t n_logits) override;
+                   std::int64_t n_logits, const decode::RowWants& also) override;
   void clear();
   [[nodiscard]] bool complete() const;
   [[nodiscard]] std::vector<Segment>& segments() { return segments_; }

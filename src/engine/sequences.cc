@@ -8,7 +8,9 @@ using decode::ModelIndex;
 using decode::SequenceHandle;
 
 Sequences::Sequences(std::vector<ModelSlot> slots)
-    : slots_(std::move(slots)), entries_(slots_.size()), vacant_(slots_.size()) {}
+    : slots_(std::move(slots)), entries_(slots_.size()), vacant_(slots_.size()) {
+  for (const ModelSlot& slot : slots_) final_layers_.push_back(static_cast<std::int32_t>(slot.model->shape().n_layers));
+}
 
 std::int64_t Sequences::vocab_size(ModelIndex model) const { return this->model(model).shape().vocab_size; }
 

@@ -97,11 +97,13 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
     request.error = std::make_exception_ptr(LimitError("the memory for keys and values is full"));
     return;
   }
-  const std::int64_t first_wanted = static_cast<std::int64_t>(segment.tokens.size()) - segment.n_logits;
+  const auto n_tokens = static_cast<std::int64_t>(segment.tokens.size());
+  const std::int64_t first_wanted = n_tokens - segment.n_wanted();
+  const auto final_layer = std::span(&sequences_.final_layer(segment.model), segment.also.hidden ? 1 : 0);
   for (std::int64_t i = 0; i < n_rows; ++i) {
     const std::int64_t index = segment.done + i;
     const std::int64_t position = length + i;
-    const bool wanted = index >= first_wanted;
+    const bool logits = index >= n_tokens - segment.n_logits;
     std::int64_t rope_length = segment.rope_length;
     if (rope_length == 0) rope_length = position < request.prompt_length ? request.prompt_length : position + 1;
     batch_.rows.push_back({.sequence = id,
@@ -110,8 +112,11 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
                            .token = segment.tokens[static_cast<std::size_t>(index)],
                            .adapter = segment.model == 0 ? request.adapter : 0,
                            .adapter_scale = request.adapter_scale,
-                           .wants = {.logits = wanted}});
-    owners_.push_back({&request, wanted ? segment.first_row + static_cast<std::int32_t>(index - first_wanted) : -1});
+                           .wants = {.logits = logits,
+                                     .hidden_at = final_layer,
+                                     .logits_at = logits ? segment.also.logits_at : std::span<const std::int32_t>()}});
+    const std::int64_t plan_row = index - first_wanted;
+    owners_.push_back({&request, plan_row < 0 ? -1 : segment.first_row + static_cast<std::int32_t>(plan_row)});
   }
   parts_.push_back({&request, &segment, n_rows});
 }
@@ -119,6 +124,7 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
 void Stepper::forward(ModelIndex model) {
   nn::StatePool& state = sequences_.state(model);
   vocab_size_ = sequences_.vocab_size(model);
+  hidden_size_ = sequences_.model(model).shape().hidden_size;
   bool completed = false;
   std::exception_ptr error;
   try {
@@ -141,6 +147,31 @@ void Stepper::forward(ModelIndex model) {
 
 bool Stepper::all_cancelled() const {
   return std::all_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.request->group->cancelled(); });
+}
+
+template <typename Take>
+void Stepper::give(std::int32_t row, Take take) {
+  const RowOwner& owner = owners_[static_cast<std::size_t>(row)];
+  if (owner.request->error) return;
+  try {
+    take(*owner.request->strategy, owner.plan_row);
+  } catch (...) {
+    owner.request->error = std::current_exception();
+  }
+}
+
+void Stepper::on_hidden(std::int32_t row, std::int32_t /*layer*/, const float* hidden) {
+  const auto width = static_cast<std::size_t>(hidden_size_);
+  give(row, [&](decode::DecodingStrategy& strategy, std::int32_t plan_row) {
+    strategy.take_hidden(plan_row, {hidden, width});
+  });
+}
+
+void Stepper::on_logits_at(std::int32_t row, std::int32_t layer, const float* logits) {
+  const auto vocab = static_cast<std::size_t>(vocab_size_);
+  give(row, [&](decode::DecodingStrategy& strategy, std::int32_t plan_row) {
+    strategy.take_early(plan_row, layer, {logits, vocab});
+  });
 }
 
 void Stepper::on_logits(std::span<const std::int32_t> rows, float* logits) {

@@ -39,7 +39,11 @@ class Stepper final : models::OutputSink {
   void add_rows(Request& request, Segment& segment, std::int64_t n_rows);
   void forward(decode::ModelIndex model);
   [[nodiscard]] bool all_cancelled() const;
+  template <typename Take>
+  void give(std::int32_t row, Take take);
   void on_logits(std::span<const std::int32_t> rows, float* logits) override;
+  void on_hidden(std::int32_t row, std::int32_t layer, const float* hidden) override;
+  void on_logits_at(std::int32_t row, std::int32_t layer, const float* logits) override;
 
   Sequences& sequences_;
   ThreadPool& threads_;
@@ -50,6 +54,7 @@ class Stepper final : models::OutputSink {
   std::vector<decode::Scratch> scratch_;        // by worker
   std::vector<std::exception_ptr> row_errors_;  // by row of the tile
   std::int64_t vocab_size_ = 0;                 // of the model that runs
+  std::int64_t hidden_size_ = 0;
   models::CancelPoll poll_;
 };
 

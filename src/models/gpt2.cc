@@ -104,6 +104,7 @@ Gpt2::Gpt2(const Gpt2Config& config, nn::WeightSource& w) : config_(config) {
   shape_.vocab_size = c.vocab_size;
   shape_.max_positions = c.n_positions;
   shape_.hard_limit = true;
+  shape_.tied_embeddings = true;
 }
 
 Gpt2::Layer Gpt2::make_layer(std::int64_t i, nn::WeightSource& w) const {

@@ -16,6 +16,7 @@ ModelShape rotary_shape(const DecoderConfig& c, const nn::Rope& rope) {
   shape.hidden_size = c.hidden_size;
   shape.vocab_size = c.vocab_size;
   shape.max_positions = c.max_positions;
+  shape.tied_embeddings = c.tie_word_embeddings;
   shape.long_rope_from = rope.long_from();
   shape.length_dependent_rope = rope.length_dependent();
   return shape;

@@ -46,8 +46,8 @@ TEST(Resolve, TemperatureDecidesInNativeDoors) {
 TEST(Resolve, OptionsWithoutEffectAreNamed) {
   const auto resolved = resolve({.do_sample = false, .temperature = 0.7, .top_p = 0.9}, {.top_k = 5}, Door::library);
   ASSERT_EQ(resolved.warnings.size(), 2U);
-  EXPECT_EQ(resolved.warnings[0], "temperature has no effect: nothing is sampled (greedy decoding)");
-  EXPECT_EQ(resolved.warnings[1], "top_p has no effect: nothing is sampled (greedy decoding)");
+  EXPECT_EQ(resolved.warnings[0], "temperature has no effect: nothing is sampled");
+  EXPECT_EQ(resolved.warnings[1], "top_p has no effect: nothing is sampled");
   EXPECT_TRUE(resolve({.temperature = 0.0}, {}, Door::library).warnings.empty());
 }
 

@@ -26,13 +26,18 @@ Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std
   const ProcessorChain chain = build_chain(request_.config, {.prompt_length = static_cast<std::int64_t>(visible.size()),
                                                              .encoder_input = request_.prompt,
                                                              .vocab_size = request_.vocab_size});
+  std::optional<Dola> dola;
+  if (request_.config.dola_layers) {
+    dola.emplace(dola_layers(*request_.config.dola_layers, model.n_layers(0), model.tied_embeddings(0)));
+  }
   branches_.reserve(n);
   outputs_.resize(n);
   for (std::size_t i = 0; i < n; ++i) {
     Branch& branch = branches_.emplace_back(
         Branch{.history = {},
                .chain = chain,
-               .text = TextStream(request_.tokenizer, request_.stops.strings, request_.stops.include_stop)});
+               .text = TextStream(request_.tokenizer, request_.stops.strings, request_.stops.include_stop),
+               .dola = dola});
     branch.history.reserve(visible.size() + room);
     branch.history = visible;
     Completion& completion = outputs_[i].completion;
@@ -57,19 +62,32 @@ void Sampling::plan(StepPlan& plan) {
   planned_.clear();
   if (!prefilled_) {
     if (branches_[0].sequence < 0) branches_[0].sequence = model_.create(0);
-    plan.add(0, branches_[0].sequence, request_.prompt, 1);
+    plan.add(0, branches_[0].sequence, request_.prompt, 1, wants_of(branches_[0]));
     return;
   }
   for (std::size_t i = 0; i < branches_.size(); ++i) {
     if (outputs_[i].finished) continue;
-    plan.add(0, branches_[i].sequence, std::span(branches_[i].history).last(1), 1);
+    plan.add(0, branches_[i].sequence, std::span(branches_[i].history).last(1), 1, wants_of(branches_[i]));
     planned_.push_back(static_cast<std::int32_t>(i));
   }
 }
 
+RowWants Sampling::wants_of(const Branch& branch) const {
+  return {.logits_at = branch.dola ? branch.dola->layers() : std::span<const std::int32_t>()};
+}
+
+// All completions share the prefill: its row is that of the first.
+std::size_t Sampling::branch_of(std::int32_t row) const {
+  return prefilled_ ? static_cast<std::size_t>(planned_[static_cast<std::size_t>(row)]) : 0;
+}
+
+void Sampling::take_early(std::int32_t row, std::int32_t layer, std::span<const float> logits) {
+  branches_[branch_of(row)].dola->take(layer, logits);
+}
+
 void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
   // All completions choose from the logits that end the prefill: their histories are still the same.
-  const std::size_t first = prefilled_ ? static_cast<std::size_t>(planned_[static_cast<std::size_t>(row)]) : 0;
+  const std::size_t first = branch_of(row);
   const std::size_t last = prefilled_ ? first + 1 : branches_.size();
   const Completion& completion = outputs_[first].completion;
   const auto n_generated = static_cast<std::int64_t>(completion.token_ids.size());
@@ -84,6 +102,7 @@ void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch)
                          .row = static_cast<std::int32_t>(
                              completion.prompt_index * static_cast<std::int64_t>(branches_.size()) + completion.index)};
   if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
+  if (branches_[first].dola) branches_[first].dola->contrast(logits);
   scratch.candidates.reset(logits);
   branches_[first].chain.apply(step, scratch.candidates);
   for (std::size_t i = first; i < last; ++i) choose(i, scratch, n_generated);

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "decode/chain.h"
+#include "decode/dola.h"
 #include "decode/strategy.h"
 #include "decode/text_stream.h"
 
@@ -46,6 +47,7 @@ class Sampling final : public DecodingStrategy {
 
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
+  void take_early(std::int32_t row, std::int32_t layer, std::span<const float> logits) override;
   void advance() override;
   [[nodiscard]] bool finished() const override { return n_open_ == 0; }
   void finish(FinishReason reason, std::string_view notice) override;
@@ -58,8 +60,11 @@ class Sampling final : public DecodingStrategy {
     ProcessorChain chain;
     TextStream text;
     TokenLogprob next = {};  // chosen by take(), not yet acted on
+    std::optional<Dola> dola = {};
   };
 
+  [[nodiscard]] std::size_t branch_of(std::int32_t row) const;
+  [[nodiscard]] RowWants wants_of(const Branch& branch) const;
   void choose(std::size_t index, const Scratch& scratch, std::int64_t step);
   void report(std::span<Branch> branches, std::span<const float> raw) const;
   void append(std::size_t index);

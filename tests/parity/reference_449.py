@@ -1,0 +1,44 @@
+"""Runs calls of generate() under transformers 4.49, which still has the strategies that 5.x moved out.
+
+    PYTHONPATH=<folder made by pip install --target FOLDER transformers==4.49.0> python reference_449.py < calls > results
+
+Input: one JSON object {"folder", "prompt", "options"} a line. Output: {"sequences": [[tokens]], "scores": [...]} a line:
+the new tokens of every returned sequence.
+"""
+
+import json
+import sys
+
+import torch
+import transformers
+
+assert transformers.__version__.startswith("4.49"), transformers.__version__
+torch.set_num_threads(1)
+transformers.logging.set_verbosity_error()
+
+models = {}
+for line in sys.stdin:
+    call = json.loads(line)
+    folder = call["folder"]
+    if folder not in models:
+        models[folder] = transformers.AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    model = models[folder]
+    prompt = torch.tensor([call["prompt"]])
+    out = model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        pad_token_id=model.config.vocab_size - 1,
+        return_dict_in_generate=True,
+        output_scores=True,
+        **call["options"],
+    )
+    scores = getattr(out, "sequences_scores", None)
+    print(
+        json.dumps(
+            {
+                "sequences": out.sequences[:, prompt.shape[1] :].tolist(),
+                "scores": None if scores is None else scores.tolist(),
+            }
+        ),
+        flush=True,
+    )
