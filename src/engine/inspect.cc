@@ -56,7 +56,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   info.tensors = static_cast<std::int64_t>(tensors->tensors().size());
   info.layers = shape.n_layers;
   info.hidden_size = shape.hidden_size;
-  info.heads = fields.get_integer("num_attention_heads", 1, 1 << 20).value_or(0);
+  info.heads = shape.n_heads;
   if (!layout.groups.empty()) {
     info.kv_heads = static_cast<std::int64_t>(layout.groups[0].kv_heads);
     info.head_dim = static_cast<std::int64_t>(layout.groups[0].k_dim);

@@ -129,6 +129,7 @@ std::unique_ptr<DecoderModel> make_bart(const json::Fields& fields, nn::WeightSo
   parts.shape = {.model_type = "bart",
                  .n_layers = decoder.n_layers,
                  .hidden_size = c.d_model,
+                 .n_heads = static_cast<std::int64_t>(decoder.n_heads),
                  .vocab_size = c.vocab_size,
                  .max_positions = c.max_positions,
                  .hard_limit = true};

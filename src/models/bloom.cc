@@ -101,6 +101,8 @@ Bloom::Bloom(const BloomConfig& config, nn::WeightSource& w) : config_(config) {
   shape_.model_type = "bloom";
   shape_.n_layers = c.n_layer;
   shape_.hidden_size = c.hidden_size;
+  shape_.n_heads = c.n_head;
+  shape_.tied_embeddings = c.tie_word_embeddings;
   shape_.vocab_size = c.vocab_size;
 }
 

@@ -30,6 +30,7 @@ struct ModelShape {
   std::string model_type;  // "llama"
   std::int64_t n_layers = 0;
   std::int64_t hidden_size = 0;
+  std::int64_t n_heads = 0;            // of attention; 0: none
   std::int64_t vocab_size = 0;         // rows of the head: logits per row
   std::int64_t max_positions = 0;      // trained length (max_position_embeddings); 0: none
   bool hard_limit = false;             // a position table: generation stops at max_positions

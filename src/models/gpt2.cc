@@ -101,10 +101,11 @@ Gpt2::Gpt2(const Gpt2Config& config, nn::WeightSource& w) : config_(config) {
   shape_.model_type = "gpt2";
   shape_.n_layers = c.n_layer;
   shape_.hidden_size = c.n_embd;
+  shape_.n_heads = c.n_head;
   shape_.vocab_size = c.vocab_size;
   shape_.max_positions = c.n_positions;
   shape_.hard_limit = true;
-  shape_.tied_embeddings = true;
+  shape_.tied_embeddings = c.tie_word_embeddings;
 }
 
 Gpt2::Layer Gpt2::make_layer(std::int64_t i, nn::WeightSource& w) const {

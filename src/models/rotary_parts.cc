@@ -14,6 +14,7 @@ ModelShape rotary_shape(const DecoderConfig& c, const nn::Rope& rope) {
   shape.model_type = c.model_type;
   shape.n_layers = c.n_layers;
   shape.hidden_size = c.hidden_size;
+  shape.n_heads = c.n_heads;
   shape.vocab_size = c.vocab_size;
   shape.max_positions = c.max_positions;
   shape.tied_embeddings = c.tie_word_embeddings;

@@ -109,6 +109,7 @@ std::unique_ptr<DecoderModel> make(const json::Fields& fields, const T5Config& c
   parts.shape.model_type = fields.need_string("model_type");
   parts.shape.n_layers = c.n_decoder_layers;
   parts.shape.hidden_size = static_cast<std::int64_t>(c.d_model);
+  parts.shape.n_heads = static_cast<std::int64_t>(c.n_heads);
   parts.shape.vocab_size = static_cast<std::int64_t>(c.vocab_size);
   w.leave("*EncDecAttention.relative_attention_bias.weight");
   for (const std::string& name : kTied) w.leave(name + ".weight");
