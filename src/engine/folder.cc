@@ -10,8 +10,6 @@
 namespace skald::engine {
 namespace {
 
-constexpr json::Limits kConfigLimits{.bytes = std::uint64_t{16} << 20};
-
 bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
@@ -38,9 +36,9 @@ void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows,
 GenerationConfig read_model_generation_config(const std::string& folder) {
   const std::string config_path = std::filesystem::path(folder) / "config.json";
   const std::string generation_path = std::filesystem::path(folder) / "generation_config.json";
-  const json::Value config_json = json::parse_file(config_path, kConfigLimits);
+  const json::Value config_json = json::parse_file(config_path, json::kConfigLimits);
   if (!is_there(generation_path)) return decode::read_legacy_settings(config_json, config_path);
-  GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, kConfigLimits),
+  GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, json::kConfigLimits),
                                                            generation_path, decode::UnknownFields::notice);
   const auto take = [&](std::string_view name) {
     const json::Value* const value = config_json.find(name);

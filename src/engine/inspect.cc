@@ -36,7 +36,7 @@ bool has_chat_template(const std::string& folder) {
 
 ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>& tokenizer) {
   const std::string config_path = std::filesystem::path(path) / "config.json";
-  const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
+  const json::Value config = json::parse_file(config_path, json::kConfigLimits);
   const json::Fields fields(config, config_path);
   const models::Architecture& architecture = models::find_architecture(fields);
   const auto tensors = open_tensor_source(path);

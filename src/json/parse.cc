@@ -243,6 +243,25 @@ void expect_text(const Source& source) {
   }
 }
 
+// The text with 1.7e+308 in the place of Infinity outside strings: places stay what they are.
+std::string without_infinity(std::string_view text) {
+  constexpr std::string_view kName = "Infinity";
+  constexpr std::string_view kNumber = "1.7e+308";
+  static_assert(kName.size() == kNumber.size());
+  std::string out(text);
+  bool in_string = false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (in_string && out[i] == '\\') {
+      ++i;
+    } else if (out[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && text.substr(i, kName.size()) == kName) {
+      out.replace(i, kName.size(), kNumber);
+    }
+  }
+  return out;
+}
+
 Value parse_source(const Source& source, const Limits& limits) {
   if (source.text.size() > limits.bytes) {
     throw LimitError(ErrorFields{.file = source.file,
@@ -253,7 +272,9 @@ Value parse_source(const Source& source, const Limits& limits) {
     source.fail<FormatError>(0, "the text is empty");
   }
   expect_text(source);
-  return Builder(source, limits).build();
+  if (!limits.infinity) return Builder(source, limits).build();
+  const std::string text = without_infinity(source.text);
+  return Builder({text, source.file, source.base}, limits).build();
 }
 
 }  // namespace

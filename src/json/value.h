@@ -68,12 +68,16 @@ struct Limits {
   std::uint64_t bytes = 128U << 20;
   int depth = 128;                 // at most 1024
   std::uint64_t nodes = 3U << 20;  // values and keys; the largest tokenizers have 2.2 M
+  bool infinity = false;           // take Infinity and -Infinity, which Python writes, for 1.7e308 and -1.7e308
 };
 
+/// For a model's config.json and generation_config.json.
+inline constexpr Limits kConfigLimits{.bytes = std::uint64_t{16} << 20, .infinity = true};
+
 /// Parses one JSON text. `file` names it in errors, which carry line and column. Refuses duplicate keys, invalid UTF-8,
-/// a byte-order mark, unpaired surrogates, NaN and Infinity literals, numbers out of double's range, and anything but
-/// whitespace after the value (FormatError). Reading does not recurse; destroying and dumping do, over the limited
-/// depth.
+/// a byte-order mark, unpaired surrogates, NaN and (unasked) Infinity literals, numbers out of double's range, and
+/// anything but whitespace after the value (FormatError). Reading does not recurse; destroying and dumping do, over the
+/// limited depth.
 Value parse(std::string_view text, const std::string& file, const Limits& limits = {});
 
 /// As parse(), for a text that lies at byte `offset` of a binary file: errors carry the byte in that file.

@@ -190,6 +190,26 @@ float read_epsilon(const Fields& fields, std::string_view key, double fallback) 
   return static_cast<float>(fields.get_number(key, 0, 1).value_or(fallback));
 }
 
+std::pair<float, float> read_limits(const Fields& fields, std::string_view key) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (!fields.has(key)) return {0.0F, kInfinity};
+  const auto number = [](const json::Value& item) {
+    if (item.is_number()) return item.as_number();
+    const json::Value* const special = item.find("__float__");
+    const bool infinite = special != nullptr && special->is_string() && special->as_string() == "Infinity";
+    return infinite ? std::numeric_limits<double>::max() : -1;
+  };
+  const json::Value& value = *fields.find(key);
+  const bool pair = value.is_array() && value.as_array().size() == 2;
+  const double low = pair ? number(value.as_array()[0]) : -1;
+  const double high = pair ? number(value.as_array()[1]) : -1;
+  if (low < 0 || high < low) fields.fail(key, "must be an array [low, high] with 0 <= low <= high");
+  const auto narrow = [](double x) {
+    return x > std::numeric_limits<float>::max() ? kInfinity : static_cast<float>(x);
+  };
+  return {narrow(low), narrow(high)};
+}
+
 void refuse_quantized(const Fields& fields) {
   const auto quantization = fields.get_object("quantization_config");
   if (!quantization) return;

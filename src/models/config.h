@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "json/fields.h"
@@ -69,6 +70,10 @@ kernels::Activation find_activation(const json::Fields& fields, std::string_view
 
 /// A norm's epsilon, in [0, 1].
 float read_epsilon(const json::Fields& fields, std::string_view key, double fallback);
+
+/// Limits [low, high] with 0 <= low <= high, no limits where `key` is absent. Infinity is what is beyond f32, or
+/// {"__float__": "Infinity"} as transformers 5 writes it.
+std::pair<float, float> read_limits(const json::Fields& fields, std::string_view key);
 
 /// Throws UnsupportedError for a checkpoint whose weights are stored quantised.
 void refuse_quantized(const json::Fields& fields);

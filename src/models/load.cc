@@ -34,7 +34,7 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
                                          std::span<const Architecture> known) {
   check_bits(options.bits);
   const std::string config_path = std::filesystem::path(folder) / "config.json";
-  const json::Value config = json::parse_file(config_path, {.bytes = std::uint64_t{16} << 20});
+  const json::Value config = json::parse_file(config_path, json::kConfigLimits);
   const json::Fields fields(config, config_path);
   const Architecture& architecture = find_architecture(fields, known);
   const auto tensors = open_tensor_source(folder);

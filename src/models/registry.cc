@@ -7,8 +7,8 @@
 
 namespace skald::models {
 
-Maker make_bart, make_bloom, make_gemma2, make_gpt2, make_gpt_oss, make_llama, make_mistral, make_mixtral, make_mt5,
-    make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_t5;
+Maker make_bart, make_bloom, make_gemma2, make_gpt2, make_gpt_oss, make_llama, make_mamba2, make_mistral, make_mixtral,
+    make_mt5, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_t5;
 
 namespace {
 
@@ -19,6 +19,7 @@ constexpr std::array kArchitectures = {
     Architecture{"gpt2", "GPT2LMHeadModel", "transformer.", &make_gpt2},
     Architecture{"gpt_oss", "GptOssForCausalLM", "model.", &make_gpt_oss},
     Architecture{"llama", "LlamaForCausalLM", "model.", &make_llama},
+    Architecture{"mamba2", "Mamba2ForCausalLM", "backbone.", &make_mamba2},
     Architecture{"mistral", "MistralForCausalLM", "model.", &make_mistral},
     Architecture{"mixtral", "MixtralForCausalLM", "model.", &make_mixtral},
     Architecture{"mt5", "MT5ForConditionalGeneration", "", &make_mt5},

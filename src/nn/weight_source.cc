@@ -155,16 +155,26 @@ std::shared_ptr<const PackedMatrix> WeightSource::factor(const std::string& name
   return job.matrix;
 }
 
+// `count` neighbouring numbers from number `first` on.
+std::vector<float> WeightSource::read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const {
+  const std::size_t element = static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8;
+  std::vector<std::byte> stored(count * element);
+  source_.read(tensor, first * element, stored);
+  std::vector<float> numbers(count);
+  convert_to_float(tensor.dtype, stored, numbers);
+  return numbers;
+}
+
+std::vector<float> WeightSource::values(const std::string& name, std::vector<std::uint64_t> shape) {
+  const TensorInfo& tensor = take(name, std::move(shape));
+  return read_numbers(tensor, 0, tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
+}
+
 std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, const Part& part) {
   std::vector<std::uint64_t> shape{part.stored_outputs(n)};
   if (part.planes > 0) shape.insert(shape.begin(), part.planes);
-  const TensorInfo& tensor = take(name, std::move(shape));
   const std::size_t count = part.stored_outputs(n);  // of the one plane
-  const std::size_t bytes = count * static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8;
-  std::vector<std::byte> stored(bytes);
-  source_.read(tensor, part.plane * bytes, stored);
-  std::vector<float> all(count);
-  convert_to_float(tensor.dtype, stored, all);
+  const std::vector<float> all = read_numbers(take(name, std::move(shape)), part.plane * count, count);
   std::vector<float> values(n);
   for (std::size_t i = 0; i < n; ++i) values[i] = all[part.stored_output(i)];
   return values;

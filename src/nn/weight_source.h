@@ -53,6 +53,8 @@ class WeightSource {
   /// The same for a matrix that every step reads whole, though no Linear: it takes no adapters.
   std::shared_ptr<const PackedMatrix> factor(const std::string& name, std::size_t n, std::size_t k,
                                              const Part& part = {});
+  /// All numbers of a small tensor of any shape, as f32.
+  std::vector<float> values(const std::string& name, std::vector<std::uint64_t> shape);
   /// A vector [n], as f32: the outputs of `part` where the tensor has more.
   std::vector<float> vector(const std::string& name, std::size_t n, const Part& part = {});
   /// `name`.weight [n, k] and, if `bias`, `name`.bias [n]. Parts of one weight share its adapters.
@@ -98,6 +100,7 @@ class WeightSource {
   const TensorInfo& take_bytes(const std::string& name, std::vector<std::uint64_t> shape);
   const TensorInfo& find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const;
   void count_parameters(const TensorInfo& tensor, std::size_t per_element);
+  [[nodiscard]] std::vector<float> read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const;
   [[nodiscard]] std::size_t bytes_for(int bits) const;
   [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
   void report_unread(bool strict) const;

@@ -59,6 +59,8 @@ struct Workspace {
   WorkBuffer<float> delta;          // [rows, hidden] what a block adds to the residual stream
   WorkBuffer<float> gate;           // [rows, intermediate]
   WorkBuffer<float> up;             // [rows, intermediate]
+  WorkBuffer<float> projected;      // [rows, outputs] what a recurrent layer's mixer makes of its input
+  WorkBuffer<float> convolved;      // [rows, channels] of it
   WorkBuffer<float> low_rank;       // [rows, sum of ranks] of adapters
   WorkBuffer<float> angles;         // [rows, 2, rotary_dim / 2] cosines and sines that no table holds
   WorkBuffer<float> cut_partials;   // [tasks, cuts, queries, 2 + v_dim] where cuts are spread over workers

@@ -73,6 +73,18 @@ TEST(Json, RefusesNumbersOutsideJsonAndDouble) {
   refuse("-1e999", "out of range");
 }
 
+TEST(Json, TakesPythonsInfinityWhereAsked) {
+  const std::string text = R"({"Infinity": [-Infinity, Infinity, 1], "a": "say \"Infinity\""})";
+  const Value value = parse(text, "f.json", kConfigLimits);
+  const Array& numbers = value.find("Infinity")->as_array();
+  EXPECT_EQ(numbers[0].as_number(), -1.7e308);
+  EXPECT_EQ(numbers[1].as_number(), 1.7e308);
+  EXPECT_EQ(value.find("a")->as_string(), "say \"Infinity\"");
+  for (const char* bad : {"NaN", "[Infinity1]", "infinity", "Infinit", "-Inf"}) {
+    EXPECT_THROW(parse(bad, "f.json", kConfigLimits), FormatError) << bad;
+  }
+}
+
 TEST(Json, RefusesBadStringsAndEncodings) {
   refuse(R"("\ud800")", "must be followed by U+DC00..U+DFFF");
   refuse(R"("\ud800\u0041")", "must be followed by U+DC00..U+DFFF");

@@ -50,6 +50,7 @@ BASES = {
         "eos_token_id": 2,
         "decoder_start_token_id": 2,
     },
+    "mamba2": {"vocab_size": 160, "hidden_size": 48, "num_hidden_layers": 2},
 }
 BASES |= dict.fromkeys(
     ("mixtral", "qwen2_moe", "gpt_oss"), BASE | {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 40}
@@ -334,6 +335,38 @@ CASES = {
         90,
         torch.float32,
     ),
+    "mamba2_groups_biases": (
+        {
+            "model_type": "mamba2",
+            "num_heads": 6,
+            "head_dim": 16,
+            "state_size": 24,
+            "n_groups": 2,
+            "use_bias": True,
+            "layer_norm_epsilon": 1e-3,
+        },
+        270,
+        torch.float32,
+        12000,
+    ),
+    "mamba2_tied_limits_bf16": (
+        {
+            "model_type": "mamba2",
+            "hidden_size": 40,
+            "num_heads": 4,
+            "head_dim": 20,
+            "state_size": 16,
+            "n_groups": 1,
+            "conv_kernel": 3,
+            "use_conv_bias": False,
+            "hidden_act": "gelu",
+            "time_step_limit": [0.05, 0.6],
+            "tie_word_embeddings": True,
+        },
+        85,
+        torch.bfloat16,
+        17000,
+    ),
 }
 
 
@@ -371,9 +404,10 @@ def use_hub_names(folder):
 def main():
     default = Path(__file__).resolve().parent.parent / "data" / "models"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    for seed, (name, (settings, prompt_length, dtype)) in enumerate(CASES.items()):
+    for index, (name, (settings, prompt_length, dtype, *own_seed)) in enumerate(CASES.items()):
         base = BASES.get(settings["model_type"], BASE)
-        if not make_case(folder / name, base | settings, 1000 * seed, prompt_length, dtype=dtype):
+        seed = own_seed[0] if own_seed else 1000 * index
+        if not make_case(folder / name, base | settings, seed, prompt_length, dtype=dtype):
             sys.exit(f"{name}: no lively checkpoint; change its settings")
         if name == "gpt2_old_names":
             use_old_names(folder / name)

@@ -47,6 +47,8 @@ def randomize(model, generator):
             value = noise * (0.1 if small else 0.5)
         elif bart and ("encoder_attn.out_proj" in name or "fc2" in name):
             value = 0.5 / math.sqrt(parameter.shape[1]) * noise
+        elif name.endswith("A_log"):
+            value = 1.5 * noise - 1.5  # memories of a few tokens and of many
         elif parameter.dim() == 1:
             value = (0.0 if gemma else 1.0) + 0.4 * noise
             if "embeddings_layernorm" in name:
@@ -220,12 +222,17 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
             prompt = torch.randint(config["vocab_size"], (1, 1 + seed % 9), generator=generator)
         step = (lambda ids, **state: model(decoder_input_ids=ids, **given, **state)) if encodes else model
         out = step(prompt, use_cache=True)
+        cache = "cache_params" if "cache_params" in out else "past_key_values"
         rows.append(out.logits[0])
         for _ in range(n_greedy):
             token = int(rows[-1][-1].argmax())
             greedy.append(token)
-            out = step(torch.tensor([[token]]), past_key_values=out.past_key_values, use_cache=True)
-            rows.append(out.logits[0])
+            if "time_step_limit" in config:  # which Mamba2 forgets in its cached step
+                whole = torch.cat([prompt[0], torch.tensor(greedy)])
+                rows.append(model(whole[None]).logits[0, -1:])
+            else:
+                out = step(torch.tensor([[token]]), **{cache: out[cache]}, use_cache=True)
+                rows.append(out.logits[0])
     return model, prompt[0], greedy, torch.cat(rows)
 
 

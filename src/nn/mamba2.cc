@@ -1,0 +1,139 @@
+#include "nn/mamba2.h"
+
+#include <algorithm>
+#include <array>
+
+namespace skald::nn {
+namespace {
+
+constexpr std::size_t kConvBlock = 64;  // channels that a worker takes at a time, at least
+
+std::size_t head_floats(const Mamba2Spec& spec) { return spec.state_size * kernels::scan_pitch(spec.head_dim); }
+
+// One layer's recurrent state, by its parts.
+struct Parts {
+  const float* heads_before;   // [n_heads, state_size, scan_pitch(head_dim)]; nullptr: zeros
+  const float* inputs_before;  // [taps - 1, channels], the oldest first; nullptr: zeros
+  float* heads_after;          // the same
+  float* inputs_after;
+};
+
+Parts parts_of(const Mamba2Spec& spec, const SequenceRun& run, int layer, const Context& context) {
+  const RecurrentState state = context.state->recurrent(run.sequence, layer);
+  const auto* const before = reinterpret_cast<const float*>(state.before);
+  auto* const after = reinterpret_cast<float*>(state.after);
+  const std::size_t heads = spec.n_heads * head_floats(spec);
+  return {before, before == nullptr ? nullptr : before + heads, after, after + heads};
+}
+
+}  // namespace
+
+std::size_t Mamba2Spec::state_bytes() const {
+  const std::size_t bytes = (n_heads * head_floats(*this) + (taps - 1) * channels()) * sizeof(float);
+  return (bytes + 63) / 64 * 64;
+}
+
+void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& context) const {
+  const std::size_t rows = context.rows.size();
+  float* const projected = context.work->projected.ensure(rows * spec.projected());
+  float* const convolved = context.work->convolved.ensure(rows * spec.channels());
+  float* const y = context.work->attended.ensure(rows * spec.width());
+
+  const Product product{&in_proj, projected};
+  multiply({.x = x, .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1}, context);
+  convolve(projected, convolved, layer, context);
+  scan(projected, convolved, y, layer, context);
+  gate_and_norm(projected, y, context);
+  project_and_add(out_proj, y, around.after, x, context);
+}
+
+// Workers take ranges of channels, of all rows.
+void Mamba2::convolve(const float* projected, float* y, int layer, const Context& context) const {
+  const std::size_t channels = spec.channels();
+  const std::size_t kept = spec.taps - 1;
+  const auto run_channels = [&](const SequenceRun& run, std::size_t begin, std::size_t end) {
+    const Parts state = parts_of(spec, run, layer, context);
+    // Input `i` of the run, counted from `kept` before its first row.
+    const auto input = [&](std::size_t i) -> const float* {
+      if (i >= kept) return projected + (run.begin + i - kept) * spec.projected() + spec.width();
+      return state.inputs_before == nullptr ? nullptr : state.inputs_before + i * channels;
+    };
+    std::array<const float*, kMaxConvTaps> inputs{};
+    for (std::size_t r = run.begin; r < run.end; ++r) {
+      for (std::size_t t = 0; t < spec.taps; ++t) inputs[t] = input(r - run.begin + t);
+      const kernels::ConvRow row{.inputs = inputs.data(),
+                                 .weight = conv_weight.data(),
+                                 .bias = conv_bias.empty() ? nullptr : conv_bias.data(),
+                                 .taps = spec.taps,
+                                 .channels = channels};
+      float* const out = y + r * channels;
+      kernels::table().convolve(row, begin, end, out);
+      kernels::table().activate(spec.activation, out + begin, nullptr, end - begin, out + begin);
+    }
+    for (std::size_t i = 0; i < kept; ++i) {
+      const float* const from = input(run.end - run.begin + i);
+      float* const to = state.inputs_after + i * channels;
+      from == nullptr ? std::fill(to + begin, to + end, 0.0F) : void(std::copy(from + begin, from + end, to + begin));
+    }
+  };
+  const std::size_t blocks = (channels + kConvBlock - 1) / kConvBlock;
+  parallel_for(context, blocks, 1, context.rows.size() * channels * spec.taps, [&](std::size_t begin, std::size_t end) {
+    for (const SequenceRun& run : context.runs) {
+      run_channels(run, begin * kConvBlock, std::min(channels, end * kConvBlock));
+    }
+  });
+}
+
+// A task is one head of one sequence: all its rows in order, while its state stays in the nearest cache.
+void Mamba2::scan(const float* projected, const float* convolved, float* y, int layer, const Context& context) const {
+  const std::size_t tasks = context.runs.size() * spec.n_heads;
+  const auto run_tasks = [&](std::size_t begin, std::size_t end, int /*worker*/) {
+    for (std::size_t task = begin; task < end; ++task) {
+      const SequenceRun& run = context.runs[task / spec.n_heads];
+      const std::size_t head = task % spec.n_heads;
+      const std::size_t group = head / (spec.n_heads / spec.n_groups);
+      const Parts state = parts_of(spec, run, layer, context);
+      const std::size_t at = head * head_floats(spec);
+      const float* const x = convolved + run.begin * spec.channels();
+      const float* const b = x + spec.width() + group * spec.state_size;
+      kernels::table().scan({.x = x + head * spec.head_dim,
+                             .b = b,
+                             .c = b + spec.n_groups * spec.state_size,
+                             .stride = spec.channels(),
+                             .dt = projected + run.begin * spec.projected() + spec.width() + spec.channels() + head,
+                             .dt_stride = spec.projected(),
+                             .dt_bias = dt_bias[head],
+                             .dt_low = spec.step_low,
+                             .dt_high = spec.step_high,
+                             .a = a[head],
+                             .d = d[head],
+                             .before = state.heads_before == nullptr ? nullptr : state.heads_before + at,
+                             .after = state.heads_after + at,
+                             .y = y + run.begin * spec.width() + head * spec.head_dim,
+                             .y_stride = spec.width(),
+                             .rows = run.end - run.begin,
+                             .head_dim = spec.head_dim,
+                             .state_size = spec.state_size});
+    }
+  };
+  const std::size_t work = 3 * context.rows.size() * spec.n_heads * head_floats(spec);
+  if (work < kSerialWork) return run_tasks(0, tasks, 0);
+  context.pool->parallel_dynamic(tasks, 1, run_tasks);
+}
+
+// The norm comes behind the gate, whatever a config says of norm_before_gate.
+void Mamba2::gate_and_norm(const float* projected, float* y, const Context& context) const {
+  const std::size_t groups = spec.n_groups;
+  const std::size_t width = spec.width() / groups;
+  const std::size_t count = context.rows.size() * groups;
+  parallel_for(context, count, 1, 16 * count * width, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const float* const gate = projected + i / groups * spec.projected() + i % groups * width;
+      float* const part = y + i * width;
+      kernels::table().activate(kernels::Activation::silu, gate, part, width, part);
+      norms[i % groups].forward(part, part);
+    }
+  });
+}
+
+}  // namespace skald::nn
