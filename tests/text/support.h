@@ -1,8 +1,6 @@
 // What the tests of text share.
 #pragma once
 
-#include <time.h>
-
 #include <random>
 #include <string>
 #include <vector>
@@ -10,9 +8,12 @@
 #include "base/utf8.h"
 #include "json/fields.h"
 #include "json/value.h"
+#include "support/thread_seconds.h"
 #include "text/tokenizer.h"
 
 namespace skald::text::test {
+
+using skald::test::thread_seconds;
 
 inline std::string data(const std::string& name) { return SKALD_TEST_DATA "/tokenizers/" + name; }
 
@@ -42,18 +43,6 @@ inline std::string random_text(std::mt19937& random, std::size_t count) {
     append_utf8(out, c >= 0xd800 && c < 0xe000 ? U' ' : c);
   }
   return out;
-}
-
-/// What this thread computed for `call`, without the waiting for its turn on a shared machine.
-inline double seconds(auto&& call) {
-  const auto now = [] {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  };
-  const double start = now();
-  call();
-  return now() - start;
 }
 
 }  // namespace skald::text::test
