@@ -94,4 +94,73 @@ def phi3(rng):
     return config, length
 
 
-DRAWS = {"bloom": bloom, "gemma2": gemma2, "gpt2": gpt2, "phi3": phi3}
+def decoder_with_experts(rng):
+    """What mixtral, qwen2_moe and gpt_oss share. torch multiplies by all experts at once where rows are whole vectors:
+    sizes are multiples of 4."""
+    heads, kv_heads = rng.choice([(4, 2), (2, 1), (4, 4), (3, 1)])
+    return {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": heads * rng.choice([8, 12, 20]),
+        "intermediate_size": rng.choice([36, 52, 72]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "num_experts_per_tok": rng.choice([1, 2, 3, 4]),
+        "rms_norm_eps": rng.choice([1e-6, 1e-3]),
+        "tie_word_embeddings": rng.random() < 0.4,
+        "max_position_embeddings": 400,
+    }
+
+
+def mixtral(rng):
+    config = decoder_with_experts(rng) | {
+        "num_local_experts": rng.choice([4, 5, 8, 17]),
+        "sliding_window": rng.choice([None, 7, 33]),
+        "hidden_act": rng.choice(["silu", "silu", "gelu"]),
+    }
+    config |= rng.choice([{}, {"head_dim": 12}, {"rope_theta": 10000.0}])
+    return config, rng.choice([60, 100, 270])
+
+
+def qwen2_moe(rng):
+    config = decoder_with_experts(rng) | {
+        "num_experts": rng.choice([4, 5, 8, 17]),
+        "moe_intermediate_size": rng.choice([20, 36, 64]),
+        "shared_expert_intermediate_size": rng.choice([29, 40, 100]),
+        "norm_topk_prob": rng.random() < 0.5,
+        "qkv_bias": rng.random() < 0.7,
+    }
+    config |= rng.choice([{}, {}, {"decoder_sparse_step": 2}, {"mlp_only_layers": [0]}])
+    if rng.random() < 0.5:
+        config |= {"use_sliding_window": True, "sliding_window": rng.choice([7, 33])}
+        config |= rng.choice([{}, {"max_window_layers": 2}])
+    return config, rng.choice([60, 100, 270])
+
+
+def gpt_oss(rng):
+    config = decoder_with_experts(rng) | {
+        "num_local_experts": rng.choice([4, 5, 8, 17]),
+        "head_dim": rng.choice([8, 12, 20]),
+        "sliding_window": rng.choice([7, 17, 33]),
+    }
+    config |= rng.choice([{}, {}, {"attention_bias": False}])
+    config |= rng.choice([{}, {"swiglu_limit": 1.0}, {"swiglu_limit": 2.5, "swiglu_alpha": 0.7}])
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "truncate": False}
+    config |= rng.choice([{}, {"rope_theta": 500.0, "rope_scaling": yarn}, {"rope_parameters": yarn}])
+    if rng.random() < 0.3:
+        layers = config["num_hidden_layers"]
+        config["layer_types"] = rng.choices(["full_attention", "sliding_attention"], k=layers)
+    if rng.random() < 0.5:  # which MXFP4 blocks hold by 32
+        config |= {"hidden_size": 64, "intermediate_size": 32, "quantization_config": {"quant_method": "mxfp4"}}
+    return config, rng.choice([60, 100, 270])
+
+
+DRAWS = {
+    "bloom": bloom,
+    "gemma2": gemma2,
+    "gpt2": gpt2,
+    "gpt_oss": gpt_oss,
+    "mixtral": mixtral,
+    "phi3": phi3,
+    "qwen2_moe": qwen2_moe,
+}

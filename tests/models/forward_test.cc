@@ -197,23 +197,36 @@ TEST_F(Forward, RefusesRowsThatDoNotFit) {
   refused([](auto& rows) { rows[1].wants = {.score = true}; });
 }
 
-TEST_F(Forward, AllocatesNothingPerToken) {
+class Steady : public testing::TestWithParam<const char*> {};
+
+TEST_P(Steady, AllocatesNothingPerToken) {
   class Silent final : public OutputSink {
     void on_logits(std::span<const std::int32_t>, float*) override {}
   } out;
-  run_rows(*model_, *state_, pool_, case_rows(case_, s_, 0, 130));
-  Batch batch{case_rows(case_, s_, 130, 131)};
+  const ModelCase& c = a_case(GetParam());
+  ThreadPool pool(2);
+  const auto model = load_model(c.folder, {}, pool);
+  const auto state = make_pool(*model);
+  const nn::SequenceId s = state->create();
+  const std::size_t begin = 130;  // past the last growth of block tables
+  run_rows(*model, *state, pool, case_rows(c, s, 0, begin));
+  Batch batch{case_rows(c, s, begin, begin + 1)};
   std::size_t counted = 0;
-  for (std::size_t p = 130; p < case_.length(); ++p) {
+  for (std::size_t p = begin; p < c.length(); ++p) {
     batch.rows[0].position = static_cast<std::int64_t>(p);
+    batch.rows[0].token = c.token(p);
     const std::size_t before = allocation_count();
-    ASSERT_TRUE(state_->reserve(s_, 1));
-    ASSERT_TRUE(model_->forward(batch, *state_, out, pool_));
-    state_->commit(s_, 1);
-    if (p > 130) counted += allocation_count() - before;
+    ASSERT_TRUE(state->reserve(s, 1));
+    ASSERT_TRUE(model->forward(batch, *state, out, pool));
+    state->commit(s, 1);
+    if (p > begin) counted += allocation_count() - before;
   }
   EXPECT_EQ(counted, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, Steady,
+                         testing::Values("llama_biases_partly_grouped", "gpt_oss_mxfp4", "qwen2_moe_step_windows"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace skald::models
