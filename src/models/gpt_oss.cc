@@ -47,7 +47,9 @@ GptOssConfig read_config(const json::Fields& fields) {
 // gate_up_proj holds gate and up by turns. Plain numbers are stored [n, inputs, outputs], MXFP4 blocks [n, outputs,
 // inputs / 32, 16]; modules that the quantisation left out are plain.
 std::vector<nn::Expert> make_routed(const GptOssConfig& c, const std::string& p, nn::WeightSource& w) {
-  const auto [n, per_row, hidden, inner] = c.experts;
+  const std::size_t n = c.experts.n;
+  const std::size_t hidden = c.experts.hidden;
+  const std::size_t inner = c.experts.inner;
   const auto weight = [&](const std::string& name, std::size_t outputs, std::size_t inputs, nn::Part part) {
     const bool blocks = c.mxfp4 && !w.has(name);
     part.planes = n;
@@ -56,7 +58,7 @@ std::vector<nn::Expert> make_routed(const GptOssConfig& c, const std::string& p,
         .matrix = blocks ? name + "_blocks" : name, .bias = name + "_bias", .scales = blocks ? name + "_scales" : ""};
     return w.linear(names, outputs, inputs, part);
   };
-  w.set_step_share(per_row, n);
+  w.set_step_share(c.experts.per_row, n);
   std::vector<nn::Expert> experts(n);
   for (std::size_t e = 0; e < n; ++e) {
     const auto turn = [&](std::size_t first) {

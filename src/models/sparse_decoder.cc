@@ -25,9 +25,11 @@ ExpertSizes read_expert_sizes(const json::Fields& fields, std::string_view n_key
 
 std::vector<nn::Expert> routed_experts(const ExpertSizes& sizes, const std::string& prefix, const ExpertNames& names,
                                        nn::WeightSource& w) {
-  const auto [n, per_row, hidden, inner] = sizes;
+  const std::size_t n = sizes.n;
+  const std::size_t hidden = sizes.hidden;
+  const std::size_t inner = sizes.inner;
   const bool together = w.has(prefix + "gate_up_proj");
-  w.set_step_share(per_row, n);
+  w.set_step_share(sizes.per_row, n);
   std::vector<nn::Expert> experts(n);
   for (std::size_t e = 0; e < n; ++e) {
     if (together) {
