@@ -3,6 +3,7 @@
 namespace skald::kernels {
 void register_gemm();
 void register_attention();
+void register_recurrent();
 }  // namespace skald::kernels
 
 int main(int argc, char** argv) {
@@ -10,5 +11,6 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   skald::kernels::register_gemm();
   skald::kernels::register_attention();
+  skald::kernels::register_recurrent();
   benchmark::RunSpecifiedBenchmarks();
 }

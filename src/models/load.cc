@@ -11,12 +11,15 @@ namespace {
 
 constexpr std::int64_t kPlannedPositions = 8192;  // of one sequence, for the choice of bits
 
-// Bytes of keys and values that one long sequence takes in f32.
+// Bytes that the state of one long sequence takes in f32.
 std::size_t planned_state_bytes(const DecoderModel& model) {
-  StatePool probe(model.state_layout(), {.kv_type = kernels::KvType::f32});
+  const StateLayout layout = model.state_layout();
+  StatePool probe(layout, {.kv_type = kernels::KvType::f32});
   const std::int64_t trained = model.shape().max_positions;
   const auto positions = trained > 0 ? std::min(trained, kPlannedPositions) : kPlannedPositions;
-  return probe.bytes_per_position() * static_cast<std::size_t>(positions);
+  std::size_t bytes = probe.bytes_per_position() * static_cast<std::size_t>(positions);
+  for (const nn::StateGroup& group : layout.groups) bytes += 2 * group.bytes * group.layers.size();  // before and after
+  return bytes;
 }
 
 void check_bits(int bits) {
