@@ -87,7 +87,7 @@ void WeightSource::count_parameters(const TensorInfo& tensor, std::size_t per_el
   n_parameters_ += count;
 }
 
-const TensorInfo& WeightSource::take(const std::string& name, std::vector<std::uint64_t> shape) {
+const TensorInfo& WeightSource::take(const std::string& name, const std::vector<std::uint64_t>& shape) {
   const TensorInfo& tensor = find_shaped(name, shape);
   if (!converts_to_float(tensor.dtype)) {
     throw UnsupportedError(ErrorFields{.file = source_.file_of(tensor),
@@ -99,7 +99,7 @@ const TensorInfo& WeightSource::take(const std::string& name, std::vector<std::u
   return tensor;
 }
 
-const TensorInfo& WeightSource::take_bytes(const std::string& name, std::vector<std::uint64_t> shape) {
+const TensorInfo& WeightSource::take_bytes(const std::string& name, const std::vector<std::uint64_t>& shape) {
   const TensorInfo& tensor = find_shaped(name, shape);
   if (tensor.dtype == DType::u8) return tensor;
   throw FormatError(ErrorFields{.file = source_.file_of(tensor),
@@ -132,7 +132,7 @@ WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size
   std::vector<std::uint64_t> shape = part.stored_shape(n, k / kNumbers);
   const TensorInfo& scales = take_bytes(names.scales, shape);
   shape.push_back(sizeof(quant::Mxfp4Block));
-  const TensorInfo& blocks = take_bytes(names.matrix, std::move(shape));
+  const TensorInfo& blocks = take_bytes(names.matrix, shape);
   count_parameters(scales, 0);
   count_parameters(blocks, kNumbers / sizeof(quant::Mxfp4Block));
   return note_job({.tensor = &blocks, .part = part, .matrix = nullptr, .scales = &scales}, n, k);
@@ -165,8 +165,8 @@ std::vector<float> WeightSource::read_numbers(const TensorInfo& tensor, std::siz
   return numbers;
 }
 
-std::vector<float> WeightSource::values(const std::string& name, std::vector<std::uint64_t> shape) {
-  const TensorInfo& tensor = take(name, std::move(shape));
+std::vector<float> WeightSource::values(const std::string& name, const std::vector<std::uint64_t>& shape) {
+  const TensorInfo& tensor = take(name, shape);
   return read_numbers(tensor, 0, tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
 }
 
@@ -174,7 +174,7 @@ std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, 
   std::vector<std::uint64_t> shape{part.stored_outputs(n)};
   if (part.planes > 0) shape.insert(shape.begin(), part.planes);
   const std::size_t count = part.stored_outputs(n);  // of the one plane
-  const std::vector<float> all = read_numbers(take(name, std::move(shape)), part.plane * count, count);
+  const std::vector<float> all = read_numbers(take(name, shape), part.plane * count, count);
   std::vector<float> values(n);
   for (std::size_t i = 0; i < n; ++i) values[i] = all[part.stored_output(i)];
   return values;

@@ -54,7 +54,7 @@ class WeightSource {
   std::shared_ptr<const PackedMatrix> factor(const std::string& name, std::size_t n, std::size_t k,
                                              const Part& part = {});
   /// All numbers of a small tensor of any shape, as f32.
-  std::vector<float> values(const std::string& name, std::vector<std::uint64_t> shape);
+  std::vector<float> values(const std::string& name, const std::vector<std::uint64_t>& shape);
   /// A vector [n], as f32: the outputs of `part` where the tensor has more.
   std::vector<float> vector(const std::string& name, std::size_t n, const Part& part = {});
   /// `name`.weight [n, k] and, if `bias`, `name`.bias [n]. Parts of one weight share its adapters.
@@ -96,8 +96,8 @@ class WeightSource {
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
-  const TensorInfo& take(const std::string& name, std::vector<std::uint64_t> shape);
-  const TensorInfo& take_bytes(const std::string& name, std::vector<std::uint64_t> shape);
+  const TensorInfo& take(const std::string& name, const std::vector<std::uint64_t>& shape);
+  const TensorInfo& take_bytes(const std::string& name, const std::vector<std::uint64_t>& shape);
   const TensorInfo& find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const;
   void count_parameters(const TensorInfo& tensor, std::size_t per_element);
   [[nodiscard]] std::vector<float> read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const;
