@@ -129,6 +129,72 @@ TEST_P(Determinism, ForksAndRewindsChangeNothing) {
   }
 }
 
+// What a preempted request does: its state is dropped, and computed again from its tokens in other portions.
+TEST_P(Determinism, RecomputingChangesNothing) {
+  ThreadPool pool(2);
+  for (const ModelCase& c : model_cases()) {
+    SCOPED_TRACE(c.name());
+    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto state = make_pool(*model);
+    const std::size_t n = c.length();
+    const Logits alone = in_chunks(*model, *state, pool, c, begin_case(*model, c, *state, pool), 0, n, n);
+    nn::SequenceId s = begin_case(*model, c, *state, pool);
+    in_chunks(*model, *state, pool, c, s, 0, n - 9, 50);
+    in_chunks(*model, *state, pool, c, s, n - 9, n - 4, 1);
+    state->drop(s);
+    const nn::SequenceId between = begin_case(*model, c, *state, pool);  // takes over the blocks
+    in_chunks(*model, *state, pool, c, between, 0, n / 3, n);
+    s = begin_case(*model, c, *state, pool);
+    in_chunks(*model, *state, pool, c, s, 0, n - 4, 64);
+    expect_same(alone, in_chunks(*model, *state, pool, c, s, n - 4, n, 1), "recomputed");
+    state->drop(s);
+    state->drop(between);
+  }
+}
+
+// Two beams: in every step both go on, and now and then one is replaced by a fork of the other.
+TEST_P(Determinism, BeamsAreWhatTheyWouldBeAlone) {
+  ThreadPool pool(2);
+  for (const ModelCase& c : model_cases()) {
+    SCOPED_TRACE(c.name());
+    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto state = make_pool(*model);
+    const std::size_t start = c.prompt.size();
+    const std::size_t steps = std::min<std::size_t>(12, c.greedy.size());
+    const auto vocab = static_cast<TokenId>(model->shape().vocab_size);
+    const auto row_of = [&](nn::SequenceId s, std::size_t p, TokenId shift) {
+      nn::Row row = case_rows(c, s, p, p + 1)[0];
+      row.token = (row.token + shift) % vocab;
+      return row;
+    };
+    nn::SequenceId beams[2] = {begin_case(*model, c, *state, pool), 0};
+    in_chunks(*model, *state, pool, c, beams[0], 0, start, start);
+    beams[1] = state->fork(beams[0]);
+    std::vector<TokenId> shifts[2];  // of each beam's tokens against the case's
+    std::vector<float> last[2];
+    for (std::size_t step = 0; step < steps; ++step) {
+      std::vector<nn::Row> rows;
+      for (int b = 0; b < 2; ++b) {
+        shifts[b].push_back(b == 0 ? 0 : static_cast<TokenId>(step % 3));
+        rows.push_back(row_of(beams[b], start + step, shifts[b].back()));
+      }
+      auto logits = run_rows(*model, *state, pool, rows);
+      for (int b = 0; b < 2; ++b) last[b] = logits.at(b);
+      if (step % 4 != 2) continue;
+      const int kept = step % 8 == 2 ? 1 : 0;
+      state->drop(beams[1 - kept]);
+      beams[1 - kept] = state->fork(beams[kept]);
+      shifts[1 - kept] = shifts[kept];
+    }
+    for (int b = 0; b < 2; ++b) {
+      const nn::SequenceId alone = begin_case(*model, c, *state, pool);
+      auto rows = case_rows(c, alone, 0, start);
+      for (std::size_t i = 0; i < steps; ++i) rows.push_back(row_of(alone, start + i, shifts[b][i]));
+      ASSERT_TRUE(same_bits(run_rows(*model, *state, pool, rows).rbegin()->second, last[b])) << "beam " << b;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, Determinism, testing::ValuesIn(settings()),
                          [](const auto& info) { return info.param.table + "_bits" + std::to_string(info.param.bits); });
 
