@@ -42,13 +42,15 @@ ExpertScratch& scratch_of(Workspace& work) {
   return *work.experts;
 }
 
-// The `k` best of `scores` [n], best first. A NaN is better than nothing.
-void choose_best(const float* scores, std::size_t n, std::size_t k, Choice* best) {
+// The `k` best of score(0) .. score(n - 1), best first. A NaN is better than nothing.
+template <typename Score>
+void choose_best(const Score& score, std::size_t n, std::size_t k, Choice* best) {
   for (std::size_t e = 0, count = 0; e < n; ++e) {
-    if (count == k && !(scores[e] > best[k - 1].weight)) continue;
+    const float value = score(e);
+    if (count == k && !(value > best[k - 1].weight)) continue;
     std::size_t place = count < k ? count++ : k - 1;
-    for (; place > 0 && scores[e] > best[place - 1].weight; --place) best[place] = best[place - 1];
-    best[place] = {static_cast<std::uint32_t>(e), scores[e]};
+    for (; place > 0 && value > best[place - 1].weight; --place) best[place] = best[place - 1];
+    best[place] = {static_cast<std::uint32_t>(e), value};
   }
 }
 
@@ -350,17 +352,45 @@ class ExpertPass {
 
 void Router::choose(float* logits, Choice* choices) const {
   const std::size_t n = gate.out_features();
-  if (rule == Rule::softmax) kernels::table().softmax(n, logits);
-  choose_best(logits, n, top_k, choices);
+  const kernels::KernelTable& kernel = kernels::table();
+  if (rule == Rule::softmax) kernel.softmax(n, logits);
+  if (rule == Rule::sigmoid_by_group) {
+    kernel.activate(kernels::Activation::sigmoid, logits, nullptr, n, logits);
+    choose_by_group(logits, choices);
+  } else {
+    choose_best([&](std::size_t e) { return logits[e]; }, n, top_k, choices);
+  }
   if (rule == Rule::softmax_of_best) {
     for (std::size_t i = 0; i < top_k; ++i) logits[i] = choices[i].weight;
-    kernels::table().softmax(top_k, logits);
+    kernel.softmax(top_k, logits);
     for (std::size_t i = 0; i < top_k; ++i) choices[i].weight = logits[i];
   }
-  if (!normalize) return;
-  float total = 0;
-  for (std::size_t i = 0; i < top_k; ++i) total += choices[i].weight;
-  for (std::size_t i = 0; i < top_k; ++i) choices[i].weight /= total;
+  if (normalize) {
+    float total = rule == Rule::sigmoid_by_group ? 1e-20F : 0;  // the reference's: all sigmoids may be 0
+    for (std::size_t i = 0; i < top_k; ++i) total += choices[i].weight;
+    for (std::size_t i = 0; i < top_k; ++i) choices[i].weight /= total;
+  }
+  for (std::size_t i = 0; i < top_k; ++i) choices[i].weight *= scale;
+}
+
+void Router::choose_by_group(const float* scores, Choice* choices) const {
+  const std::size_t per_group = gate.out_features() / n_groups;
+  const auto corrected = [&](std::size_t e) { return scores[e] + score_correction[e]; };
+  const auto sum_of_two_best = [&](std::size_t g) {
+    std::array<Choice, 2> two;
+    choose_best([&](std::size_t i) { return corrected(g * per_group + i); }, per_group, 2, two.data());
+    return two[0].weight + two[1].weight;
+  };
+  std::array<Choice, kMaxExpertGroups> groups;
+  choose_best(sum_of_two_best, n_groups, top_groups, groups.data());
+  std::sort(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(top_groups),
+            [](const Choice& a, const Choice& b) { return a.expert < b.expert; });
+  const auto expert = [&](std::size_t i) { return groups[i / per_group].expert * per_group + i % per_group; };
+  choose_best([&](std::size_t i) { return corrected(expert(i)); }, top_groups * per_group, top_k, choices);
+  for (std::size_t i = 0; i < top_k; ++i) {
+    const std::size_t e = expert(choices[i].expert);
+    choices[i] = {static_cast<std::uint32_t>(e), scores[e]};
+  }
 }
 
 void Experts::add_to(float* x, const Residual& norms, const Context& context) const {

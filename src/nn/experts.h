@@ -22,20 +22,33 @@ struct Choice {
   float weight = 0;  // of its output
 };
 
+inline constexpr std::size_t kMaxExpertGroups = 256;
+
 /// Which experts a row goes to. Of equal scores the lower expert wins.
 struct Router {
   enum class Rule {
     softmax,          // probabilities over all experts; the best of them (Mixtral, Qwen2-MoE)
     softmax_of_best,  // the best logits; probabilities among those (gpt-oss)
+    // Sigmoids; of the groups whose two best corrected ones have the largest sums, the best corrected ones. Their
+    // weights are not corrected (DeepSeek-V3, https://arxiv.org/abs/2412.19437).
+    sigmoid_by_group,
   };
 
   Linear gate;  // [n_experts, hidden] with bias or without
   Rule rule = Rule::softmax;
   std::size_t top_k = 0;   // in [1, n_experts]
   bool normalize = false;  // weights are divided by their sum
+  float scale = 1;         // then multiplied by this
+  // By group:
+  std::size_t n_groups = 1;    // in [1, kMaxExpertGroups]: equal groups of at least two neighbouring experts
+  std::size_t top_groups = 1;  // in [1, n_groups]; they hold top_k experts or more
+  std::vector<float> score_correction = {};  // [n_experts]
 
   /// The choices [top_k] of one row from its logits [n_experts], which are changed.
   void choose(float* logits, Choice* choices) const;
+
+ private:
+  void choose_by_group(const float* scores, Choice* choices) const;
 };
 
 /// An MLP: down_proj(act(gate_proj(h)) * up_proj(h)).
