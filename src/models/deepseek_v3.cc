@@ -13,9 +13,9 @@ namespace {
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 struct DeepseekV3Config : DecoderConfig {
-  LatentConfig latent;
+  LatentConfig latent = {};
   std::int64_t first_k_dense_replace = 0;
-  ExpertSizes experts;
+  ExpertSizes experts = {};
   std::int64_t n_shared_experts = 0;
   std::int64_t n_group = 0;
   std::int64_t topk_group = 0;
@@ -25,7 +25,7 @@ struct DeepseekV3Config : DecoderConfig {
 };
 
 DeepseekV3Config read_config(const json::Fields& fields) {
-  DeepseekV3Config c{read_decoder_config(fields, {.head_dim = read_rope_head_dim(fields), .max_positions = 4096}), {}};
+  DeepseekV3Config c{read_decoder_config(fields, {.head_dim = read_rope_head_dim(fields), .max_positions = 4096})};
   c.latent = read_latent_config(fields, c);
   constexpr std::int64_t kMostGroups = nn::kMaxExpertGroups;
   const auto get = [&](std::string_view key, std::int64_t low, std::int64_t high, std::int64_t unsaid) {

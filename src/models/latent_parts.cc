@@ -32,7 +32,9 @@ float score_scale(const LatentConfig& c, const nn::RopeSettings& rope) {
 }  // namespace
 
 std::int64_t read_rope_head_dim(const json::Fields& fields) {
-  return fields.get_integer("qk_rope_head_dim", 2, kMaxHeadDim).value_or(64);
+  const std::int64_t dim = fields.get_integer("qk_rope_head_dim", 2, kMaxHeadDim).value_or(64);
+  if (dim % 2 != 0) fields.fail("qk_rope_head_dim", "must be even: pairs are rotated");
+  return dim;
 }
 
 LatentConfig read_latent_config(const json::Fields& fields, const DecoderConfig& decoder) {

@@ -155,8 +155,52 @@ def gpt_oss(rng):
     return config, rng.choice([60, 100, 270])
 
 
+def deepseek_v3(rng):
+    heads = rng.choice([1, 3, 4, 8])
+    groups, per_group = rng.choice([1, 2, 4]), rng.choice([2, 3, 4])
+    top_groups = rng.randint(1, groups)
+    original = rng.choice([24, 40, 64])
+    config = {
+        "vocab_size": rng.choice([131, 160, 193]),
+        "hidden_size": rng.choice([40, 48, 60]),
+        "intermediate_size": rng.choice([57, 64]),
+        "moe_intermediate_size": rng.choice([20, 24, 32]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "n_shared_experts": rng.choice([1, 2]),
+        "n_routed_experts": groups * per_group,
+        "n_group": groups,
+        "topk_group": top_groups,
+        "num_experts_per_tok": rng.randint(1, min(top_groups * per_group, 4)),
+        "first_k_dense_replace": rng.choice([0, 1, 1, 2]),
+        "routed_scaling_factor": rng.choice([1.0, 2.5]),
+        "norm_topk_prob": rng.random() < 0.7,
+        "kv_lora_rank": rng.choice([16, 24, 37]),
+        "q_lora_rank": rng.choice([None, 20, 33]),
+        "qk_rope_head_dim": rng.choice([4, 8, 16]),
+        "qk_nope_head_dim": rng.choice([8, 12, 20]),
+        "v_head_dim": rng.choice([8, 10, 16]),
+        "hidden_act": rng.choice(["silu", "silu", "gelu"]),
+        "max_position_embeddings": 4 * original,
+        "rms_norm_eps": rng.choice([1e-6, 1e-5, 1e-3]),
+        "rope_interleave": rng.random() < 0.7,
+        "attention_bias": rng.random() < 0.5,
+        "tie_word_embeddings": rng.random() < 0.3,
+        "rope_theta": rng.choice([100.0, 10000.0]),
+    }
+    if rng.random() < 0.7:
+        config["rope_scaling"] = {
+            "type": "yarn",
+            "factor": rng.choice([2.0, 4.0, 8.0]),
+            "original_max_position_embeddings": original,
+        } | rng.choice([{}, {"mscale": 1.2, "mscale_all_dim": 0.7}, {"mscale": 1.0, "mscale_all_dim": 1.0}])
+    return config, rng.choice([60, 100, 270])
+
+
 DRAWS = {
     "bloom": bloom,
+    "deepseek_v3": deepseek_v3,
     "gemma2": gemma2,
     "gpt2": gpt2,
     "gpt_oss": gpt_oss,

@@ -85,7 +85,7 @@ constexpr WrongValue kWrong[] = {
     {"gpt2", "reorder_and_upcast_attn", "0", "must be true or false"},
     {"gpt2", "tie_word_embeddings", "[]", "must be true or false"},
     {"gpt2", "quantization_config", "{\"bits\": 4}", "quantised checkpoints are not read"},
-    {"deepseek_v3", "qk_rope_head_dim", "7", "even head_dim, not 7"},
+    {"deepseek_v3", "qk_rope_head_dim", "7", "must be even"},
     {"deepseek_v3", "qk_rope_head_dim", "0", "must be an integer in [2, 65536]"},
     {"deepseek_v3", "head_dim", "16", "must be qk_rope_head_dim, which is 8"},
     {"deepseek_v3", "num_key_value_heads", "1", "must be num_attention_heads, which is 3"},

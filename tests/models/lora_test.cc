@@ -174,6 +174,21 @@ TEST_F(Lora, WhatDoesNotFitIsNamed) {
   EXPECT_NE(message().find("B [48, 3]"), std::string::npos);
 }
 
+// Of latent attention's kv_b_proj only parts are multiplied, one of them transposed.
+TEST_F(Lora, WeightsThatTakeNoAdapterAreNamed) {
+  const std::string name = "model.layers.1.self_attn.kv_b_proj";
+  const auto model = load_model(find_case("deepseek_v3_yarn_groups").folder, {}, pool_);
+  EXPECT_TRUE(model->adapts("model.layers.1.self_attn.kv_a_proj_with_mqa"));
+  EXPECT_FALSE(model->adapts(name));
+  try {
+    static_cast<void>(
+        model->add_adapter({{name, {.rank = 1, .a = std::vector<float>(24), .b = std::vector<float>(88)}}}));
+    FAIL() << "accepted";
+  } catch (const OptionError& e) {
+    EXPECT_NE(std::string(e.what()).find(name), std::string::npos) << e.what();
+  }
+}
+
 TEST_F(Lora, OtherKindsOfAdapterAreRefused) {
   const auto refuses = [&](const std::string& text, const std::string& named) {
     config(text);

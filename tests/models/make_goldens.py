@@ -55,6 +55,22 @@ BASES = {
 BASES |= dict.fromkeys(
     ("mixtral", "qwen2_moe", "gpt_oss"), BASE | {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 40}
 )
+BASES["deepseek_v3"] = BASE | {
+    "vocab_size": 120,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "moe_intermediate_size": 16,
+    "n_routed_experts": 8,
+    "n_group": 4,
+    "topk_group": 2,
+    "num_experts_per_tok": 3,
+    "first_k_dense_replace": 1,
+    "q_lora_rank": 20,
+    "kv_lora_rank": 24,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 12,
+    "v_head_dim": 10,
+}
 LONG_FACTOR = [1.0, 1.2, 1.7, 2.4, 3.1, 4.0]
 SHORT_FACTOR = [1.0, 1.05, 1.1, 1.2, 1.3, 1.5]
 
@@ -313,6 +329,38 @@ CASES = {
             },
         },
         100,
+        torch.bfloat16,
+    ),
+    "deepseek_v3_yarn_groups": (
+        {
+            "model_type": "deepseek_v3",
+            "num_hidden_layers": 3,
+            "num_key_value_heads": 4,
+            "rope_theta": 10000.0,
+            "rope_scaling": {
+                "type": "yarn",
+                "factor": 4.0,
+                "mscale": 1.2,
+                "mscale_all_dim": 0.7,
+                "original_max_position_embeddings": 32,
+            },
+        },
+        90,
+        torch.float32,
+    ),
+    "deepseek_v3_past_a_cut_saved_bf16": (
+        {
+            "model_type": "deepseek_v3",
+            "num_key_value_heads": 4,
+            "q_lora_rank": None,
+            "rope_interleave": False,
+            "attention_bias": True,
+            "first_k_dense_replace": 0,
+            "n_shared_experts": 2,
+            "norm_topk_prob": False,
+            "routed_scaling_factor": 1.0,
+        },
+        270,
         torch.bfloat16,
     ),
     "gpt_oss_mxfp4": (

@@ -26,7 +26,9 @@ MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "shared")
 ENCODER_DECODERS = ("bart", "mt5", "t5")
+BUFFERS = ("final_logits_bias", "e_score_correction_bias")  # that a checkpoint has
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
+SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj")
 
 
 def randomize(model, generator):
@@ -39,7 +41,7 @@ def randomize(model, generator):
     t5 = model.config.model_type in ("t5", "mt5")  # does not scale its scores
     bart = model.config.model_type == "bart"  # its norms come last: what the tokens say would be lost among biases
     tied_scale = 0.05 if gemma else 0.25
-    buffers = [(n, b) for n, b in model.named_buffers() if n == "final_logits_bias"]
+    buffers = [(n, b) for n, b in model.named_buffers() if n.endswith(BUFFERS)]
     for name, parameter in list(model.named_parameters()) + buffers:
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
@@ -257,7 +259,7 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": str(dtype).split(".")[1]}, indent=1) + "\n")
     names = {id(p): n for n, p in reversed(list(model.named_parameters()))}  # tied copies once
     weights = {n: p.data.to(dtype).contiguous() for n, p in model.named_parameters() if names[id(p)] == n}
-    weights |= {n: b.data.to(dtype) for n, b in model.named_buffers() if n == "final_logits_bias"}
+    weights |= {n: b.data for n, b in model.named_buffers() if n.endswith(BUFFERS)}
     for name, stored in getattr(model, "quantized", {}).items():
         del weights[name]
         weights |= stored
