@@ -1,9 +1,10 @@
 """Runs calls of generate() under transformers 4.49, which still has the strategies that 5.x moved out.
 
-    PYTHONPATH=<folder made by pip install --target FOLDER transformers==4.49.0> python reference_449.py < calls > results
+    pip install --target FOLDER transformers==4.49.0
+    PYTHONPATH=FOLDER python reference_449.py < calls > results
 
-Input: one JSON object {"folder", "prompt", "options"} a line. Output: {"sequences": [[tokens]], "scores": [...]} a line:
-the new tokens of every returned sequence.
+Input: one JSON object {"folder", "prompt", "options"} a line. Output: {"sequences": [[tokens]], "scores": [...]} a
+line: the new tokens of every returned sequence.
 """
 
 import json

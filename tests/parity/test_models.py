@@ -21,7 +21,20 @@ sys.path.insert(0, str(ROOT / "tests" / "models"))
 
 from random_checkpoint import random_case  # noqa: E402
 
-FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "t5", "bart", "gpt2", "bloom", "gemma2", "phi3", "mixtral", "qwen2_moe"]
+FAMILIES = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "t5",
+    "bart",
+    "gpt2",
+    "bloom",
+    "gemma2",
+    "phi3",
+    "mixtral",
+    "qwen2_moe",
+]
 FAMILIES += ["gpt_oss"]
 ROPE_TYPES = ["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
 N_CASES = int(os.environ.get("SKALD_PARITY_CASES", "60"))

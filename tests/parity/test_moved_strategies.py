@@ -1,7 +1,7 @@
 """Strategies that transformers 5 moved out, against 4.49 : contrastive search and DoLa.
 
-    pip install --target FOLDER transformers==4.49.0
-    SKALD_TRANSFORMERS_449=FOLDER ./dev test --parity -k moved
+pip install --target FOLDER transformers==4.49.0
+SKALD_TRANSFORMERS_449=FOLDER ./dev test --parity -k moved
 """
 
 import json

@@ -177,7 +177,7 @@ TEST(HostileText, TakesLinearTime) {
         return test::thread_seconds(
             [&] { static_cast<void>(tokenizer.encode(std::string_view(text).substr(0, bytes))); });
       };
-      EXPECT_LT(time(text.size()), 4.0) << name << " " << unit;  // generous: sanitizers are slow
+      EXPECT_LT(time(text.size()), 20.0) << name << " " << unit;  // 0.1 s without sanitizers
     }
   }
 }

@@ -208,6 +208,7 @@ void BeamSearch::collect_ended(const std::vector<Continuation>& best) {
 // The next beams: the best that go on. The first child of a beam takes over its sequence, the others fork it.
 void BeamSearch::go_on(const std::vector<Continuation>& best) {
   std::vector<std::pair<float, const Continuation*>> order;
+  order.reserve(best.size());
   for (const Continuation& c : best) order.emplace_back(c.ends ? c.score + kNever : c.score, &c);
   std::ranges::stable_sort(order, [](const auto& a, const auto& b) { return a.first > b.first; });
   order.resize(std::min(order.size(), n_beams_));
