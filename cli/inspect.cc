@@ -17,6 +17,7 @@ std::string as_json(const ModelInfo& info) {
       .add("tensors", info.tensors)
       .add("dtype", info.dtype)
       .add("layers", info.layers)
+      .add("encoder_layers", info.encoder_layers)
       .add("hidden_size", info.hidden_size)
       .add("heads", info.heads)
       .add("kv_heads", info.kv_heads)
@@ -37,13 +38,14 @@ std::string as_table(const ModelInfo& info) {
   return Table()
       .row("model", info.path)
       .row("format", info.format + ", " + number(info.tensors) + " tensors, mostly " + info.dtype)
-      .row("architecture", info.architecture)
+      .row("architecture", info.architecture + (info.encoder_layers > 0 ? ", encoder-decoder" : ""))
       .row("parameters", human_count(static_cast<double>(info.parameters)) + " (" + number(info.parameters) + ")")
-      .row("layers", number(info.layers) + " of width " + number(info.hidden_size))
+      .row("layers", (info.encoder_layers > 0 ? number(info.encoder_layers) + " + " : "") + number(info.layers) +
+                         " of width " + number(info.hidden_size))
       .row("heads", number(info.heads) + " query, " + number(info.kv_heads) + " key/value, of " +
                         number(info.head_dim) + " dimensions")
       .row("vocabulary", number(info.vocab_size))
-      .row("context", number(info.context) + " tokens")
+      .row("context", info.context > 0 ? number(info.context) + " tokens" : "not limited")
       .row("tokenizer", info.tokenizer.empty() ? "none (prompts as token ids: --ids)" : info.tokenizer)
       .row("chat template", info.chat_template ? "yes" : "no")
       .row("memory for weights",

@@ -54,6 +54,7 @@ struct GenerationConfig {
   std::optional<std::vector<TokenId>> eos_token_id = {};
   std::optional<TokenId> pad_token_id = {};
   std::optional<TokenId> bos_token_id = {};
+  std::optional<TokenId> decoder_start_token_id = {};  // of encoder-decoder models
   // How tokens are chosen.
   std::optional<bool> do_sample = {};
   std::optional<double> temperature = {};
@@ -75,6 +76,8 @@ struct GenerationConfig {
   std::optional<std::vector<SequenceBias>> logit_bias = {};  // of one token each
   std::optional<std::vector<TokenId>> suppress_tokens = {};
   std::optional<std::vector<TokenId>> begin_suppress_tokens = {};
+  std::optional<TokenId> forced_bos_token_id = {};
+  std::optional<std::vector<TokenId>> forced_eos_token_id = {};
   std::optional<LengthDecay> exponential_decay_length_penalty = {};
   std::optional<bool> remove_invalid_values = {};
   std::optional<std::uint64_t> seed = {};

@@ -42,7 +42,8 @@ struct Completion {
   std::int64_t prompt_tokens = 0;
 };
 
-/// A prompt: text (encoded with the tokenizer's special tokens) or token ids (taken as they are).
+/// A prompt: text (encoded with the tokenizer's special tokens) or token ids (taken as they are). Of an encoder-decoder
+/// model it is the encoder's input; completions hold the decoder's tokens, without the one that it begins with.
 using Prompt = std::variant<std::string, std::vector<TokenId>>;
 
 /// What a streaming caller receives: text that is final, in order, never half a UTF-8 character.
@@ -97,6 +98,7 @@ struct ModelInfo {
   std::string dtype;         // of most weights
   std::int64_t parameters = 0;
   std::int64_t tensors = 0;
+  std::int64_t encoder_layers = 0;  // of an encoder-decoder
   std::int64_t layers = 0, hidden_size = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::int64_t context = 0;
   std::int64_t vocab_size = 0;

@@ -82,6 +82,12 @@ void Candidates::reset(std::span<float> logits) {
   sorted_ = false;
 }
 
+void Candidates::force(std::span<const TokenId> tokens) {
+  std::ranges::fill(logits_, kOut);
+  for (const TokenId token : tokens) logits_[static_cast<std::size_t>(token)] = 0;
+  reset(logits_);
+}
+
 float* Candidates::find(TokenId token) {
   if (dense_) return static_cast<std::size_t>(token) < logits_.size() ? &logits_[token] : nullptr;
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Candidate& c) { return c.token == token; });

@@ -84,6 +84,9 @@ class Candidates {
     update(token, [](float) { return -std::numeric_limits<float>::infinity(); });
   }
 
+  /// Only `tokens` are candidates, all with logit 0.
+  void force(std::span<const TokenId> tokens);
+
   /// Keeps the candidates whose logit satisfies `keep`; those at -inf go in any case.
   template <typename Keep>
   void keep_if(Keep keep) {

@@ -6,6 +6,7 @@
 #include "decode/processors/count_penalty.h"
 #include "decode/processors/cutoffs.h"
 #include "decode/processors/encoder_repetition_penalty.h"
+#include "decode/processors/forced_tokens.h"
 #include "decode/processors/length_decay.h"
 #include "decode/processors/min_length.h"
 #include "decode/processors/min_p.h"
@@ -89,6 +90,13 @@ void add_length(const GenerationConfig& config, const ChainSetup& setup, Process
   }
 }
 
+void add_forced(const GenerationConfig& config, const ChainSetup& setup, ProcessorChain& chain) {
+  if (config.forced_bos_token_id) chain.add(std::make_unique<ForcedTokens>(Ids{*config.forced_bos_token_id}, 1));
+  if (config.forced_eos_token_id) {
+    chain.add(std::make_unique<ForcedTokens>(*config.forced_eos_token_id, setup.max_length - 1));
+  }
+}
+
 void add_suppression(const GenerationConfig& config, const ChainSetup& setup, ProcessorChain& chain) {
   if (config.remove_invalid_values.value_or(false)) chain.add(std::make_unique<RemoveInvalid>());
   if (config.exponential_decay_length_penalty && config.eos_token_id) {
@@ -97,7 +105,8 @@ void add_suppression(const GenerationConfig& config, const ChainSetup& setup, Pr
   }
   if (config.suppress_tokens) chain.add(std::make_unique<SuppressTokens>(*config.suppress_tokens));
   if (config.begin_suppress_tokens) {
-    chain.add(std::make_unique<SuppressTokens>(*config.begin_suppress_tokens, setup.prompt_length));
+    const bool forced = setup.prompt_length <= 1 && config.forced_bos_token_id;  // the first token is that one
+    chain.add(std::make_unique<SuppressTokens>(*config.begin_suppress_tokens, setup.prompt_length + (forced ? 1 : 0)));
   }
 }
 
@@ -123,6 +132,7 @@ ProcessorChain build_chain(const GenerationConfig& config, const ChainSetup& set
   add_repetition(config, setup, chain);
   add_bad_words(config, chain);
   add_length(config, setup, chain);
+  add_forced(config, setup, chain);
   add_suppression(config, setup, chain);
   if (config.do_sample.value_or(false)) add_warpers(config, setup.min_keep, chain);
   return chain;

@@ -34,6 +34,7 @@ class ProcessorChain {
 /// What a chain is made for.
 struct ChainSetup {
   std::int64_t prompt_length = 0;          // of the visible history
+  std::int64_t max_length = 0;             // of the visible history in the end
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
   std::size_t min_keep = 1;  // tokens that a warper leaves at least

@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::int64_t kReservedTokens = 4096;  // longer completions grow their vectors now and then
 
-const std::vector<TokenId>& visible_prompt(const SamplingRequest& request) {
-  return request.visible_prompt.empty() ? request.prompt : request.visible_prompt;
-}
-
 }  // namespace
 
 CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output)
@@ -18,13 +14,13 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
       text_(request.tokenizer, request.stops.strings, request.stops.include_stop),
       output_(&output) {
   const auto room = static_cast<std::size_t>(std::min(request.stops.max_new_tokens, kReservedTokens));
-  history_.reserve(visible_prompt(request).size() + room);
-  history_ = visible_prompt(request);
+  history_.reserve(request.visible().size() + room);
+  history_ = request.visible();
   Completion& completion = output_->completion;
   completion.prompt_index = request.prompt_index;
   completion.index = index;
   completion.seed = request.seed;
-  completion.prompt_tokens = std::ssize(request.prompt);
+  completion.prompt_tokens = std::ssize(request.input());
   completion.token_ids.reserve(room);
   if (request.config.logprobs) completion.logprobs.reserve(room);
 }

@@ -29,8 +29,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"speculation_type", "*"},
     {"is_assistant", "*"},
     // Changes to the logits.
-    {"forced_bos_token_id", ""},
-    {"forced_eos_token_id", ""},
     {"forced_decoder_ids", "[]"},
     {"renormalize_logits", "*"},  // a constant added to every logit
     {"watermarking_config", ""},
@@ -51,8 +49,7 @@ constexpr ForeignOption kForeignOptions[] = {
     {"compile_config", "*"},
     {"disable_compile", "*"},
     {"continuous_batching_config", "*"},
-    // Encoder-decoder models, and the file itself.
-    {"decoder_start_token_id", "*"},
+    // The file itself.
     {"generation_kwargs", "{}"},
     {"transformers_version", "*"},
     {"_from_model_config", "*"},

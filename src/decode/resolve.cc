@@ -1,5 +1,7 @@
 #include "decode/resolve.h"
 
+#include <algorithm>
+
 #include "decode/options.h"
 #include "json/value.h"
 #include "skald/error.h"
@@ -48,6 +50,23 @@ void resolve_sampling(GenerationConfig& config, const GenerationConfig& request,
   }
 }
 
+// A step at which nothing may be chosen is no step.
+void check_forced(std::string_view name, const std::vector<TokenId>& forced, const std::vector<TokenId>& suppressed) {
+  const auto out = [&](TokenId token) { return std::ranges::find(suppressed, token) != suppressed.end(); };
+  if (forced.empty() || !std::ranges::all_of(forced, out)) return;
+  fail(name, std::to_string(forced[0]), "is also in suppress_tokens: a token cannot be forced and suppressed");
+}
+
+void check_forced(const GenerationConfig& config) {
+  if (!config.suppress_tokens) return;
+  if (config.forced_bos_token_id) {
+    check_forced("forced_bos_token_id", {*config.forced_bos_token_id}, *config.suppress_tokens);
+  }
+  if (config.forced_eos_token_id) {
+    check_forced("forced_eos_token_id", *config.forced_eos_token_id, *config.suppress_tokens);
+  }
+}
+
 // Options of the call that only sampling reads, where nothing is sampled.
 std::vector<std::string> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
   std::vector<std::string> warnings;
@@ -93,6 +112,7 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
                           .length_asked = request.max_new_tokens || request.max_length};
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
+  check_forced(resolved.config);
   resolved.warnings = idle_options(resolved.config, request);
   return resolved;
 }

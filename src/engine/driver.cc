@@ -39,7 +39,7 @@ Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads
       capacity_(sequences_.state(0).blocks_free()) {}
 
 std::size_t Driver::blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const {
-  const nn::StatePool& state = const_cast<Sequences&>(sequences_).state(0);
+  const nn::StatePool& state = pool();
   const std::size_t one = state.blocks_for(longest);
   if (branches == 1) return one;
   std::size_t shared = 0;  // of every branch but the first
@@ -50,11 +50,13 @@ std::size_t Driver::blocks_for(std::int64_t prompt_length, std::int64_t longest,
   return one + static_cast<std::size_t>(branches - 1) * (one - shared);
 }
 
-std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t branches) const {
+std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t branches,
+                                       std::int64_t encoder_length) const {
+  const std::size_t encoded = pool().cross_blocks_for(encoder_length);
   std::int64_t fits = 0, too_long = std::int64_t{1} << 32;
   while (fits + 1 < too_long) {
     const std::int64_t middle = fits + (too_long - fits) / 2;
-    (blocks_for(prompt_length, middle, branches) <= capacity_ ? fits : too_long) = middle;
+    (encoded + blocks_for(prompt_length, middle, branches) <= capacity_ ? fits : too_long) = middle;
   }
   return fits;
 }
@@ -62,14 +64,18 @@ std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t 
 void Driver::submit(std::shared_ptr<Group> group) {
   std::size_t needed = 0;
   for (const auto& request : group->requests()) {
-    request->blocks = blocks_for(request->prompt_length, request->longest, request->branches);
+    const std::int64_t encoder_length = std::ssize(request->encoder_input);
+    request->blocks = blocks_for(request->prompt_length, request->longest, request->branches) +
+                      pool().cross_blocks_for(encoder_length);
     needed = request->blocks + (group->lockstep() ? needed : 0);
     if (needed <= capacity_) continue;
-    throw LimitError({.field = "request",
-                      .value = std::to_string(request->branches) + " x " + std::to_string(request->longest) + " tokens",
-                      .rule = "can never fit: the memory for keys and values holds " +
-                              std::to_string(longest_that_fits(request->prompt_length, request->branches)) +
-                              " tokens for each; ask for fewer tokens or sequences, or raise the budget"});
+    throw LimitError(
+        {.field = "request",
+         .value = std::to_string(request->branches) + " x " + std::to_string(request->longest) + " tokens" +
+                  (encoder_length > 0 ? " from " + std::to_string(encoder_length) : ""),
+         .rule = "can never fit: the memory for keys and values holds " +
+                 std::to_string(longest_that_fits(request->prompt_length, request->branches, encoder_length)) +
+                 " tokens for each; ask for fewer tokens or sequences, or raise the budget"});
   }
   const std::lock_guard lock(mutex_);
   if (n_waiting_ + group->requests().size() > options_.max_waiting) {

@@ -32,13 +32,17 @@ class Driver {
   void submit(std::shared_ptr<Group> group);
   void stop();
   [[nodiscard]] decode::LanguageModel& language_model() { return sequences_; }
-  /// Positions of one sequence that `branches` sequences with a common prompt can reach at most, running alone.
-  [[nodiscard]] std::int64_t longest_that_fits(std::int64_t prompt_length, std::int64_t branches) const;
+  /// Positions of one sequence that `branches` sequences with a common prompt (and a common encoder's input of
+  /// `encoder_length` tokens) can reach at most, running alone.
+  [[nodiscard]] std::int64_t longest_that_fits(std::int64_t prompt_length, std::int64_t branches,
+                                               std::int64_t encoder_length = 0) const;
 
   /// Works until stop() is called, then ends all calls as cancelled.
   void run();
 
  private:
+  [[nodiscard]] const nn::StatePool& pool() const { return const_cast<Sequences&>(sequences_).state(0); }
+  /// Without the encoder's output.
   [[nodiscard]] std::size_t blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const;
   bool wait_for_work();
   void drop_cancelled();

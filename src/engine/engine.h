@@ -23,8 +23,9 @@ class Engine {
 
   /// What strategies are made with.
   [[nodiscard]] decode::LanguageModel& language_model() { return driver_->language_model(); }
-  [[nodiscard]] std::int64_t longest_that_fits(std::int64_t prompt_length, std::int64_t branches) const {
-    return driver_->longest_that_fits(prompt_length, branches);
+  [[nodiscard]] std::int64_t longest_that_fits(std::int64_t prompt_length, std::int64_t branches,
+                                               std::int64_t encoder_length = 0) const {
+    return driver_->longest_that_fits(prompt_length, branches, encoder_length);
   }
 
   /// Starts a call. Throws LimitError where the queue is full or a request can never fit, UsageError from a callback or

@@ -46,6 +46,7 @@ GenerationConfig read_model_generation_config(const std::string& folder) {
       decode::assign(config, *decode::find_option(name), *value, config_path, name);
     }
   };
+  if (!config.decoder_start_token_id && !config.bos_token_id) take("decoder_start_token_id");
   if (!config.eos_token_id) take("eos_token_id");
   if (!config.bos_token_id) take("bos_token_id");
   if (!config.pad_token_id) take("pad_token_id");

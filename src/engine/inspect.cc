@@ -55,6 +55,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   info.parameters = weights.n_parameters();
   info.tensors = static_cast<std::int64_t>(tensors->tensors().size());
   info.layers = shape.n_layers;
+  if (model->encoder() != nullptr) info.encoder_layers = model->encoder()->n_layers();
   info.hidden_size = shape.hidden_size;
   info.heads = shape.n_heads;
   if (!layout.groups.empty()) {

@@ -189,6 +189,9 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
   impl->engine->check_usable();
   const decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
   for (const std::string& warning : resolved.warnings) log_notice(LogLevel::warning, warning);
+  if (config.decoder_start_token_id && !impl->model->shape().encodes) {
+    log_notice(LogLevel::warning, "decoder_start_token_id has no effect: the model has no encoder");
+  }
   if (prompts.empty() || prompts.size() > kMaxPrompts) {
     throw OptionError({.field = "prompts",
                        .value = std::to_string(prompts.size()),

@@ -73,6 +73,20 @@ void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
   }
   check_ids("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
+  check_ids("forced_eos_token_id", config.forced_eos_token_id.value_or(std::vector<TokenId>{}), vocab_size);
+  if (config.forced_bos_token_id) check_ids("forced_bos_token_id", {{*config.forced_bos_token_id}}, vocab_size);
+}
+
+// The token that the decoder of an encoder-decoder begins with.
+TokenId find_decoder_start(const GenerationConfig& config, std::int64_t vocab_size) {
+  const TokenId start = config.decoder_start_token_id.value_or(config.bos_token_id.value_or(-1));
+  if (start < 0) {
+    throw OptionError({.field = "decoder_start_token_id",
+                       .value = {},
+                       .rule = "must be given: the model's files name neither it nor a BOS token"});
+  }
+  check_ids("decoder_start_token_id", {{start}}, vocab_size);
+  return start;
 }
 
 std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters) {
@@ -96,6 +110,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
   stops_.include_stop = config.include_stop.value_or(false);
   check_ids(config, shape.vocab_size);
   check_contrastive(config);
+  if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
     stops_.deadline =
@@ -138,8 +153,22 @@ std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t pr
   return ids;
 }
 
-void CallSetup::limit_length(decode::StopRules& stops, std::int64_t prompt_length) const {
+void CallSetup::check_length(const decode::SamplingRequest& request) const {
+  const auto check = [&](const std::vector<TokenId>& ids, std::int64_t positions, const char* whose) {
+    if (positions == 0 || std::ssize(ids) <= positions) return;
+    throw LimitError(
+        {.field = prompt_name(request.prompt_index),
+         .value = std::to_string(ids.size()) + " tokens",
+         .rule = std::string("is longer than the ") + whose + " " + std::to_string(positions) + " positions"});
+  };
+  check(request.encoder_input, shape_.encoder_positions, "encoder's");
+  check(request.prompt, shape_.hard_limit ? shape_.max_positions : 0, "model's");
+}
+
+void CallSetup::limit_length(decode::SamplingRequest& request) const {
   const GenerationConfig& config = resolved_.config;
+  decode::StopRules& stops = request.stops;
+  const std::int64_t prompt_length = std::ssize(request.prompt);
   if (config.max_new_tokens) {
     stops.max_new_tokens = *config.max_new_tokens;
   } else {
@@ -161,7 +190,8 @@ void CallSetup::limit_length(decode::StopRules& stops, std::int64_t prompt_lengt
         "stopped at the model's last position, " + std::to_string(shape_.max_positions));
   }
   if (!resolved_.length_asked) {
-    const std::int64_t fits = engine_.longest_that_fits(prompt_length, widest(config));
+    const std::int64_t encoder_length = std::ssize(request.encoder_input);
+    const std::int64_t fits = engine_.longest_that_fits(prompt_length, widest(config), encoder_length);
     cut(std::max<std::int64_t>(1, fits - prompt_length), "stopped where the memory for keys and values ends");
   }
 }
@@ -174,13 +204,10 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
                                    .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
                                    .prompt_index = prompt_index,
                                    .vocab_size = static_cast<std::size_t>(shape_.vocab_size)};
-  const auto length = static_cast<std::int64_t>(sampling.prompt.size());
-  if (shape_.hard_limit && length > shape_.max_positions) {
-    throw LimitError({.field = prompt_name(prompt_index),
-                      .value = std::to_string(length) + " tokens",
-                      .rule = "is longer than the model's " + std::to_string(shape_.max_positions) + " positions"});
-  }
-  limit_length(sampling.stops, length);
+  if (shape_.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
+  const std::int64_t length = std::ssize(sampling.prompt);
+  check_length(sampling);
+  limit_length(sampling);
   const std::int64_t longest = length + sampling.stops.max_new_tokens;
   if (!shape_.hard_limit && shape_.max_positions > 0 && length + sampling.stops.max_new_tokens > shape_.max_positions &&
       (resolved_.length_asked || length > shape_.max_positions)) {
@@ -188,11 +215,13 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
                                       std::to_string(shape_.max_positions) + ", quality may suffer beyond");
   }
   const std::int64_t branches = widest(resolved_.config);
+  std::vector<TokenId> encoder_input = sampling.encoder_input;
   auto strategy = make_strategy(std::move(sampling), engine_.language_model());
   return {.strategy = std::move(strategy),
           .prompt_length = length,
           .longest = longest,
           .branches = branches,
+          .encoder_input = std::move(encoder_input),
           .adapter = adapter_,
           .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};
 }

@@ -26,12 +26,14 @@ struct CallSetup {
             const AdapterNames& adapters, Engine& engine);
 
   /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
-  /// text without a tokenizer), LimitError for one that is too long.
+  /// text without a tokenizer), LimitError for one that is too long. The prompt of an encoder-decoder is its encoder's
+  /// input; the decoder begins with one token.
   [[nodiscard]] Request make_request(const Prompt& prompt, std::int64_t prompt_index) const;
 
  private:
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
-  void limit_length(decode::StopRules& stops, std::int64_t prompt_length) const;
+  void check_length(const decode::SamplingRequest& request) const;
+  void limit_length(decode::SamplingRequest& request) const;
 
   const decode::ResolvedConfig& resolved_;
   const models::ModelShape& shape_;
@@ -39,6 +41,7 @@ struct CallSetup {
   Engine& engine_;
   decode::StopRules stops_;  // but for the length
   std::int32_t adapter_ = 0;
+  TokenId decoder_start_ = -1;  // of an encoder-decoder
 };
 
 }  // namespace skald::engine

@@ -56,9 +56,10 @@ struct Request {
   Group* group = nullptr;
   std::unique_ptr<decode::DecodingStrategy> strategy;
   std::int64_t prompt_length = 0;
-  std::int64_t longest = 0;   // positions of one sequence at its widest moment
-  std::int64_t branches = 1;  // sequences that share the prompt
-  std::int32_t adapter = 0;   // of the main model; 0: none
+  std::int64_t longest = 0;                 // positions of one sequence at its widest moment
+  std::int64_t branches = 1;                // sequences that share the prompt
+  std::vector<TokenId> encoder_input = {};  // encoded once, before the first step; empty: there is no encoder
+  std::int32_t adapter = 0;                 // of the main model; 0: none
   float adapter_scale = 1;
   // The engine's:
   std::size_t blocks = 0;  // reserved, in the pool's units

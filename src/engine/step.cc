@@ -28,6 +28,7 @@ Stepper::~Stepper() = default;
 
 void Stepper::run(std::span<Request* const> requests) {
   for (Request* const request : requests) plan(*request);
+  encode(requests);
   for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
     gather(static_cast<ModelIndex>(m), requests);
     if (!batch_.rows.empty()) forward(static_cast<ModelIndex>(m));
@@ -69,15 +70,53 @@ void Stepper::restart_where_needed(const Request& request, Segment& segment) {
   segment.rope_length = after;
 }
 
+bool Stepper::awaits_encoder(const Request& request, const Segment& segment) const {
+  if (request.encoder_input.empty() || segment.model != 0) return false;
+  return sequences_.state(0).cross_length(sequences_.id(0, segment.sequence)) == 0;
+}
+
+// The inputs of requests that begin, together as far as there is room for their rows: an input is never cut.
+void Stepper::encode(std::span<Request* const> requests) {
+  inputs_.clear();
+  encoding_.clear();
+  encoder_rows_ = 0;
+  for (Request* const request : requests) {
+    if (request->error || !request->planned || request->encoder_input.empty()) continue;
+    const std::int64_t length = std::ssize(request->encoder_input);
+    for (const Segment& segment : request->plan.segments()) {
+      if (!awaits_encoder(*request, segment)) continue;
+      if (!inputs_.empty() && encoder_rows_ + length > prefill_chunk_) break;
+      inputs_.push_back({.sequence = sequences_.id(0, segment.sequence),
+                         .tokens = request->encoder_input,
+                         .adapter = request->adapter,
+                         .adapter_scale = request->adapter_scale});
+      encoding_.push_back(request);
+      encoder_rows_ += length;
+    }
+  }
+  if (!inputs_.empty()) run_encoder();
+}
+
+void Stepper::run_encoder() {
+  const auto cancelled = [this] {
+    return std::ranges::all_of(encoding_, [](const Request* request) { return request->group->cancelled(); });
+  };
+  try {
+    sequences_.model(0).encode(inputs_, sequences_.state(0), threads_, cancelled);
+  } catch (...) {
+    for (Request* const request : encoding_) request->error = std::current_exception();
+  }
+}
+
 void Stepper::gather(ModelIndex model, std::span<Request* const> requests) {
   batch_.rows.clear();
   owners_.clear();
   parts_.clear();
-  std::int64_t prompt_room = prefill_chunk_;
+  std::int64_t prompt_room = prefill_chunk_ - (model == 0 ? std::min(encoder_rows_, prefill_chunk_) : 0);
   for (Request* const request : requests) {
     if (request->error || !request->planned) continue;
     for (Segment& segment : request->plan.segments()) {
-      if (segment.model != model) continue;
+      if (segment.model != model || awaits_encoder(*request, segment)) continue;
       const bool is_prompt = segment.tokens.size() > 1;
       std::int64_t n_rows = static_cast<std::int64_t>(segment.tokens.size()) - segment.done;
       if (is_prompt) n_rows = std::min(n_rows, prompt_room);

@@ -17,9 +17,9 @@ class Stepper final : models::OutputSink {
   Stepper(Sequences& sequences, ThreadPool& threads, std::int64_t prefill_chunk);
   ~Stepper() override;
 
-  /// Runs the next rows of every request's plan and advances the strategies whose plan is complete. At most one forward
-  /// pass a model. What goes wrong for one request is left in its `error`. Where every request that has rows is
-  /// cancelled, the pass is given up and nothing is committed.
+  /// Runs the encoder for requests that begin, then the next rows of every request's plan, and advances the strategies
+  /// whose plan is complete. At most one forward pass a model. What goes wrong for one request is left in its `error`.
+  /// Where every request that has rows is cancelled, the pass is given up and nothing is committed.
   void run(std::span<Request* const> requests);
 
  private:
@@ -35,6 +35,9 @@ class Stepper final : models::OutputSink {
 
   void plan(Request& request);
   void restart_where_needed(const Request& request, Segment& segment);
+  void encode(std::span<Request* const> requests);
+  void run_encoder();
+  [[nodiscard]] bool awaits_encoder(const Request& request, const Segment& segment) const;
   void gather(decode::ModelIndex model, std::span<Request* const> requests);
   void add_rows(Request& request, Segment& segment, std::int64_t n_rows);
   void forward(decode::ModelIndex model);
@@ -51,6 +54,9 @@ class Stepper final : models::OutputSink {
   nn::Batch batch_;
   std::vector<RowOwner> owners_;  // by row of batch_
   std::vector<Part> parts_;
+  std::vector<models::EncoderInput> inputs_;    // of this step's encoder pass
+  std::vector<Request*> encoding_;              // whose they are
+  std::int64_t encoder_rows_ = 0;             // of that pass
   std::vector<decode::Scratch> scratch_;        // by worker
   std::vector<std::exception_ptr> row_errors_;  // by row of the tile
   std::int64_t vocab_size_ = 0;                 // of the model that runs

@@ -125,14 +125,15 @@ std::unique_ptr<DecoderModel> make_bart(const json::Fields& fields, nn::WeightSo
   parts.encoder = read_stack(encoder, c, weights);
   parts.decoder = read_stack(decoder, c, weights);
   parts.head = read_head(c, weights);
-  parts.encoder_positions = c.max_positions;
   parts.shape = {.model_type = "bart",
                  .n_layers = decoder.n_layers,
                  .hidden_size = c.d_model,
                  .n_heads = static_cast<std::int64_t>(decoder.n_heads),
                  .vocab_size = c.vocab_size,
                  .max_positions = c.max_positions,
-                 .hard_limit = true};
+                 .hard_limit = true,
+                 .tied_embeddings = c.tied,
+                 .encoder_positions = c.max_positions};
   for (const std::string& name : kTied) weights.leave(name + ".weight");
   weights.leave("*.version");
   return make_encoder_decoder(std::move(parts));

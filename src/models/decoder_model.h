@@ -37,6 +37,8 @@ struct ModelShape {
   std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool tied_embeddings = false;        // the head is the embedding matrix
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
+  bool encodes = false;                // an encoder-decoder: a prompt is the encoder's input
+  std::int64_t encoder_positions = 0;  // that the input may have; 0: any number
   std::int64_t n_parameters = 0;
   std::size_t weight_bytes = 0;                    // of the matrices that a step reads whole
   kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions

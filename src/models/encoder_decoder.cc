@@ -8,22 +8,13 @@ namespace {
 
 const nn::Norm* address(const std::optional<nn::Norm>& norm) { return norm ? &*norm : nullptr; }
 
-// Keys and values of self-attention in layers [0, n), of the encoder's output in layers [n, 2 n) with `cross`.
-StateLayout layout_of(const Stack& stack, bool cross) {
-  const auto n = static_cast<int>(stack.layers.size());
+// Keys and values of layers [first, first + n).
+nn::StateGroup group_of(const Stack& stack, nn::StateGroup::Kind kind, int first, std::size_t n) {
   const nn::AttentionSpec& spec = stack.layers.front().self.spec;
-  StateLayout layout;
-  for (const int first : {0, n}) {
-    if (first > 0 && !cross) break;
-    std::vector<int> layers(stack.layers.size());
-    std::iota(layers.begin(), layers.end(), first);
-    layout.groups.push_back({.kind = first > 0 ? nn::StateGroup::Kind::cross : nn::StateGroup::Kind::paged,
-                             .layers = std::move(layers),
-                             .kv_heads = spec.kv_heads,
-                             .k_dim = spec.k_dim,
-                             .v_dim = spec.v_dim});
-  }
-  return layout;
+  std::vector<int> layers(n);
+  std::iota(layers.begin(), layers.end(), first);
+  return {
+      .kind = kind, .layers = std::move(layers), .kv_heads = spec.kv_heads, .k_dim = spec.k_dim, .v_dim = spec.v_dim};
 }
 
 class StackEncoder final : public Encoder {
@@ -32,11 +23,14 @@ class StackEncoder final : public Encoder {
 
   [[nodiscard]] int n_layers() const override { return static_cast<int>(parts_.encoder.layers.size()); }
   [[nodiscard]] std::size_t hidden_size() const override { return parts_.encoder.embed_tokens->columns(); }
-  [[nodiscard]] std::int64_t max_positions() const override { return parts_.encoder_positions; }
-  [[nodiscard]] StateLayout state_layout() const override { return layout_of(parts_.encoder, /*cross=*/false); }
+  [[nodiscard]] std::int64_t max_positions() const override { return parts_.shape.encoder_positions; }
+  /// A pass has all of a layer's keys before it reads one: the layers take turns in one place.
+  [[nodiscard]] StateLayout state_layout() const override {
+    return {{group_of(parts_.encoder, nn::StateGroup::Kind::paged, 0, 1)}};
+  }
   void embed(float* x, nn::Context& context) const override { parts_.encoder.embed(x, context); }
   void layer(int i, float* x, const nn::Context& context) const override {
-    parts_.encoder.layer(static_cast<std::size_t>(i), /*cross_layer=*/-1, x, context);
+    parts_.encoder.layer(static_cast<std::size_t>(i), /*own=*/0, /*cross=*/-1, x, context);
   }
   [[nodiscard]] const nn::Norm* final_norm() const override { return address(parts_.encoder.final_norm); }
   void store(const float* encoded, std::span<const nn::SequenceId> targets, StatePool& state,
@@ -53,15 +47,21 @@ class EncoderDecoder final : public DecoderModel {
  public:
   explicit EncoderDecoder(EncoderDecoderParts parts) : parts_(std::move(parts)), encoder_(parts_) {
     shape_ = parts_.shape;
+    shape_.encodes = true;
     logits_scale_ = parts_.logits_scale;
   }
-  [[nodiscard]] StateLayout state_layout() const override { return layout_of(parts_.decoder, /*cross=*/true); }
+  [[nodiscard]] StateLayout state_layout() const override {
+    const std::size_t n = parts_.decoder.layers.size();
+    return {{group_of(parts_.decoder, nn::StateGroup::Kind::paged, 0, n),
+             group_of(parts_.decoder, nn::StateGroup::Kind::cross, static_cast<int>(n), n)}};
+  }
   [[nodiscard]] const Encoder* encoder() const override { return &encoder_; }
 
  private:
   void embed(float* x, nn::Context& context) const override { parts_.decoder.embed(x, context); }
   void layer(int i, float* x, const nn::Context& context) const override {
-    parts_.decoder.layer(static_cast<std::size_t>(i), static_cast<int>(parts_.decoder.layers.size()) + i, x, context);
+    const int cross = static_cast<int>(parts_.decoder.layers.size()) + i;
+    parts_.decoder.layer(static_cast<std::size_t>(i), i, cross, x, context);
   }
   [[nodiscard]] const nn::Norm* final_norm() const override { return address(parts_.decoder.final_norm); }
   [[nodiscard]] const nn::Linear& head() const override { return parts_.head; }
@@ -78,16 +78,16 @@ void Stack::embed(float* x, nn::Context& context) const {
   if (embed_norm) nn::normalize_rows(*embed_norm, x, context);
 }
 
-void Stack::layer(std::size_t i, int cross_layer, float* x, const nn::Context& context) const {
+void Stack::layer(std::size_t i, int own, int cross, float* x, const nn::Context& context) const {
   const Layer& l = layers[i];
   const auto before = [&](const nn::Norm& norm) { return nn::Residual{.before = norms_after ? nullptr : &norm}; };
   const auto end = [&](const nn::Norm& norm) {
     if (norms_after) nn::normalize_rows(norm, x, context);
   };
-  l.self.add_to(x, before(l.self_norm), static_cast<int>(i), context);
+  l.self.add_to(x, before(l.self_norm), own, context);
   end(l.self_norm);
-  if (cross_layer >= 0) {
-    l.cross.add_to(x, before(l.cross_norm), cross_layer, context);
+  if (cross >= 0) {
+    l.cross.add_to(x, before(l.cross_norm), cross, context);
     end(l.cross_norm);
   }
   l.mlp.add_to(x, before(l.mlp_norm), context);

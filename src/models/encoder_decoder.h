@@ -32,18 +32,18 @@ struct Stack {
   bool norms_after = false;  // x = norm(x + block(x)), else x += block(norm(x))
 
   void embed(float* x, nn::Context& context) const;
-  /// Layer `i` updates x [rows, hidden]; layer `cross_layer` of the state holds the encoder's output, -1: there is
-  /// none.
-  void layer(std::size_t i, int cross_layer, float* x, const nn::Context& context) const;
+  ///  /// Layer `i` updates x [rows, hidden]. Its keys and values go to layer `own` of the state; those of the
+  ///  encoder's
+  /// output lie in layer `cross`, -1: there are none.
+  void layer(std::size_t i, int own, int cross, float* x, const nn::Context& context) const;
 };
 
 /// What a family makes of its config and weights.
 struct EncoderDecoderParts {
-  ModelShape shape;  // of the decoder
+  ModelShape shape;  // of the decoder, and encoder_positions
   Stack encoder, decoder;
   nn::Linear head;
   float logits_scale = 1;
-  std::int64_t encoder_positions = 0;  // 0: any number
 };
 
 std::unique_ptr<DecoderModel> make_encoder_decoder(EncoderDecoderParts parts);

@@ -108,6 +108,7 @@ std::unique_ptr<DecoderModel> make(const json::Fields& fields, const T5Config& c
   if (scaled) parts.logits_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(c.d_model)));
   parts.shape.model_type = fields.need_string("model_type");
   parts.shape.n_layers = c.n_decoder_layers;
+  parts.shape.tied_embeddings = scaled;
   parts.shape.hidden_size = static_cast<std::int64_t>(c.d_model);
   parts.shape.n_heads = static_cast<std::int64_t>(c.n_heads);
   parts.shape.vocab_size = static_cast<std::int64_t>(c.vocab_size);

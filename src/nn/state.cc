@@ -110,6 +110,8 @@ struct StatePool::Impl {
   }
   const LayerPlace& place(int layer) const { return places[static_cast<std::size_t>(layer)]; }
 
+  std::size_t units_of(const Group& group) const { return (group.heap.block_bytes() + unit - 1) / unit; }
+
   std::size_t used_bytes() const {
     std::size_t bytes = 0;
     for (const Group& group : groups) bytes += group.heap.used_blocks() * group.heap.block_bytes();
@@ -417,7 +419,15 @@ std::size_t StatePool::blocks_for(std::int64_t n) const {
       const std::int64_t live = group.spec.window + impl_->options.longest_draft + impl_->options.longest_chunk;
       blocks = std::min(blocks, blocks_of(live) + 2);
     }
-    units += static_cast<std::size_t>(blocks) * ((group.heap.block_bytes() + impl_->unit - 1) / impl_->unit);
+    units += static_cast<std::size_t>(blocks) * impl_->units_of(group);
+  }
+  return units;
+}
+
+std::size_t StatePool::cross_blocks_for(std::int64_t n) const {
+  std::size_t units = 0;
+  for (const Group& group : impl_->groups) {
+    if (group.spec.kind == Kind::cross) units += static_cast<std::size_t>(blocks_of(n)) * impl_->units_of(group);
   }
   return units;
 }

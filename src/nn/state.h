@@ -87,6 +87,8 @@ class StatePool {
   /// What `n` positions of one sequence need at most, over all groups, and what is free: for admission. Counted in
   /// units of the smallest block of the layout, so that groups of different sizes can be added.
   [[nodiscard]] std::size_t blocks_for(std::int64_t n) const;
+  /// What the keys and values of an encoder output of `n` positions need, in the same units; forks share them.
+  [[nodiscard]] std::size_t cross_blocks_for(std::int64_t n) const;
   [[nodiscard]] std::size_t blocks_free() const;
   [[nodiscard]] std::size_t bytes_in_use() const;
   /// Bytes that one more position costs, over all groups, when nothing is shared.

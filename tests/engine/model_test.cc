@@ -39,6 +39,7 @@ std::vector<Golden> goldens() {
   for (const auto& entry : fs::directory_iterator(SKALD_TEST_DATA "/models")) {
     if (!fs::exists(entry.path() / "expected.safetensors")) continue;
     const auto source = open_safetensors(entry.path() / "expected.safetensors");
+    if (source->find("input") != nullptr) continue;  // an encoder's: its decoder's prompt is no prompt here
     all.push_back({entry.path(), read_ids(*source, "prompt"), read_ids(*source, "greedy")});
   }
   return all;

@@ -35,21 +35,17 @@ BeamSearch::BeamSearch(SamplingRequest request, LanguageModel& model)
       rows_(n_beams_),
       ended_(n_beams_, Hypothesis{.score = kNever}),
       outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))) {
-  const auto& visible = request_.visible_prompt.empty() ? request_.prompt : request_.visible_prompt;
   const TextStream text(request_.tokenizer, request_.stops.strings, request_.stops.include_stop);
-  beams_.push_back(
-      {.history = visible,
-       .chain = build_chain(request_.config, {.prompt_length = static_cast<std::int64_t>(visible.size()),
-                                              .encoder_input = request_.prompt,
-                                              .vocab_size = request_.vocab_size,
-                                              .min_keep = std::max<std::size_t>(1, request_.stops.eos.size()) + 1}),
-       .text = text});
+  beams_.push_back({.history = request_.visible(),
+                    .chain = build_chain(request_.config,
+                                         request_.chain_setup(std::max<std::size_t>(1, request_.stops.eos.size()) + 1)),
+                    .text = text});
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Completion& completion = outputs_[i].completion;
     completion.prompt_index = request_.prompt_index;
     completion.index = static_cast<std::int64_t>(i);
     completion.seed = request_.seed;
-    completion.prompt_tokens = static_cast<std::int64_t>(request_.prompt.size());
+    completion.prompt_tokens = static_cast<std::int64_t>(request_.input().size());
     texts_.push_back(text);
   }
 }
@@ -61,8 +57,7 @@ BeamSearch::~BeamSearch() {
 }
 
 std::span<const TokenId> BeamSearch::generated(const Beam& beam) const {
-  const auto& visible = request_.visible_prompt.empty() ? request_.prompt : request_.visible_prompt;
-  return std::span(beam.history).subspan(visible.size());
+  return std::span(beam.history).subspan(request_.visible().size());
 }
 
 std::int32_t BeamSearch::n_generated() const { return static_cast<std::int32_t>(generated(beams_[0]).size()); }

@@ -36,9 +36,7 @@ Contrastive::Contrastive(SamplingRequest request, LanguageModel& model)
       k_(static_cast<std::size_t>(request_.config.top_k.value_or(0))),
       alpha_(static_cast<float>(request_.config.penalty_alpha.value_or(0))),
       writer_(request_, 0, output_) {
-  root_.chain = build_chain(request_.config, {.prompt_length = std::ssize(writer_.history()),
-                                              .encoder_input = request_.prompt,
-                                              .vocab_size = request_.vocab_size});
+  root_.chain = build_chain(request_.config, request_.chain_setup());
 }
 
 Contrastive::~Contrastive() { drop_branches(); }

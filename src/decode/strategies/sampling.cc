@@ -19,13 +19,20 @@ std::string step_name(std::int64_t step) { return "step " + std::to_string(step)
 
 }  // namespace
 
+ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
+  const auto length = static_cast<std::int64_t>(visible().size());
+  return {.prompt_length = length,
+          .max_length = length + stops.max_new_tokens,
+          .encoder_input = input(),
+          .vocab_size = vocab_size,
+          .min_keep = min_keep};
+}
+
 Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std::move(request)), model_(model) {
   const auto n = static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1));
-  const auto& visible = request_.visible_prompt.empty() ? request_.prompt : request_.visible_prompt;
+  const auto& visible = request_.visible();
   const auto room = static_cast<std::size_t>(std::min(request_.stops.max_new_tokens, kReservedTokens));
-  const ProcessorChain chain = build_chain(request_.config, {.prompt_length = static_cast<std::int64_t>(visible.size()),
-                                                             .encoder_input = request_.prompt,
-                                                             .vocab_size = request_.vocab_size});
+  const ProcessorChain chain = build_chain(request_.config, request_.chain_setup());
   std::optional<Dola> dola;
   if (request_.config.dola_layers) {
     dola.emplace(dola_layers(*request_.config.dola_layers, model.n_layers(0), model.tied_embeddings(0)));
@@ -44,7 +51,7 @@ Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std
     completion.prompt_index = request_.prompt_index;
     completion.index = static_cast<std::int64_t>(i);
     completion.seed = request_.seed;
-    completion.prompt_tokens = static_cast<std::int64_t>(request_.prompt.size());
+    completion.prompt_tokens = static_cast<std::int64_t>(request_.input().size());
     completion.token_ids.reserve(room);
     if (request_.config.logprobs) completion.logprobs.reserve(room);
   }

@@ -31,12 +31,18 @@ struct StopRules {
 struct SamplingRequest {
   std::vector<TokenId> prompt;               // what the model sees; not empty
   std::vector<TokenId> visible_prompt = {};  // what processors see (lockstep: with pads); empty: the prompt
+  std::vector<TokenId> encoder_input = {};   // of an encoder-decoder: `prompt` is then what its decoder begins with
   GenerationConfig config;
   StopRules stops;
   const text::Tokenizer* tokenizer = nullptr;  // null: ids only
   std::uint64_t seed = 0;
   std::int64_t prompt_index = 0;  // in the call
   std::size_t vocab_size = 0;
+
+  [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
+  /// What the caller gave: the prompt, or the encoder's input.
+  [[nodiscard]] const std::vector<TokenId>& input() const { return encoder_input.empty() ? prompt : encoder_input; }
+  [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;
 };
 
 /// Strategy of `num_return_sequences` completions: greedy where do_sample is off, else drawn.
