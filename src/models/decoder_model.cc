@@ -114,7 +114,8 @@ class DecoderModel::Pass {
     }
   }
 
-  // Logits [rows, vocab] of the hidden states of `rows`, through the final norm where asked.
+  // Logits [rows, vocab] of the hidden states of `rows`. Those of earlier layers (not `normed`) are the head's alone:
+  // without the final norm, scale and soft cap.
   float* head_of(std::span<const std::int32_t> rows, const float* x, bool normed) const {
     float* const in = context_.work->head_in.ensure(kHeadTile * hidden_);
     float* const logits = context_.work->logits.ensure(kHeadTile * vocab_);
@@ -124,7 +125,8 @@ class DecoderModel::Pass {
     const nn::Product product{&model_.head(), logits};
     nn::multiply({.x = in, .rows = rows.size(), .norm = normed ? model_.final_norm() : nullptr}, {&product, 1},
                  context_, [&](std::size_t, std::size_t begin, std::size_t end) {
-                   for (std::size_t r = 0; r < rows.size(); ++r) shape_logits(logits + r * vocab_ + begin, end - begin);
+                   for (std::size_t r = 0; normed && r < rows.size(); ++r)
+                     shape_logits(logits + r * vocab_ + begin, end - begin);
                  });
     return logits;
   }
