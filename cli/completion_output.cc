@@ -48,6 +48,7 @@ std::string completion_text(const Completion& completion, bool has_tokenizer) {
 }
 
 std::string prompt_text(const Model& model, const Prompt& prompt) {
+  if (model.info().encoder_layers > 0) return "";  // what comes out does not continue it
   if (const auto* text = std::get_if<std::string>(&prompt)) return escape_controls(*text);
   return model.has_tokenizer() ? escape_controls(model.tokenizer().decode(std::get<std::vector<TokenId>>(prompt))) : "";
 }

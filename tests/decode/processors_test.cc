@@ -189,6 +189,28 @@ TEST(Processors, MinLengthHoldsBackEveryEos) {
   }
 }
 
+TEST(Processors, ForcedTokensComeAtTheirLength) {
+  const std::vector<float> logits{1, 2, 3, 4};
+  const auto at = [&](const GenerationConfig& config, const std::vector<TokenId>& history) {
+    Candidates candidates(logits.size());
+    std::vector<float> own = logits;
+    candidates.reset(own);
+    const ChainSetup setup{.prompt_length = 1, .max_length = 5, .encoder_input = {}, .vocab_size = own.size()};
+    build_chain(config, setup).apply({.history = history, .prompt_length = 1}, candidates);
+    return dense(candidates, own.size());
+  };
+  const GenerationConfig first{.suppress_tokens = std::vector<TokenId>{1},
+                               .begin_suppress_tokens = std::vector<TokenId>{3},
+                               .forced_bos_token_id = 2};
+  EXPECT_EQ(at(first, {0}), (std::vector<float>{kOut, kOut, 0, kOut}));
+  EXPECT_EQ(at(first, {0, 2}), (std::vector<float>{1, kOut, 3, kOut}));  // what begins is what follows it
+  EXPECT_EQ(at(first, {0, 2, 0}), (std::vector<float>{1, kOut, 3, 4}));
+  const GenerationConfig last{.bad_words_ids = std::vector<std::vector<TokenId>>{{3}},
+                              .forced_eos_token_id = std::vector<TokenId>{1, 3}};
+  EXPECT_EQ(at(last, {0, 1, 2}), (std::vector<float>{1, 2, 3, kOut}));
+  EXPECT_EQ(at(last, {0, 1, 2, 0}), (std::vector<float>{kOut, 0, kOut, 0}));
+}
+
 TEST(Processors, OnlySamplingShapesTheDistribution) {
   const GenerationConfig config{.do_sample = false, .temperature = 0.5, .top_k = 1, .top_p = 0.1, .min_p = 0.9};
   EXPECT_EQ(build_chain(config, {.prompt_length = 1, .encoder_input = {}, .vocab_size = 4}).size(), 0U);

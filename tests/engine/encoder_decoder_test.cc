@@ -189,6 +189,38 @@ TEST(EncoderDecoder, TheDecoderBeginsWithTheTokenThatTheFilesName) {
                             {"decoder_start_token_id", "[0, 131)"});
 }
 
+// Letters, and an end that the encoder's input gets.
+std::string letters_tokenizer() {
+  std::string vocab;
+  for (int i = 0; i < 26; ++i) {
+    vocab += std::string("\"") + static_cast<char>('a' + i) + "\": " + std::to_string(i) + ", ";
+  }
+  return R"({"added_tokens": [{"id": 26, "content": "</s>", "single_word": false, "lstrip": false, "rstrip": false,
+      "normalized": false, "special": true}], "normalizer": null,
+      "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+      "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}},
+        {"SpecialToken": {"id": "</s>", "type_id": 0}}], "pair": [],
+        "special_tokens": {"</s>": {"id": "</s>", "ids": [26], "tokens": ["</s>"]}}},
+      "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+      "model": {"type": "BPE", "merges": [], "vocab": {)" +
+         vocab + R"("</s>": 26}}})";
+}
+
+TEST(EncoderDecoder, TextGoesInAndComesOut) {
+  const test::TempDir folder;
+  std::filesystem::copy(kBart, folder.path(), std::filesystem::copy_options::recursive);
+  std::ofstream(folder.path() / "tokenizer.json") << letters_tokenizer();
+  const Model model = Model::load(folder.path(), {.threads = 1});
+  GenerationConfig config = sampling();
+  config.temperature = 3;  // letters are 26 of 131 tokens
+  const Completion of_text = model.generate(Prompt("hello"), config)[0];
+  const Completion of_ids = model.generate(Prompt(std::vector<TokenId>{7, 4, 11, 11, 14, 26}), config)[0];
+  expect_same(of_text, of_ids);
+  EXPECT_EQ(of_text.prompt_tokens, 6);
+  EXPECT_FALSE(of_text.text.empty());
+  EXPECT_EQ(of_text.text, model.tokenizer().decode(of_text.token_ids));
+}
+
 TEST(EncoderDecoder, CancelledWhileItEncodes) {
   const Model model = Model::load(kT5, {.threads = 1});
   auto generation = model.submit({some_input(8000)}, sampling());

@@ -82,7 +82,7 @@ def random_options(rng, greedy):
         "bad_words_ids": lambda: [[greedy[0]], greedy[1:3]],
         "encoder_repetition_penalty": lambda: 1.4,
         "forced_bos_token_id": lambda: greedy[4],
-        "forced_eos_token_id": lambda: greedy[5:7],
+        "forced_eos_token_id": lambda: greedy[5],
     }
     chances = {"eos_token_id": 0.8, "early_stopping": 0.7, "length_penalty": 0.6}
     options |= {name: draw() for name, draw in draws.items() if rng.random() < chances.get(name, 0.25)}
