@@ -218,7 +218,7 @@ TEST(EncoderDecoder, TextGoesInAndComesOut) {
   expect_same(of_text, of_ids);
   EXPECT_EQ(of_text.prompt_tokens, 6);
   EXPECT_FALSE(of_text.text.empty());
-  EXPECT_EQ(of_text.text, model.tokenizer().decode(of_text.token_ids));
+  EXPECT_EQ(of_text.text, model.tokenizer().decode(of_text.token_ids, /*skip_special_tokens=*/true));
 }
 
 TEST(EncoderDecoder, CancelledWhileItEncodes) {
