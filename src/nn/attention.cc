@@ -19,6 +19,7 @@ using kernels::CutQuery;
 constexpr auto kCut = static_cast<std::int64_t>(kernels::kCut);
 constexpr std::size_t kBlocksPerCut = kernels::kCut / kernels::kBlock;
 constexpr std::size_t kQueriesPerTile = 64;  // what one reading of a cut serves
+constexpr std::size_t kLeastHeads = 4;       // that a task keeps when heads of one kv head are shared out
 
 struct KeyRange {
   std::int64_t begin = 0;
@@ -35,7 +36,7 @@ KeyRange keys_of(const AttentionSpec& spec, const SequenceRun& run, std::size_t 
   return range;
 }
 
-// One pass of attention in one layer. A task is (tile, kv head): the tile's rows in the heads that share a kv head.
+// One pass of attention in one layer. A task is a tile's rows in heads that share a kv head: all of them, or some.
 class Attention {
  public:
   Attention(const AttentionSpec& spec, int layer, const float* q, float* out, const Context& context)
@@ -50,10 +51,12 @@ class Attention {
 
   void run() {
     make_tiles();
-    const std::size_t tasks = context_.work->tiles.size() * spec_.kv_heads;
     const auto workers = static_cast<std::size_t>(context_.pool->size());
     if (context_.work->attention.size() < workers) context_.work->attention.resize(workers);
-    if (work() < kSerialWork || workers == 1) {
+    const bool serial = work() < kSerialWork || workers == 1;
+    if (!serial) share_out_heads(workers);
+    const std::size_t tasks = context_.work->tiles.size() * groups();
+    if (serial) {
       for (std::size_t task = 0; task < tasks; ++task) run_task(task, scratch_of(0));
     } else if (tasks >= workers || max_cuts() == 1) {
       context_.pool->parallel_dynamic(tasks, 1, [&](std::size_t begin, std::size_t end, int worker) {
@@ -77,9 +80,15 @@ class Attention {
     }
   }
 
-  [[nodiscard]] const AttentionTile& tile_of(std::size_t task) const {
-    return context_.work->tiles[task / spec_.kv_heads];
+  // Few rows over few keys: several workers read the same ones, each for some of the heads.
+  void share_out_heads(std::size_t workers) {
+    const std::size_t pieces = context_.work->tiles.size() * static_cast<std::size_t>(max_cuts());
+    while (pieces * groups() < workers && group_ % 2 == 0 && group_ > kLeastHeads) group_ /= 2;
   }
+
+  [[nodiscard]] std::size_t groups() const { return spec_.n_heads / group_; }
+  [[nodiscard]] const AttentionTile& tile_of(std::size_t task) const { return context_.work->tiles[task / groups()]; }
+  [[nodiscard]] std::size_t first_head(std::size_t task) const { return task % groups() * group_; }
   [[nodiscard]] std::size_t queries(const AttentionTile& tile) const { return (tile.end - tile.begin) * group_; }
   [[nodiscard]] std::size_t most_queries() const { return std::max(kQueriesPerTile, group_); }
 
@@ -167,7 +176,7 @@ class Attention {
   // others into partials: both [queries, stride].
   void attend_cut(std::size_t task, std::int64_t cut, float* states, float* partials, AttentionScratch& scratch) const {
     const AttentionTile& tile = tile_of(task);
-    const std::size_t kv_head = task % spec_.kv_heads;
+    const std::size_t kv_head = first_head(task) / (spec_.n_heads / spec_.kv_heads);
     scratch.queries.clear();
     scratch.later.clear();
     for (std::size_t i = 0; i < queries(tile); ++i) {
@@ -181,7 +190,7 @@ class Attention {
       query.begin = static_cast<std::uint32_t>(begin);
       query.end = static_cast<std::uint32_t>(end);
       query.partial = (first ? states : partials) + i * stride_;
-      place_query(tile, i, cut, kv_head * group_ + i % group_, query, scratch);
+      place_query(tile, i, cut, first_head(task) + i % group_, query, scratch);
     }
     std::array<const std::byte*, kBlocksPerCut> k_blocks;
     std::array<const std::byte*, kBlocksPerCut> v_blocks;
@@ -217,7 +226,7 @@ class Attention {
   }
 
   void finish(std::size_t task, std::size_t i, const float* state) const {
-    const std::size_t head = task % spec_.kv_heads * group_ + i % group_;
+    const std::size_t head = first_head(task) + i % group_;
     const float sink = spec_.sinks.empty() ? -std::numeric_limits<float>::infinity() : spec_.sinks[head];
     float* const out = out_ + ((tile_of(task).begin + i / group_) * spec_.n_heads + head) * spec_.v_dim;
     kernels::table().finish_attention(state, spec_.v_dim, sink, out);
@@ -229,7 +238,7 @@ class Attention {
   float* out_;      // [rows, n_heads, v_dim]
   const Context& context_;
   const kernels::KvKernels& kv_;
-  std::size_t group_;   // query heads of one kv head
+  std::size_t group_;   // query heads of one task, which share a kv head
   std::size_t stride_;  // floats of one result (maximum, sum, values), rounded up to cache lines
 };
 

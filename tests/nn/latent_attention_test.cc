@@ -17,7 +17,7 @@ using kernels::KvType;
 using kernels::WeightFormat;
 
 constexpr std::size_t kHidden = 40;
-constexpr std::size_t kHeads = 5;
+constexpr std::size_t kHeads = 8;  // enough to be shared out
 constexpr std::size_t kNope = 12;
 constexpr std::size_t kRope = 6;
 constexpr std::size_t kRank = 37;

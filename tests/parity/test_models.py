@@ -35,7 +35,7 @@ FAMILIES = [
     "mixtral",
     "qwen2_moe",
 ]
-FAMILIES += ["gpt_oss"]
+FAMILIES += ["gpt_oss", "deepseek_v3"]
 ROPE_TYPES = ["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
 N_CASES = int(os.environ.get("SKALD_PARITY_CASES", "60"))
 SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
