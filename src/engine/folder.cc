@@ -5,6 +5,7 @@
 
 #include "decode/options.h"
 #include "json/value.h"
+#include "models/config_file.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -34,16 +35,15 @@ void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows,
 }
 
 GenerationConfig read_model_generation_config(const std::string& folder) {
-  const std::string config_path = std::filesystem::path(folder) / "config.json";
+  const models::ConfigFile model_config = models::read_config_file(folder);
   const std::string generation_path = std::filesystem::path(folder) / "generation_config.json";
-  const json::Value config_json = json::parse_file(config_path, json::kConfigLimits);
-  if (!is_there(generation_path)) return decode::read_legacy_settings(config_json, config_path);
+  if (!is_there(generation_path)) return decode::read_legacy_settings(model_config.value, model_config.path);
   GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, json::kConfigLimits),
                                                            generation_path, decode::UnknownFields::notice);
   const auto take = [&](std::string_view name) {
-    const json::Value* const value = config_json.find(name);
+    const json::Value* const value = model_config.value.find(name);
     if (value != nullptr && !value->is_null()) {
-      decode::assign(config, *decode::find_option(name), *value, config_path, name);
+      decode::assign(config, *decode::find_option(name), *value, model_config.path, name);
     }
   };
   if (!config.decoder_start_token_id && !config.bos_token_id) take("decoder_start_token_id");

@@ -8,6 +8,7 @@
 #include "engine/folder.h"
 #include "formats/tensor_source.h"
 #include "json/fields.h"
+#include "models/config_file.h"
 #include "models/registry.h"
 #include "nn/state.h"
 #include "nn/weight_source.h"
@@ -35,9 +36,8 @@ bool has_chat_template(const std::string& folder) {
 }  // namespace
 
 ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>& tokenizer) {
-  const std::string config_path = std::filesystem::path(path) / "config.json";
-  const json::Value config = json::parse_file(config_path, json::kConfigLimits);
-  const json::Fields fields(config, config_path);
+  const models::ConfigFile config = models::read_config_file(path);
+  const json::Fields fields(config.value, config.path);
   const models::Architecture& architecture = models::find_architecture(fields);
   const auto tensors = open_tensor_source(path);
   nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));

@@ -1,6 +1,4 @@
-#include <filesystem>
-
-#include "json/value.h"
+#include "models/config_file.h"
 #include "models/decoder_model.h"
 #include "models/registry.h"
 #include "nn/weight_source.h"
@@ -36,9 +34,8 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
 std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool,
                                          std::span<const Architecture> known) {
   check_bits(options.bits);
-  const std::string config_path = std::filesystem::path(folder) / "config.json";
-  const json::Value config = json::parse_file(config_path, json::kConfigLimits);
-  const json::Fields fields(config, config_path);
+  const ConfigFile config = read_config_file(folder);
+  const json::Fields fields(config.value, config.path);
   const Architecture& architecture = find_architecture(fields, known);
   const auto tensors = open_tensor_source(folder);
   nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));

@@ -7,8 +7,8 @@
 
 namespace skald::models {
 
-Maker make_bart, make_bloom, make_deepseek_v3, make_gemma2, make_gpt2, make_gpt_oss, make_llama, make_mamba2,
-    make_mistral, make_mixtral, make_mt5, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_t5;
+Maker make_bart, make_bloom, make_deepseek_v3, make_fundamentallm, make_gemma2, make_gpt2, make_gpt_oss, make_llama,
+    make_mamba2, make_mistral, make_mixtral, make_mt5, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_t5;
 
 namespace {
 
@@ -16,6 +16,7 @@ constexpr std::array kArchitectures = {
     Architecture{"bart", "BartForConditionalGeneration", "model.", &make_bart},
     Architecture{"bloom", "BloomForCausalLM", "transformer.", &make_bloom},
     Architecture{"deepseek_v3", "DeepseekV3ForCausalLM", "model.", &make_deepseek_v3},
+    Architecture{"fundamentallm", "FundamentaLLM", "", &make_fundamentallm},
     Architecture{"gemma2", "Gemma2ForCausalLM", "model.", &make_gemma2},
     Architecture{"gpt2", "GPT2LMHeadModel", "transformer.", &make_gpt2},
     Architecture{"gpt_oss", "GptOssForCausalLM", "model.", &make_gpt_oss},

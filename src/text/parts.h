@@ -51,9 +51,10 @@ struct Tokenizer::Parts final : TokenLookup {
   std::vector<std::string> added_spellings;  // of each: its content, normalised where it is looked for so
   StringMap added_ids;                       // by content
   AddedTokenFinder raw_finder, normalized_finder;
-  std::vector<bool> special;  // by id
-  std::size_t size = 0;       // number of tokens
-  TokenId limit = 0;          // one past the largest id
+  std::vector<bool> special;    // by id
+  bool special_in_text = true;  // whether the text of a special token may be read as the token
+  std::size_t size = 0;         // number of tokens
+  TokenId limit = 0;            // one past the largest id
   SpecialTokens roles;
   mutable ScratchPool scratch;
 

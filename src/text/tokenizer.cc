@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "skald/error.h"
+#include "text/char_level.h"
 #include "text/lossy_utf8.h"
 #include "text/parts.h"
 #include "text/roles.h"
@@ -35,7 +36,10 @@ AlignedText make_valid(std::string_view text) {
 class Encoder {
  public:
   Encoder(const Tokenizer::Parts& parts, bool parse_special, Encoding& out)
-      : parts_(parts), parse_special_(parse_special), out_(out), scratch_(parts.scratch.take(*parts.model)) {}
+      : parts_(parts),
+        parse_special_(parse_special && parts.special_in_text),
+        out_(out),
+        scratch_(parts.scratch.take(*parts.model)) {}
   ~Encoder() { parts_.scratch.give_back(std::move(scratch_)); }
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
@@ -91,15 +95,20 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) {
-  return Tokenizer(std::make_unique<Parts>(json, file, TokenSettings{}));
+Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) { return make(json, file, {}); }
+
+Tokenizer Tokenizer::make(const json::Value& json, const std::string& file, const TokenSettings& settings) {
+  if (!is_char_level(json)) return Tokenizer(std::make_unique<Parts>(json, file, settings));
+  auto parts = std::make_unique<Parts>(as_tokenizer_json(json, file), file, settings);
+  parts->special_in_text = false;  // these know characters only
+  return Tokenizer(std::move(parts));
 }
 
 Tokenizer Tokenizer::load(const std::string& folder) {
   require_folder(folder);
   const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
   const json::Value json = json::parse_file(file, kFileLimits);
-  return Tokenizer(std::make_unique<Parts>(json, file, read_token_settings(folder)));
+  return make(json, file, read_token_settings(folder));
 }
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {

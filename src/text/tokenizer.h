@@ -74,6 +74,7 @@ class Tokenizer {
  private:
   friend class Detokenizer;
   explicit Tokenizer(std::unique_ptr<Parts> parts);
+  static Tokenizer make(const json::Value& json, const std::string& file, const struct TokenSettings& settings);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -24,6 +24,7 @@ class NoTensors final : public TensorSource {
 };
 
 const std::map<std::string, std::string> kGood = {
+    {"fundamentallm", R"({"model_type": "fundamentallm", "vocab_size": 87, "d_model": 48, "num_heads": 4})"},
     {"bloom", R"({"model_type": "bloom", "vocab_size": 160, "hidden_size": 48, "n_layer": 2, "n_head": 4})"},
     {"phi3", R"({"model_type": "phi3", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
        "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 256})"},
@@ -62,6 +63,14 @@ constexpr WrongValue kWrong[] = {
     {"bloom", "layer_norm_epsilon", "-1", "must be a number in [0, 1]"},
     {"bloom", "apply_residual_connection_post_layernorm", "1", "must be true or false"},
     {"bloom", "slow_but_exact", "\"no\"", "must be true or false"},
+    {"fundamentallm", "vocab_size", "null", "must be an integer in [1, 16777216]"},
+    {"fundamentallm", "d_model", "\"48\"", "must be an integer in [1, 1048576]"},
+    {"fundamentallm", "hidden_dim", "0", "must be an integer in [1, 1048576]"},
+    {"fundamentallm", "num_heads", "5", "must divide d_model, which is 48"},
+    {"fundamentallm", "num_layers", "2.5", "must be an integer in [1, 4096]"},
+    {"fundamentallm", "max_seq_len", "-1", "must be an integer in [1, 16777216]"},
+    {"fundamentallm", "ffn_expansion", "1e30", "must be an integer in [1, 1024]"},
+    {"fundamentallm", "pos_encoding", "\"rope\"", "known are learned, sinusoidal"},
     {"phi3", "sliding_window", "0", "must be an integer in"},
     {"phi3", "partial_rotary_factor", "2", "must be a number in [0, 1]"},
     {"phi3", "partial_rotary_factor", "0.25", "must be even"},

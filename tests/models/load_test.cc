@@ -132,6 +132,14 @@ TEST(Load, ACheckpointOfABareModelWithItsBuffersIsWhole) {
   EXPECT_EQ(notices.text, "");
 }
 
+TEST(Load, ATiedEmbeddingMayHaveTheNameOfTheHead) {
+  Folder folder("fundamentallm_sinusoidal");
+  const auto& path = folder.write([](TensorSpec& t) {
+    if (t.name == "token_embedding.weight") t.name = "output_proj.weight";
+  });
+  EXPECT_EQ(message_of(path, {.strict = true}), "loaded");
+}
+
 TEST(Load, UnreadTensorsAreNotedOrRefused) {
   Folder folder("llama_biases_partly_grouped");
   folder.append_config(R"("tie_word_embeddings": true)");

@@ -1,0 +1,152 @@
+"""Makes the FundamentaLLM cases of tests/data/models: folders as its own tools leave them, with weights as safetensors.
+
+python tests/models/make_fundamentallm_goldens.py [folder]
+
+The forward pass is written down here from the description of the format: there is no transformers class for it.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+CHARACTERS = sorted(set("\n !',.?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZé日"))
+SPECIAL = ["<PAD>", "<UNK>", "<BOS>", "<EOS>"]
+VOCAB = len(SPECIAL) + len(CHARACTERS)
+SETTINGS = {"vocab_size": VOCAB, "d_model": 48, "num_heads": 4, "num_layers": 2, "sequence_length": 128, "dropout": 0.1}
+
+
+def sinusoids(length, width):
+    position = torch.arange(length).unsqueeze(1)
+    frequency = torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    table = torch.zeros(length, width)
+    table[:, 0::2] = torch.sin(position * frequency)
+    table[:, 1::2] = torch.cos(position * frequency)
+    return table
+
+
+def random_weights(settings, generator):
+    def normal(*shape, scale=1.0):
+        return scale * torch.randn(shape, generator=generator)
+
+    width, inner = settings["d_model"], settings["d_model"] * settings.get("ffn_expansion", 4)
+    length = settings["sequence_length"]
+    weights = {
+        "token_embedding.weight": normal(VOCAB, width, scale=0.25),
+        "output_norm.weight": 1 + normal(width, scale=0.4),
+    }
+    if settings.get("pos_encoding") == "sinusoidal":
+        weights["positional_encoding.pe"] = sinusoids(length, width)
+    else:
+        weights["positional_encoding.embeddings.weight"] = normal(length, width, scale=2)
+    for i in range(settings["num_layers"]):
+        p = f"blocks.{i}."
+        for name in ("norm1", "norm2"):
+            weights[p + name + ".weight"] = 1 + normal(width, scale=0.4)
+        for name in ("q", "k", "v", "o"):
+            weights[p + f"attention.W_{name}.weight"] = normal(width, width, scale=2 / math.sqrt(width))
+            weights[p + f"attention.W_{name}.bias"] = normal(width, scale=0.5)
+        weights[p + "ffn.linear1.weight"] = normal(inner, width, scale=1.3 / math.sqrt(width))
+        weights[p + "ffn.linear1.bias"] = normal(inner, scale=0.5)
+        weights[p + "ffn.linear2.weight"] = normal(width, inner, scale=1.3 / math.sqrt(inner))
+        weights[p + "ffn.linear2.bias"] = normal(width, scale=0.5)
+    return weights
+
+
+def enliven(weights):
+    """Sinusoids hardly change from one position to the next: what is the same everywhere is made small."""
+    frequency = sinusoids(2, 48)[1, 0::2].asin()
+    slow = torch.where(frequency > 0.1, 1.0, 0.02).repeat_interleave(2)
+    for name, value in weights.items():
+        if "norm" in name:
+            value *= slow
+        elif name.endswith("bias"):
+            value *= 0.2
+        elif "linear1" in name:
+            value *= 2
+        elif "token_embedding" in name:
+            value *= 0.5
+
+
+def rms(x, gain):
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * gain
+
+
+def forward(settings, weights, ids):
+    """Logits [n, vocab]."""
+    n, heads = len(ids), settings["num_heads"]
+
+    def linear(x, name):
+        return x @ weights[name + ".weight"].T + weights[name + ".bias"]
+
+    def split(x):
+        return x.view(n, heads, -1).transpose(0, 1)
+
+    table = weights.get("positional_encoding.pe", weights.get("positional_encoding.embeddings.weight"))
+    x = weights["token_embedding.weight"][ids] + table[:n]
+    later = torch.ones(n, n).triu(1).bool()
+    for i in range(settings["num_layers"]):
+        p = f"blocks.{i}."
+        h = rms(x, weights[p + "norm1.weight"])
+        q, k, v = (split(linear(h, p + f"attention.W_{name}")) for name in "qkv")
+        scores = (q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])).masked_fill(later, -math.inf)
+        attended = (scores.softmax(-1) @ v).transpose(0, 1).reshape(n, -1)
+        x = x + linear(attended, p + "attention.W_o")
+        h = rms(x, weights[p + "norm2.weight"])
+        x = x + linear(torch.nn.functional.gelu(linear(h, p + "ffn.linear1")), p + "ffn.linear2")
+    return rms(x, weights["output_norm.weight"]) @ weights["token_embedding.weight"].T
+
+
+def make_case(folder, settings, seed):
+    """Tries seeds until the greedy text varies and every decision is clear. 72 tokens, up to the last position."""
+    for attempt in range(seed, seed + 100):
+        generator = torch.Generator().manual_seed(attempt)
+        weights = random_weights(settings, generator)
+        if "positional_encoding.pe" in weights:
+            enliven(weights)
+        length = settings["sequence_length"]
+        ids = torch.randint(len(SPECIAL), VOCAB, (length - 72,), generator=generator).tolist()
+        prompt = list(ids)
+        while len(ids) < length:
+            ids.append(int(forward(settings, weights, ids)[-1].argmax()))
+        logits = forward(settings, weights, ids)
+        best = logits[len(prompt) - 1 : -1].topk(2).values
+        clear = (best[:, 0] - best[:, 1]).min() > 5e-4 * logits.abs().max()
+        if clear and len(set(ids[len(prompt) :])) > 0.3 * 72:
+            break
+    else:
+        sys.exit(f"{folder.name}: no lively checkpoint; change its settings")
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {token: i for i, token in enumerate(SPECIAL + CHARACTERS)}
+    tokenizer = {"min_frequency": 1, "char_to_id": vocabulary, "special_tokens": SPECIAL}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False) + "\n")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    rows = list(range(0, length, 5))
+    expected = {
+        "prompt": torch.tensor(prompt, dtype=torch.int32),
+        "greedy": torch.tensor(ids[len(prompt) :], dtype=torch.int32),
+        "rows": torch.tensor(rows, dtype=torch.int32),
+        "logits": logits[rows].contiguous(),
+    }
+    save_file(expected, folder / "expected.safetensors")
+
+
+def main():
+    default = Path(__file__).resolve().parent.parent / "data" / "models"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    torch.set_num_threads(1)
+    learned = folder / "fundamentallm_learned"
+    make_case(learned, SETTINGS, 0)
+    lines = [f"{key}: {value}" for key, value in sorted(SETTINGS.items())]
+    (learned / "model.yaml").write_text("# as saved beside a checkpoint\n" + "\n".join(lines) + "\n")
+    sinusoidal = folder / "fundamentallm_sinusoidal"
+    settings = SETTINGS | {"num_heads": 2, "ffn_expansion": 3, "pos_encoding": "sinusoidal"}
+    make_case(sinusoidal, settings, 100)
+    (sinusoidal / "config.json").write_text(json.dumps({"model_type": "fundamentallm"} | settings, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
