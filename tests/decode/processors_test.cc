@@ -189,6 +189,25 @@ TEST(Processors, MinLengthHoldsBackEveryEos) {
   }
 }
 
+TEST(Processors, AnEosThatIsListedTwiceGrowsOnce) {
+  const GenerationConfig once{.eos_token_id = std::vector<TokenId>{2},
+                              .exponential_decay_length_penalty = LengthDecay{.start = 0, .factor = 2}};
+  GenerationConfig twice = once;
+  twice.eos_token_id = std::vector<TokenId>{2, 2};
+  const std::vector<float> logits{1, 2, 3, 4};
+  const auto after = [&](const GenerationConfig& config) {
+    Candidates candidates(logits.size());
+    std::vector<float> own = logits;
+    candidates.reset(own);
+    const std::vector<TokenId> history{0, 1};
+    build_chain(config, {.prompt_length = 1, .encoder_input = {}, .vocab_size = own.size()})
+        .apply({.history = history, .prompt_length = 1}, candidates);
+    return dense(candidates, own.size());
+  };
+  EXPECT_EQ(after(once), (std::vector<float>{1, 2, 6, 4}));
+  EXPECT_EQ(after(twice), after(once));
+}
+
 TEST(Processors, ForcedTokensComeAtTheirLength) {
   const std::vector<float> logits{1, 2, 3, 4};
   const auto at = [&](const GenerationConfig& config, const std::vector<TokenId>& history) {

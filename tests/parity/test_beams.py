@@ -86,8 +86,9 @@ def random_options(rng, greedy):
     }
     chances = {"eos_token_id": 0.8, "early_stopping": 0.7, "length_penalty": 0.6}
     options |= {name: draw() for name, draw in draws.items() if rng.random() < chances.get(name, 0.25)}
-    if options.get("forced_bos_token_id") in options.get("eos_token_id", []):
-        del options["forced_bos_token_id"]  # nothing but the copies of one beam that ends at once
+    if options["max_new_tokens"] < 4 or options.get("forced_bos_token_id") in options.get("eos_token_id", []):
+        options.pop("forced_bos_token_id", None)  # else nothing but the copies of one beam that ends at once
+        options.pop("forced_eos_token_id", None)
     if "eos_token_id" in options and rng.random() < 0.3:
         options["min_new_tokens"] = rng.randint(1, options["max_new_tokens"])
     return options

@@ -101,7 +101,7 @@ def random_options(rng, greedy, prompt_length):
         if kind < 0.4:
             options["min_new_tokens"] = rng.randint(1, min(15, options.get("max_new_tokens", 15)))
         elif kind < 0.7:
-            options["min_length"] = prompt_length + rng.randint(-3, 15)
+            options["min_length"] = max(0, prompt_length + rng.randint(-3, 15))
     return options
 
 

@@ -2,6 +2,7 @@
 // end-of-sequence token becomes l + |l| * (f^(tokens beyond start) - 1). Reference: ExponentialDecayLengthPenalty.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -14,7 +15,10 @@ namespace skald::decode {
 class ExponentialDecay final : public LogitsProcessor {
  public:
   ExponentialDecay(LengthDecay decay, std::int64_t prompt_length, std::vector<TokenId> eos)
-      : start_(prompt_length + decay.start), factor_(decay.factor), eos_(std::move(eos)) {}
+      : start_(prompt_length + decay.start), factor_(decay.factor), eos_(std::move(eos)) {
+    std::ranges::sort(eos_);  // an id that is listed twice counts once
+    eos_.erase(std::ranges::unique(eos_).begin(), eos_.end());
+  }
   void apply(const StepContext& step, Candidates& candidates) override {
     const std::int64_t beyond = static_cast<std::int64_t>(step.history.size()) - start_;
     if (beyond <= 0) return;
