@@ -138,9 +138,11 @@ std::vector<Prompt> Generate::read_prompts() const {
 }
 
 GenerationConfig Generate::config() const {
-  GenerationConfig flags = generation_.config(escape_);
-  if (!config_file_) return flags;
-  return flags.over(GenerationConfig::load(*config_file_));
+  GenerationConfig config = generation_.config(escape_);
+  if (config_file_) config = config.over(GenerationConfig::load(*config_file_));
+  const auto& adapters = load_.options().adapters;
+  if (adapters.size() == 1 && !config.adapter) config.adapter = adapters[0];
+  return config;
 }
 
 void Generate::notify(std::string_view line) const {

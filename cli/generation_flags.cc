@@ -52,6 +52,10 @@ void LoadFlags::add_to(Flags& flags) {
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,
                 "Prompt tokens that one step takes at most; changes memory and speed, never the text. Default: 512.");
+  flags.add(
+      "--lora", "DIR", "Folder of a LoRA adapter that requests may name with --adapter; a single one is used unasked.",
+      [this](const std::string&, const std::string& value) { options_.adapters.push_back(value); },
+      /*repeatable=*/true);
   flags.toggle("--strict", options_.strict, "Refuse a model with tensors that its architecture does not read.");
   flags.toggle("--check-weights", options_.check_weights, "Report weights that are not finite numbers.");
 }
@@ -78,6 +82,7 @@ void GenerationFlags::add_option(Flags& flags, const OptionInfo& option) {
   const std::string placeholder = option.type == "integer"  ? "N"
                                   : option.type == "number" ? "X"
                                   : option.type == "ids"    ? "IDS"
+                                  : option.type == "json"   ? "JSON"
                                                             : "TEXT";
   const std::string range = option.range.empty() ? "" : " Range: " + std::string(option.range) + ".";
   const bool is_text = option.type == "texts";

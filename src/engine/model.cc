@@ -68,12 +68,6 @@ void check_load_options(const LoadOptions& options) {
                      .rule = "must be an integer in [1, 65536]"});
 }
 
-// The last part of a folder's path, also where it ends in a slash.
-std::string name_of(const std::string& folder) {
-  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
-  return path.has_filename() ? path.filename() : path.parent_path().filename();
-}
-
 }  // namespace
 
 Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -93,7 +87,8 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
                                    .check_weights = options.check_weights,
                                    .progress = options.progress},
                                   *impl->threads);
-  for (const std::string& folder : options.adapters) impl->adapters[name_of(folder)] = load_lora(folder, *model);
+  for (const std::string& folder : options.adapters)
+    impl->adapters[engine::adapter_name(folder)] = load_lora(folder, *model);
   impl->model = std::move(model);
   std::vector<engine::ModelSlot> slots(1);
   slots[0].model = impl->model;

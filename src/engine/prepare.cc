@@ -1,6 +1,7 @@
 #include "engine/prepare.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -91,7 +92,7 @@ TokenId find_decoder_start(const GenerationConfig& config, std::int64_t vocab_si
 
 std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters) {
   if (name.empty()) return 0;
-  if (const auto found = adapters.find(name); found != adapters.end()) return found->second;
+  if (const auto found = adapters.find(adapter_name(name)); found != adapters.end()) return found->second;
   std::string known;
   for (const auto& [other, number] : adapters) known += (known.empty() ? "" : ", ") + other;
   throw OptionError({.field = "adapter",
@@ -101,6 +102,11 @@ std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters)
 }
 
 }  // namespace
+
+std::string adapter_name(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
+  return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
 
 CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape,
                      const text::Tokenizer* tokenizer, const AdapterNames& adapters, Engine& engine)

@@ -16,6 +16,9 @@
 
 namespace skald::engine {
 
+/// What an adapter is called: the last part of its folder's path.
+std::string adapter_name(const std::string& folder);
+
 /// Numbers of a model's adapters by name.
 using AdapterNames = std::map<std::string, std::int32_t>;
 

@@ -56,7 +56,7 @@ class Stepper final : models::OutputSink {
   std::vector<Part> parts_;
   std::vector<models::EncoderInput> inputs_;    // of this step's encoder pass
   std::vector<Request*> encoding_;              // whose they are
-  std::int64_t encoder_rows_ = 0;             // of that pass
+  std::int64_t encoder_rows_ = 0;               // of that pass
   std::vector<decode::Scratch> scratch_;        // by worker
   std::vector<std::exception_ptr> row_errors_;  // by row of the tile
   std::int64_t vocab_size_ = 0;                 // of the model that runs

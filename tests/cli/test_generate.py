@@ -239,3 +239,19 @@ def test_longrope_computes_a_sequence_again_at_the_original_length():
     )
     arguments = ("--ids", prompt, "--max-new-tokens", "40", "--no-sample", "--bits", "32")
     assert one(folder, *arguments)["token_ids"] == [int(token) for token in expected.split(",")]
+
+
+def test_a_lora_adapter_is_used_where_it_is_named(model, tmp_path):
+    """B is zero: the text stays the same, whatever A is. What does not fit is refused before anything is generated."""
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 1, "lora_alpha": 4}')
+    header, data = {}, b""
+    for name, shape in {"lora_A": [1, 512], "lora_B": [512, 1]}.items():
+        key = f"base_model.model.model.layers.0.self_attn.q_proj.{name}.weight"
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 2048]}
+        data += (b"\0\0\x80\x3f" if name == "lora_A" else bytes(4)) * 512
+    text = json.dumps(header).encode()
+    (tmp_path / "adapter_model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    assert generate(model, *STORY, "--lora", tmp_path).out == generate(model, *STORY).out
+    assert tmp_path.name in refused("generate", model, *STORY, "--lora", tmp_path, "--adapter", "other")
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2}')
+    assert "r = 2" in refused("generate", model, *STORY, "--lora", tmp_path)

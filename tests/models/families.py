@@ -1,4 +1,64 @@
-"""What settings are drawn for a family: a config as a dict, and the length of the prompt."""
+"""What settings are drawn for a family: a config as a dict, and the length of the prompt (of an encoder-decoder: of
+what the encoder reads). One row of DRAWS each."""
+
+ROPE_KINDS = ["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
+
+
+def rope_parameters(rng, kind, head_dim, original):
+    """The settings of one rope type; sequences of the case are longer than `original`."""
+    if kind == "default":
+        return {}
+    rope = {"rope_type": kind, "factor": rng.choice([2.0, 3.5, 8.0])}
+    if kind in ("yarn", "longrope", "llama3"):
+        rope["original_max_position_embeddings"] = original
+    if kind == "yarn":
+        rope |= rng.choice([{}, {"attention_factor": 0.8}, {"mscale": 1.2, "mscale_all_dim": 0.7}])
+        rope |= rng.choice([{}, {"truncate": False}, {"beta_fast": 16.0, "beta_slow": 2.0}])
+    if kind == "longrope":
+        rope["short_factor"] = [round(1 + rng.random(), 3) for _ in range(head_dim // 2)]
+        rope["long_factor"] = [round(1 + 4 * rng.random(), 3) for _ in range(head_dim // 2)]
+        rope |= rng.choice([{}, {"attention_factor": 1.3}])
+    if kind == "llama3":
+        rope |= {"low_freq_factor": 1.0, "high_freq_factor": rng.choice([2.0, 4.0])}
+    return rope
+
+
+def llama_form(rng, model_type, rope_kind=None):
+    rope_kind = rope_kind or rng.choice(ROPE_KINDS)
+    heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])
+    hidden = rng.choice([d for d in (32, 36, 40, 48, 54, 60, 64) if d % heads == 0 and d // heads % 2 == 0])
+    own_head_dim = model_type != "llama" or rng.random() < 0.5
+    head_dim = rng.choice([8, 12, 16, 20]) if own_head_dim else hidden // heads
+    original = rng.choice([24, 40, 64])
+    config = {
+        "model_type": model_type,
+        "vocab_size": rng.choice([131, 160, 193, 250]),
+        "hidden_size": hidden,
+        "intermediate_size": rng.choice([57, 64, 96, 101]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": original if rope_kind == "dynamic" else original * 4,
+        "rms_norm_eps": rng.choice([1e-6, 1e-5, 1e-3]),
+        "hidden_act": rng.choice(["silu", "silu", "silu", "gelu", "gelu_pytorch_tanh", "relu"]),
+        "tie_word_embeddings": rng.random() < 0.4,
+        "rope_theta": rng.choice([100.0, 10000.0, 500000.0]),
+    }
+    if own_head_dim:
+        config["head_dim"] = head_dim
+    if rope := rope_parameters(rng, rope_kind, head_dim, original):
+        config["rope_scaling"] = rope
+    if model_type == "llama":
+        config |= {"attention_bias": rng.random() < 0.5, "mlp_bias": rng.random() < 0.5}
+    if model_type == "qwen3":
+        config["attention_bias"] = rng.random() < 0.5
+    window = rng.choice([5, 17, 33, 64])
+    if model_type == "mistral":
+        config["sliding_window"] = rng.choice([None, window])
+    if model_type.startswith("qwen"):
+        config |= {"use_sliding_window": rng.random() < 0.7, "sliding_window": window, "max_window_layers": 1}
+    long = rng.random() < 0.3  # past the first cut of 256 keys
+    return config, rng.randint(240, 300) if long else rng.randint(original + 3, 100)
 
 
 def gpt2(rng):
@@ -198,13 +258,88 @@ def deepseek_v3(rng):
     return config, rng.choice([60, 100, 270])
 
 
+def input_length(rng):
+    """Of an encoder: short, or past the first cut of 256 keys."""
+    return rng.choice([rng.randint(2, 100), rng.randint(260, 300)])
+
+
+def t5(rng):
+    config = {
+        "vocab_size": rng.choice([131, 160, 193]),
+        "d_model": rng.choice([40, 48]),
+        "d_kv": rng.choice([7, 8, 12, 20]),
+        "d_ff": rng.choice([57, 64]),
+        "num_layers": rng.choice([1, 2]),
+        "num_decoder_layers": rng.choice([2, 3]),
+        "num_heads": rng.choice([1, 3, 4]),
+        "relative_attention_num_buckets": rng.choice([32, 8, 20, 6]),
+        "relative_attention_max_distance": rng.choice([128, 20, 63, 100]),
+        "layer_norm_epsilon": rng.choice([1e-6, 1e-3]),
+        "feed_forward_proj": rng.choice(["relu", "gated-gelu", "gated-silu", "gelu", "gated-relu"]),
+    }
+    config |= rng.choice([{}, {"tie_word_embeddings": False}, {"tie_word_embeddings": True}])
+    return config, input_length(rng)
+
+
+def bart(rng):
+    encoder_heads, decoder_heads = rng.choice([(4, 2), (2, 4), (3, 6), (1, 2)])
+    config = {
+        "vocab_size": rng.choice([131, 160, 193]),
+        "d_model": rng.choice([36, 48]),
+        "encoder_layers": rng.choice([1, 2]),
+        "decoder_layers": rng.choice([2, 3]),
+        "encoder_attention_heads": encoder_heads,
+        "decoder_attention_heads": decoder_heads,
+        "encoder_ffn_dim": rng.choice([57, 64]),
+        "decoder_ffn_dim": rng.choice([40, 72]),
+        "max_position_embeddings": 512,
+        "activation_function": rng.choice(["gelu", "relu", "gelu_new", "silu"]),
+        "scale_embedding": rng.random() < 0.5,
+        "tie_word_embeddings": rng.random() < 0.7,
+    }
+    return config, input_length(rng)
+
+
+def mamba2(rng):
+    heads, groups = rng.choice([(6, 2), (4, 1), (3, 3), (8, 4)])
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": heads * 8,
+        "num_hidden_layers": rng.choice([2, 3]),
+        "expand": 2,
+        "num_heads": heads,
+        "head_dim": 16,
+        "state_size": rng.choice([16, 20, 24]),
+        "n_groups": groups,
+        "conv_kernel": rng.choice([2, 3, 4]),
+        "use_bias": rng.random() < 0.5,
+        "use_conv_bias": rng.random() < 0.5,
+        "hidden_act": rng.choice(["silu", "silu", "gelu"]),
+        "chunk_size": rng.choice([16, 64]),
+        "layer_norm_epsilon": rng.choice([1e-5, 1e-3]),
+        "tie_word_embeddings": rng.random() < 0.4,
+    }
+    if rng.random() < 0.3:
+        config["time_step_limit"] = rng.choice([[0.05, 0.6], [0.0, 0.3]])
+    return config, rng.choice([60, 100, 270])
+
+
 DRAWS = {
+    "bart": bart,
     "bloom": bloom,
     "deepseek_v3": deepseek_v3,
     "gemma2": gemma2,
     "gpt2": gpt2,
     "gpt_oss": gpt_oss,
+    "llama": lambda rng, rope=None: llama_form(rng, "llama", rope),
+    "mamba2": mamba2,
+    "mistral": lambda rng, rope=None: llama_form(rng, "mistral", rope),
     "mixtral": mixtral,
     "phi3": phi3,
+    "qwen2": lambda rng, rope=None: llama_form(rng, "qwen2", rope),
     "qwen2_moe": qwen2_moe,
+    "qwen3": lambda rng, rope=None: llama_form(rng, "qwen3", rope),
+    "t5": t5,
 }
+ANY_ROPE = ("llama", "mistral", "qwen2", "qwen3")  # whose draw takes a kind of rotary scaling
+ENCODER_DECODERS = ("bart", "mt5", "t5")

@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 import torch
-from random_checkpoint import rope_parameters
+from families import rope_parameters
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding

@@ -12,7 +12,7 @@ Each file is about one row, the last of the case's prompt:
 from pathlib import Path
 
 import torch
-from random_checkpoint import ENCODER_DECODERS
+from families import ENCODER_DECODERS
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 

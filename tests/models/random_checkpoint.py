@@ -15,7 +15,7 @@ import random
 from pathlib import Path
 
 import torch
-from families import DRAWS
+from families import ANY_ROPE, DRAWS, ENCODER_DECODERS
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
@@ -25,7 +25,6 @@ MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 
 
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "shared")
-ENCODER_DECODERS = ("bart", "mt5", "t5")
 BUFFERS = ("final_logits_bias", "e_score_correction_bias")  # that a checkpoint has
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
 SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj")
@@ -96,108 +95,12 @@ def quantize_experts(model):
             model.quantized[name] = {f"{name}_blocks": blocks, f"{name}_scales": scales}
 
 
-def rope_parameters(rng, kind, head_dim, original):
-    """The settings of one rope type; sequences of the case are longer than `original`."""
-    if kind == "default":
-        return {}
-    rope = {"rope_type": kind, "factor": rng.choice([2.0, 3.5, 8.0])}
-    if kind in ("yarn", "longrope", "llama3"):
-        rope["original_max_position_embeddings"] = original
-    if kind == "yarn":
-        rope |= rng.choice([{}, {"attention_factor": 0.8}, {"mscale": 1.2, "mscale_all_dim": 0.7}])
-        rope |= rng.choice([{}, {"truncate": False}, {"beta_fast": 16.0, "beta_slow": 2.0}])
-    if kind == "longrope":
-        rope["short_factor"] = [round(1 + rng.random(), 3) for _ in range(head_dim // 2)]
-        rope["long_factor"] = [round(1 + 4 * rng.random(), 3) for _ in range(head_dim // 2)]
-        rope |= rng.choice([{}, {"attention_factor": 1.3}])
-    if kind == "llama3":
-        rope |= {"low_freq_factor": 1.0, "high_freq_factor": rng.choice([2.0, 4.0])}
-    return rope
-
-
-def t5_settings(rng):
-    config = {
-        "d_model": rng.choice([40, 48]),
-        "d_kv": rng.choice([7, 8, 12, 20]),
-        "d_ff": rng.choice([57, 64]),
-        "num_layers": rng.choice([1, 2]),
-        "num_decoder_layers": rng.choice([2, 3]),
-        "num_heads": rng.choice([1, 3, 4]),
-        "relative_attention_num_buckets": rng.choice([32, 8, 20, 6]),
-        "relative_attention_max_distance": rng.choice([128, 20, 63, 100]),
-        "layer_norm_epsilon": rng.choice([1e-6, 1e-3]),
-        "feed_forward_proj": rng.choice(["relu", "gated-gelu", "gated-silu", "gelu", "gated-relu"]),
-    }
-    return config | rng.choice([{}, {"tie_word_embeddings": False}, {"tie_word_embeddings": True}])
-
-
-def bart_settings(rng):
-    encoder_heads, decoder_heads = rng.choice([(4, 2), (2, 4), (3, 6), (1, 2)])
-    return {
-        "d_model": rng.choice([36, 48]),
-        "encoder_layers": rng.choice([1, 2]),
-        "decoder_layers": rng.choice([2, 3]),
-        "encoder_attention_heads": encoder_heads,
-        "decoder_attention_heads": decoder_heads,
-        "encoder_ffn_dim": rng.choice([57, 64]),
-        "decoder_ffn_dim": rng.choice([40, 72]),
-        "max_position_embeddings": 512,
-        "activation_function": rng.choice(["gelu", "relu", "gelu_new", "silu"]),
-        "scale_embedding": rng.random() < 0.5,
-        "tie_word_embeddings": rng.random() < 0.7,
-    }
-
-
-def random_encoder_decoder(rng, model_type):
-    """As random_settings; the length is that of the encoder's input."""
-    settings = bart_settings(rng) if model_type == "bart" else t5_settings(rng)
-    config = {"model_type": model_type, "vocab_size": rng.choice([131, 160, 193])} | settings
-    return config, rng.choice([rng.randint(2, 100), rng.randint(260, 300)])
-
-
 def random_settings(rng, model_type=None, rope_kind=None):
     """A config as a dict, and the length of the prompt."""
-    if model_type in ENCODER_DECODERS:
-        return random_encoder_decoder(rng, model_type)
-    if model_type in DRAWS:
-        config, length = DRAWS[model_type](rng)
-        return {"model_type": model_type} | config, length
-    model_type = model_type or rng.choice(["llama", "mistral", "qwen2", "qwen3"])
-    rope_kind = rope_kind or rng.choice(["default", "linear", "dynamic", "yarn", "longrope", "llama3"])
-    heads, kv_heads = rng.choice([(4, 4), (4, 2), (4, 1), (6, 2), (3, 3), (8, 2), (2, 1), (1, 1), (6, 3)])
-    hidden = rng.choice([d for d in (32, 36, 40, 48, 54, 60, 64) if d % heads == 0 and d // heads % 2 == 0])
-    own_head_dim = model_type != "llama" or rng.random() < 0.5
-    head_dim = rng.choice([8, 12, 16, 20]) if own_head_dim else hidden // heads
-    original = rng.choice([24, 40, 64])
-    config = {
-        "model_type": model_type,
-        "vocab_size": rng.choice([131, 160, 193, 250]),
-        "hidden_size": hidden,
-        "intermediate_size": rng.choice([57, 64, 96, 101]),
-        "num_hidden_layers": rng.choice([2, 3]),
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-        "max_position_embeddings": original if rope_kind == "dynamic" else original * 4,
-        "rms_norm_eps": rng.choice([1e-6, 1e-5, 1e-3]),
-        "hidden_act": rng.choice(["silu", "silu", "silu", "gelu", "gelu_pytorch_tanh", "relu"]),
-        "tie_word_embeddings": rng.random() < 0.4,
-        "rope_theta": rng.choice([100.0, 10000.0, 500000.0]),
-    }
-    if own_head_dim:
-        config["head_dim"] = head_dim
-    if rope := rope_parameters(rng, rope_kind, head_dim, original):
-        config["rope_scaling"] = rope
-    if model_type == "llama":
-        config |= {"attention_bias": rng.random() < 0.5, "mlp_bias": rng.random() < 0.5}
-    if model_type == "qwen3":
-        config["attention_bias"] = rng.random() < 0.5
-    window = rng.choice([5, 17, 33, 64])
-    if model_type == "mistral":
-        config["sliding_window"] = rng.choice([None, window])
-    if model_type.startswith("qwen"):
-        config |= {"use_sliding_window": rng.random() < 0.7, "sliding_window": window, "max_window_layers": 1}
-    long = rng.random() < 0.3  # past the first cut of 256 keys
-    return config, rng.randint(240, 300) if long else rng.randint(original + 3, 100)
+    model_type = model_type or rng.choice(sorted(DRAWS))
+    draw = DRAWS[model_type]
+    config, length = draw(rng, rope_kind) if model_type in ANY_ROPE else draw(rng)
+    return {"model_type": model_type} | config, length
 
 
 def reference(config, seed, prompt_length, n_greedy, dtype):

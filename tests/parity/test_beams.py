@@ -22,7 +22,8 @@ transformers = pytest.importorskip("transformers")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "models"))
 
-from random_checkpoint import ENCODER_DECODERS, random_case  # noqa: E402
+from families import ENCODER_DECODERS  # noqa: E402
+from random_checkpoint import random_case  # noqa: E402
 
 N_CASES = int(os.environ.get("SKALD_BEAM_CASES", "24"))
 SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
