@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
 MODEL = Path(os.environ.get("SKALD_TEST_MODEL", ROOT / "models" / "skald-tales"))
 PATIENCE = 60  # seconds, for machines under load
+PROGRESS = re.compile(r"\r(loading \[[#.]*\] *\d+%)?\x1b\[K")
 
 
 class Result:
@@ -86,11 +88,11 @@ class Terminal:
         return self.text.decode()
 
     def finish(self):
-        """(exit code, everything shown)."""
+        """(exit code, everything shown but the bar that a slow machine shows while it loads)."""
         while self._read(PATIENCE):
             pass
         os.close(self.side)
-        return self.process.wait(PATIENCE), self.text.decode()
+        return self.process.wait(PATIENCE), PROGRESS.sub("", self.text.decode())
 
     def interrupt(self):
         """Sends Ctrl-C; seconds until the process is gone, and its exit code."""

@@ -85,7 +85,7 @@ def test_ctrl_c_ends_generation_at_once(model, form):
     if code == 0:
         pytest.skip("done before the interrupt")
     assert code == 130
-    assert seconds < 1  # 0.2 on a machine at rest
+    assert seconds < 3  # 0.2 on a machine at rest, without sanitizers
 
 
 def test_ctrl_c_while_reading_standard_input():
@@ -144,7 +144,7 @@ def test_interactive_ctrl_c_stops_the_answer_then_the_session(model):
     terminal.read_until("\r\n> ", times=2)
     assert terminal.process.poll() is None
     seconds, code = terminal.interrupt()
-    assert code == 130 and seconds < 1
+    assert code == 130 and seconds < 3
 
 
 def test_interactive_in_a_pipe(model):
