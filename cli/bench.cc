@@ -100,8 +100,9 @@ class Bench final : public Command {
 
   int run(const std::vector<std::string>& positional) override {
     if (beams_ > 1) {
-      throw UnsupportedError(
-          {.field = "--beams", .value = std::to_string(beams_), .rule = "beam search is not in this version: 1"});
+      throw UnsupportedError({.field = "--beams",
+                              .value = std::to_string(beams_),
+                              .rule = "beam search is not measured in this version: 1"});
     }
     const std::string path = model_path(positional);
     const auto start = Clock::now();

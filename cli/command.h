@@ -37,8 +37,9 @@ std::unique_ptr<Command> make_completion();
 /// Every subcommand, in the order of the help.
 std::vector<std::unique_ptr<Command>> all_commands();
 
-/// Throws OptionError where a path to a model is empty.
-void require_path(const std::string& path);
+/// The folder of the model that a user calls `name`. Throws OptionError where that is empty, PathError where there is
+/// none.
+std::string named_model(const std::string& name);
 
 /// The one positional argument that a command takes, the model; without it the model that ships with Skald.
 /// Throws OptionError where there are more.

@@ -38,21 +38,23 @@ std::string bash_script() {
   std::string cases;
   for (const Entry& entry : entries()) {
     commands += (commands.empty() ? "" : " ") + entry.command;
-    cases += "    " + entry.command + ") words='" + flag_names(entry) + "' ;;\n";
+    cases += "    *-" + entry.command + ") words='" + flag_names(entry) + "' ;;\n";
   }
   return "# Completion of skald for bash: source <(skald completion bash)\n"
          "_skald() {\n"
-         "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
-         "  if ((COMP_CWORD == 1)); then\n"
-         "    COMPREPLY=($(compgen -W '" +
+         "  local word=${COMP_WORDS[COMP_CWORD]} words= files=yes\n"
+         "  [[ $word != = ]] || word=  # --flag=: bash takes the = for a word\n"
+         "  case $COMP_CWORD-${COMP_WORDS[1]} in\n"
+         "    1-*) words='" +
          commands +
-         "' -- \"$word\"))\n"
-         "    return\n"
-         "  fi\n"
-         "  case ${COMP_WORDS[1]} in\n" +
+         " help --help --version' files= ;;\n"
+         "    2-help) words='" +
+         commands +
+         "' files= ;;\n"
+         "    2-completion) words='bash zsh --help' files= ;;\n" +
          cases +
          "  esac\n"
-         "  if [[ $word == -* ]]; then\n"
+         "  if [[ $word == -* || ! $files ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
          "  else\n"
          "    compopt -o filenames\n"
@@ -93,7 +95,8 @@ std::string zsh_script() {
   std::string cases;
   for (const Entry& entry : entries()) {
     commands += " " + entry.command;
-    cases += "    " + entry.command + ") _arguments '*:file:_files'";
+    cases += "    " + entry.command + ") _arguments ";
+    cases += entry.command == "completion" ? "'1:shell:(bash zsh)'" : "'*:file:_files'";
     for (const Flag& flag : entry.flags) {
       for (const std::string& name : flag.names) {
         if (name.starts_with("--")) cases += zsh_flag(flag, name);

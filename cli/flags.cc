@@ -126,11 +126,16 @@ void Flags::apply(const Flag& flag, const std::string& name, Cursor& cursor) con
 void Flags::refuse_unknown(const std::string& name, std::string_view command) const {
   refuse_known_option(name);
   std::vector<std::string> names;
-  for (const Flag& flag : flags_) names.insert(names.end(), flag.names.begin(), flag.names.end());
+  for (const Flag& flag : flags_) {
+    for (const std::string& known : flag.names) {  // of the short names every one is near to "-n"
+      if (name.size() > 2 ? known.starts_with("--") : known == "-" + name) names.push_back(known);
+    }
+  }
   const std::string guess = nearest(name, names);
+  const std::string list = "`skald " + std::string(command) + " --help` lists the flags";
   throw OptionError({.field = "unknown flag " + quoted(name),
-                     .rule = (guess.empty() ? "" : "did you mean " + guess + "? ") + "(`skald " + std::string(command) +
-                             " --help` lists the flags)"});
+                     .rule = guess.empty() ? list + "; an argument that begins with - goes after --"
+                                           : "did you mean " + guess + "? (" + list + ")"});
 }
 
 std::string Flags::help(std::size_t width) const {

@@ -158,8 +158,9 @@ int Generate::run(const std::vector<std::string>& positional) {
   });
   const GenerationConfig config = this->config();
   std::vector<Prompt> prompts;
-  if (!interactive_) prompts = read_prompts();  // a wrong flag or file is told before a model is looked for
-  const Model model = load_.load(model_path(arguments));
+  const std::string path = model_path(arguments);  // told before a prompt is waited for
+  if (!interactive_) prompts = read_prompts();     // a wrong one is told before a model is loaded
+  const Model model = load_.load(path);
   try {
     return interactive_ ? run_interactive(model, config) : answer(model, std::move(prompts), config);
   } catch (const OptionError& error) {

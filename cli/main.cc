@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <new>
 #include <span>
 
@@ -21,14 +22,20 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   return commands;
 }
 
-void require_path(const std::string& path) {
-  if (path.empty()) throw OptionError("the model's path is empty: give a model folder");
+std::string named_model(const std::string& name) {
+  if (name.empty()) throw OptionError("the model's path is empty: give a model folder");
+  std::string path = find_model(name);
+  std::error_code ignored;
+  if (std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found) return path;
+  throw PathError(PathError::Kind::not_found,
+                  ErrorFields{.file = path,
+                              .rule = "no such folder: the first argument names a model (a text to continue goes after "
+                                      "--prompt, one to tokenize after the model)"});
 }
 
 std::string model_path(const std::vector<std::string>& positional) {
   if (positional.empty()) return Model::shipped_path();
-  require_path(positional[0]);
-  if (positional.size() == 1) return find_model(positional[0]);
+  if (positional.size() == 1) return named_model(positional[0]);
   throw OptionError({.field = quoted(positional[1]),
                      .rule = "is one argument too many after the model " + quoted(positional[0]) +
                              " (a text of several words needs quotes; a prompt goes after --prompt)"});
@@ -117,6 +124,8 @@ int run_command(Command& command, std::span<const std::string> arguments) {
 }
 
 int dispatch(std::span<const std::string> arguments) {
+  std::vector<std::string> asked;
+  if (arguments.size() > 1 && arguments[0] == "help") arguments = asked = {arguments[1], "--help"};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     write_output(general_help());
     return kDone;

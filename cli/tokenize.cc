@@ -70,7 +70,7 @@ class Tokenize final : public Command {
 
   int run(const std::vector<std::string>& positional) override {
     check(positional);
-    const Tokenizer tokenizer = Tokenizer::load(find_model(positional[0]));
+    const Tokenizer tokenizer = Tokenizer::load(named_model(positional[0]));
     if (decode_) {
       decode(tokenizer);
     } else if (batch_file_) {
@@ -90,7 +90,6 @@ class Tokenize final : public Command {
     if (positional.empty()) {
       throw OptionError("the model is missing: skald tokenize MODEL [TEXT] (MODEL is a folder with a tokenizer.json)");
     }
-    require_path(positional[0]);
     if (positional.size() > 2) {
       throw OptionError({.field = quoted(positional[2]), .rule = "is one argument too many: put the text in quotes"});
     }

@@ -30,7 +30,7 @@ def test_help_has_usage_flags_and_examples(command):
     assert f"Usage: skald {command}" in result.out
     assert "\nExamples:\n" in result.out
     assert all(len(line) <= 100 for line in result.out.split("Examples:")[0].splitlines())
-    assert run(command, "--nonsense", "-h").out == result.out
+    assert run(command, "--nonsense", "-h").out == run("help", command).out == result.out
 
 
 def test_help_names_every_option():
@@ -56,9 +56,13 @@ def test_later_commands_are_refused_by_name(name):
         (["generate", "--temprature", "1"], "unknown flag '--temprature': did you mean --temperature?"),
         (["generate", "--temp", "1"], "did you mean --temperature?"),
         (["generate", "--top_p", "1"], "did you mean --top-p?"),
-        (["generate", "-x"], "unknown flag '-x'"),
+        (["generate", "-x"], "lists the flags; an argument that begins with - goes after --"),
+        (["generate", "-n", "4"], "unknown flag '-n': did you mean --n?"),
+        (["generate", "Once upon a time"], "Once upon a time: no such folder: the first argument names a model"),
+        (["tokenize", "Once upon a time"], "one to tokenize after the model"),
+        (["help", "generat"], "did you mean 'generate'?"),
         (["inspect", "--jsn"], "did you mean --json?"),
-        (["generate", "--num-beams", "4"], "--num-beams: is not available in this version"),
+        (["generate", "--num-beam-groups", "4"], "--num-beam-groups: is not available in this version"),
         (["generate", "--prompt"], "--prompt: needs a value: --prompt TEXT"),
         (["generate", "--prompt", "--json"], "write --prompt=VALUE"),
         (["generate", "--json=1", "-p", "x"], "--json = '1': takes no value"),
@@ -81,7 +85,7 @@ def test_later_commands_are_refused_by_name(name):
         (["tokenize", "m", "a", "--file", "f"], "give one of TEXT, --file"),
         (["tokenize", "m", "a", "--json", "--ids"], "give one of --json and --ids"),
         (["info", "x"], "takes no argument"),
-        (["bench", "--beams", "4"], "--beams = 4: beam search is not in this version"),
+        (["bench", "--beams", "4"], "--beams = 4: beam search is not measured in this version"),
         (["completion"], "takes one shell: bash or zsh"),
         (["completion", "fish"], "takes one shell: bash or zsh"),
     ],
@@ -144,10 +148,14 @@ def test_bash_completes_commands_flags_and_files(tmp_path):
     script = run("completion", "bash").out + (
         'ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _skald 2> /dev/null; '
         "printf '%s\\n' \"${COMPREPLY[@]}\"; }\n"
-        "ask skald gen; ask skald generate --temp; ask skald inspect ./a\n"
+        "ask skald gen; ask skald generate --temp; ask skald inspect ./a; ask skald completion z; ask skald help ben\n"
+        "ask skald generate --config = ./a; ask skald generate --config =\n"
     )
     done = subprocess.run(["bash"], input=script.encode(), stdout=subprocess.PIPE, cwd=tmp_path, check=True)
-    assert done.stdout.decode().split("\n") == ["generate", "--temperature", "./a model", ""]
+    assert done.stdout.decode().split("\n") == [
+        *("generate", "--temperature", "./a model", "zsh", "bench"),
+        *("./a model", "a model", ""),
+    ]
 
 
 def test_found_through_path(tmp_path):
