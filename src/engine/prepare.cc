@@ -116,6 +116,9 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
   stops_.include_stop = config.include_stop.value_or(false);
   check_ids(config, shape.vocab_size);
   check_contrastive(config);
+  if (config.dola_layers && shape.encodes) {
+    throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
+  }
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
