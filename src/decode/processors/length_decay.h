@@ -17,7 +17,7 @@ class ExponentialDecay final : public LogitsProcessor {
   ExponentialDecay(LengthDecay decay, std::int64_t prompt_length, std::vector<TokenId> eos)
       : start_(prompt_length + decay.start), factor_(decay.factor), eos_(std::move(eos)) {
     std::ranges::sort(eos_);  // an id that is listed twice counts once
-    eos_.erase(std::ranges::unique(eos_).begin(), eos_.end());
+    eos_.erase(std::unique(eos_.begin(), eos_.end()), eos_.end());
   }
   void apply(const StepContext& step, Candidates& candidates) override {
     const std::int64_t beyond = static_cast<std::int64_t>(step.history.size()) - start_;
