@@ -1,4 +1,7 @@
 // skald inspect: what is known of a model without loading it.
+#include <concepts>
+#include <string>
+
 #include "command.h"
 #include "json_object.h"
 #include "report.h"
@@ -7,6 +10,9 @@
 
 namespace skald::cli {
 namespace {
+
+// What a model does not have is null.
+std::string some(std::integral auto value) { return value > 0 ? std::to_string(value) : "null"; }
 
 std::string as_json(const ModelInfo& info) {
   return JsonObject()
@@ -19,39 +25,45 @@ std::string as_json(const ModelInfo& info) {
       .add("layers", info.layers)
       .add("encoder_layers", info.encoder_layers)
       .add("hidden_size", info.hidden_size)
-      .add("heads", info.heads)
-      .add("kv_heads", info.kv_heads)
-      .add("head_dim", info.head_dim)
+      .add_raw("heads", some(info.heads))
+      .add_raw("kv_heads", some(info.kv_heads))
+      .add_raw("head_dim", some(info.head_dim))
       .add("vocab_size", info.vocab_size)
-      .add("context", info.context)
+      .add_raw("context", some(info.context))
       .add("tokenizer", info.tokenizer)
       .add("chat_template", info.chat_template)
       .add("weight_bytes_32", info.weight_bytes_32)
       .add("weight_bytes_16", info.weight_bytes_16)
-      .add("kv_bytes_per_token", info.kv_bytes_per_token)
+      .add_raw("kv_bytes_per_token", some(info.kv_bytes_per_token))
+      .add_raw("state_bytes", some(info.state_bytes))
       .line();
 }
 
 std::string as_table(const ModelInfo& info) {
   const auto number = [](std::int64_t value) { return std::to_string(value); };
   const auto bytes = [](std::size_t value) { return human_bytes(static_cast<double>(value)); };
-  return Table()
-      .row("model", info.path)
+  Table table;
+  table.row("model", info.path)
       .row("format", info.format + ", " + number(info.tensors) + " tensors, mostly " + info.dtype)
       .row("architecture", info.architecture + (info.encoder_layers > 0 ? ", encoder-decoder" : ""))
       .row("parameters", human_count(static_cast<double>(info.parameters)) + " (" + number(info.parameters) + ")")
       .row("layers", (info.encoder_layers > 0 ? number(info.encoder_layers) + " + " : "") + number(info.layers) +
-                         " of width " + number(info.hidden_size))
-      .row("heads", number(info.heads) + " query, " + number(info.kv_heads) + " key/value, of " +
-                        number(info.head_dim) + " dimensions")
-      .row("vocabulary", number(info.vocab_size))
+                         " of width " + number(info.hidden_size));
+  if (info.heads > 0) {
+    table.row("heads", number(info.heads) + " query, " + number(info.kv_heads) + " key/value, of " +
+                           number(info.head_dim) + " dimensions");
+  }
+  table.row("vocabulary", number(info.vocab_size))
       .row("context", info.context > 0 ? number(info.context) + " tokens" : "not limited")
       .row("tokenizer", info.tokenizer.empty() ? "none (prompts as token ids: --ids)" : info.tokenizer)
       .row("chat template", info.chat_template ? "yes" : "no")
       .row("memory for weights",
-           bytes(info.weight_bytes_32) + " at 32 bits, " + bytes(info.weight_bytes_16) + " at 16 bits")
-      .row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens")
-      .text();
+           bytes(info.weight_bytes_32) + " at 32 bits, " + bytes(info.weight_bytes_16) + " at 16 bits");
+  if (info.kv_bytes_per_token > 0) {
+    table.row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens");
+  }
+  if (info.state_bytes > 0) table.row("memory for state", bytes(info.state_bytes) + " per sequence, of any length");
+  return table.text();
 }
 
 class Inspect final : public Command {

@@ -99,13 +99,15 @@ struct ModelInfo {
   std::int64_t parameters = 0;
   std::int64_t tensors = 0;
   std::int64_t encoder_layers = 0;  // of an encoder-decoder
-  std::int64_t layers = 0, hidden_size = 0, heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t context = 0;
+  std::int64_t layers = 0, hidden_size = 0;
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  // 0: no attention
+  std::int64_t context = 0;                            // tokens; 0: not limited
   std::int64_t vocab_size = 0;
   std::string tokenizer;  // "BPE, 4096 tokens"; empty: none
   bool chat_template = false;
   std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0;  // memory for weights at that precision
-  std::size_t kv_bytes_per_token = 0;                    // at the stored precision
+  std::size_t kv_bytes_per_token = 0;                    // at the stored precision; 0: no attention
+  std::size_t state_bytes = 0;                           // of a sequence of any length: recurrent layers; 0: none
 };
 
 /// A model in memory, shared by its copies. All calls are thread-safe.

@@ -69,6 +69,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   info.weight_bytes_32 = static_cast<std::size_t>(info.parameters) * 4;
   info.weight_bytes_16 = static_cast<std::size_t>(info.parameters) * 2;
   info.kv_bytes_per_token = nn::StatePool(layout, {.kv_type = kv_type}).bytes_per_position();
+  for (const nn::StateGroup& group : layout.groups) info.state_bytes += group.layers.size() * group.bytes;
   return info;
 }
 

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from conftest import refused, run
+from conftest import ROOT, refused, run
 
 TEXTS = [
     "Once upon a time",
@@ -48,6 +48,27 @@ def test_inspect(model):
     assert info["kv_bytes_per_token"] > 0
     text = run("inspect", model).out
     assert str(info["parameters"]) in text and "per 1000 tokens" in text
+    assert info["state_bytes"] is None and "per sequence" not in text
+
+
+def test_inspect_recurrent():
+    folder = ROOT / "tests/data/models/mamba2_groups_biases"
+    info = run("inspect", folder, "--json").json
+    assert all(info[key] is None for key in ("heads", "kv_heads", "head_dim", "context", "kv_bytes_per_token"))
+    assert info["state_bytes"] > 0
+    text = run("inspect", folder).out
+    assert "heads" not in text and "1000 tokens" not in text
+    assert "not limited" in text and "per sequence, of any length" in text
+
+
+@pytest.mark.parametrize(("name", "encodes"), [("bloom_untied", False), ("t5_plain_scaled", True)])
+def test_inspect_without_a_context_limit(name, encodes):
+    folder = ROOT / "tests/data/models" / name
+    info = run("inspect", folder, "--json").json
+    assert info["context"] is None and info["heads"] > 0 and info["kv_bytes_per_token"] > 0
+    assert (info["encoder_layers"] > 0) == encodes
+    text = run("inspect", folder).out
+    assert "not limited" in text and ("encoder-decoder" in text) == encodes
 
 
 @pytest.mark.parametrize("text", TEXTS)
