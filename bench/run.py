@@ -135,6 +135,18 @@ def kernel_table(program):
     return table(["kernel", "time", *(heading for heading, *_ in KERNEL_COUNTERS)], rows)
 
 
+def layer_table(program):
+    """One layer of each shape of model: a step of 1 and of 8 sequences against what it reads."""
+    result = run_json([program, "--benchmark_format=json", "--benchmark_min_time=0.3"])
+    rows = []
+    for entry in result["benchmarks"]:
+        name, sequences, *_ = entry["name"].split("/")
+        milliseconds = entry["real_time"] / {"ns": 1e6, "us": 1e3, "ms": 1}[entry["time_unit"]]
+        rates = [f"{entry['MB']:.1f}", f"{entry['GB/s']:.1f}", f"{100 * entry['read_share']:.0f} %"]
+        rows.append([name, sequences, f"{milliseconds:.2f}", *rates])
+    return table(["layer", "sequences", "ms", "MB", "GB/s", "of memory"], rows)
+
+
 def measure(options):
     tools = options.build / "bench"
     info = run_json([options.skald, "info", "--bandwidth", "--json"])
@@ -158,6 +170,10 @@ def measure(options):
         "peak MiB",
     ]
     parts += [table(header, rows), startup_text(options.skald, options.threads)]
+    layers = tools / "bench_layers"
+    if layers.exists() and not options.quick:
+        say("layers")
+        parts.append(layer_table(layers))
     kernels = tools / "bench_kernels"
     if kernels.exists() and not options.quick:
         say("kernels")
