@@ -78,6 +78,9 @@ class DecoderModel::Pass {
         throw UsageError("batch: position " + std::to_string(row.position) + " is beyond the model's " +
                          std::to_string(model_.shape_.max_positions) + " positions");
       }
+      if (row.wants.attentions && model_.shape_.n_heads == 0) {
+        throw UsageError("batch: there are no attentions in a model without attention");
+      }
       if (row.controls < 0 || static_cast<std::size_t>(row.controls) > model_.controls_.size()) {
         throw UsageError("batch: there is no set " + std::to_string(row.controls) + " of control vectors");
       }
