@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "decode/candidates.h"
 
@@ -28,8 +29,12 @@ class LogitsProcessor {
   virtual void accept(TokenId /*token*/) {}
   virtual void rewind(std::int64_t /*n_tokens*/) {}
   [[nodiscard]] virtual std::unique_ptr<LogitsProcessor> clone() const = 0;
+  /// The option that it acts for: in traces and errors.
+  [[nodiscard]] virtual std::string_view name() const = 0;
   /// The best candidate is always kept best: greedy decoding may leave it out.
   [[nodiscard]] virtual bool keeps_argmax() const { return false; }
+  /// It may take out every token where an earlier one should have been another: sampling then steps back.
+  [[nodiscard]] virtual bool may_leave_none() const { return false; }
 };
 
 }  // namespace skald::decode

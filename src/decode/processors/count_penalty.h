@@ -21,6 +21,7 @@ class CountPenalty final : public LogitsProcessor {
       candidates.update(entry.first, [&](float logit) { return logit - frequency_ * count - presence_; });
     }
   }
+  [[nodiscard]] std::string_view name() const override { return "frequency_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<CountPenalty>(*this);
   }

@@ -20,6 +20,7 @@ class EpsilonCutoff final : public LogitsProcessor {
     const float kth = candidates.kth_largest(keep_);
     candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= epsilon_ || l >= kth; });
   }
+  [[nodiscard]] std::string_view name() const override { return "epsilon_cutoff"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<EpsilonCutoff>(*this);
   }
@@ -40,6 +41,7 @@ class EtaCutoff final : public LogitsProcessor {
     const float kth = candidates.kth_largest(keep_);
     candidates.keep_if([&](float l) { return std::exp(now.log_p(l)) >= eta || l >= kth; });
   }
+  [[nodiscard]] std::string_view name() const override { return "eta_cutoff"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<EtaCutoff>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 

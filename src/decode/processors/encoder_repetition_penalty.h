@@ -22,6 +22,7 @@ class EncoderRepetitionPenalty final : public LogitsProcessor {
       candidates.update(token, [r = factor_](float logit) { return logit < 0 ? logit * r : logit / r; });
     }
   }
+  [[nodiscard]] std::string_view name() const override { return "encoder_repetition_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<EncoderRepetitionPenalty>(*this);
   }

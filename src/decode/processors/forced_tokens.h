@@ -18,6 +18,7 @@ class ForcedTokens final : public LogitsProcessor {
   void apply(const StepContext& step, Candidates& candidates) override {
     if (static_cast<std::int64_t>(step.history.size()) == length_) candidates.force(tokens_);
   }
+  [[nodiscard]] std::string_view name() const override { return "forced_tokens"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<ForcedTokens>(*this);
   }

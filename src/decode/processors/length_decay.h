@@ -27,6 +27,7 @@ class ExponentialDecay final : public LogitsProcessor {
       candidates.update(token, [&](float l) { return std::isfinite(l) ? l + std::abs(l) * gain : l; });
     }
   }
+  [[nodiscard]] std::string_view name() const override { return "exponential_decay_length_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<ExponentialDecay>(*this);
   }

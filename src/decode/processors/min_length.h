@@ -18,6 +18,7 @@ class MinLength final : public LogitsProcessor {
     if (static_cast<std::int64_t>(step.history.size()) >= min_length_) return;
     for (const TokenId token : eos_) candidates.remove(token);
   }
+  [[nodiscard]] std::string_view name() const override { return "min_length"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<MinLength>(*this); }
 
  private:

@@ -16,6 +16,7 @@ class MinP final : public LogitsProcessor {
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     candidates.keep_from(std::min(candidates.max() + log_p_, candidates.kth_largest(keep_)));
   }
+  [[nodiscard]] std::string_view name() const override { return "min_p"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<MinP>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 

@@ -29,6 +29,7 @@ class NoRepeatNGram final : public LogitsProcessor {
   void apply(const StepContext& step, Candidates& candidates) override {
     ban_repeats(step.history, step.history, n_, candidates);
   }
+  [[nodiscard]] std::string_view name() const override { return "no_repeat_ngram_size"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<NoRepeatNGram>(*this);
   }
@@ -44,6 +45,7 @@ class EncoderNoRepeatNGram final : public LogitsProcessor {
   void apply(const StepContext& step, Candidates& candidates) override {
     ban_repeats(*input_, step.history, n_, candidates);
   }
+  [[nodiscard]] std::string_view name() const override { return "encoder_no_repeat_ngram_size"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<EncoderNoRepeatNGram>(*this);
   }

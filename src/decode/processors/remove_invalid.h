@@ -18,6 +18,7 @@ class RemoveInvalid final : public LogitsProcessor {
       return std::isinf(logit) ? std::copysign(std::numeric_limits<float>::max(), logit) : logit;
     });
   }
+  [[nodiscard]] std::string_view name() const override { return "remove_invalid_values"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<RemoveInvalid>(*this);
   }

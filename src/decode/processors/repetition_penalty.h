@@ -18,6 +18,7 @@ class RepetitionPenalty final : public LogitsProcessor {
   void apply(const StepContext& step, Candidates& candidates) override;
   void accept(TokenId /*token*/) override { ++length_; }
   void rewind(std::int64_t n_tokens) override;
+  [[nodiscard]] std::string_view name() const override { return "repetition_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<RepetitionPenalty>(*this);
   }

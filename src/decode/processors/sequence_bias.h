@@ -30,6 +30,7 @@ class SequenceBiases final : public LogitsProcessor {
       candidates.update(bias.ids.back(), [&](float logit) { return logit + static_cast<float>(bias.bias); });
     }
   }
+  [[nodiscard]] std::string_view name() const override { return "sequence_bias"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<SequenceBiases>(*this);
   }

@@ -20,6 +20,7 @@ class SuppressTokens final : public LogitsProcessor {
     if (only_at_ && static_cast<std::int64_t>(step.history.size()) != *only_at_) return;
     for (const TokenId token : tokens_) candidates.remove(token);
   }
+  [[nodiscard]] std::string_view name() const override { return "suppress_tokens"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<SuppressTokens>(*this);
   }

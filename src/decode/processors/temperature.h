@@ -13,6 +13,7 @@ class Temperature final : public LogitsProcessor {
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     candidates.transform([t = temperature_](float logit) { return logit / t; });
   }
+  [[nodiscard]] std::string_view name() const override { return "temperature"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<Temperature>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 

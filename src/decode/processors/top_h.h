@@ -27,6 +27,7 @@ class TopH final : public LogitsProcessor {
     }
     candidates.keep_best(kept);
   }
+  [[nodiscard]] std::string_view name() const override { return "top_h"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<TopH>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 

@@ -12,6 +12,7 @@ class TopK final : public LogitsProcessor {
  public:
   explicit TopK(std::size_t k) : k_(k) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override { candidates.top_k(k_); }
+  [[nodiscard]] std::string_view name() const override { return "top_k"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<TopK>(*this); }
   [[nodiscard]] bool keeps_argmax() const override { return true; }
 

@@ -30,6 +30,7 @@ class TypicalP final : public LogitsProcessor {
     candidates.keep_if(
         [&](float logit) { return std::abs(-now.log_p(logit) - static_cast<float>(now.entropy)) <= farthest; });
   }
+  [[nodiscard]] std::string_view name() const override { return "typical_p"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<TypicalP>(*this); }
 
  private:
