@@ -32,6 +32,9 @@ struct LengthDecay {
 /// (no), or when they cannot become better at any length (never).
 enum class EarlyStopping { no, yes, never };
 
+/// How long drafts are: always the same; as transformers' heuristic; by how the last ones did.
+enum class DraftSchedule { constant, heuristic, heuristic_transient, adaptive };
+
 /// Which earlier layers DoLa contrasts the last one with.
 struct DolaLayers {
   enum class Kind { low, high, list };
@@ -84,6 +87,12 @@ struct GenerationConfig {
   // Other strategies.
   std::optional<double> penalty_alpha = {};
   std::optional<DolaLayers> dola_layers = {};
+  // Drafts: they change speed only.
+  std::optional<std::int64_t> prompt_lookup_num_tokens = {};
+  std::optional<std::int64_t> max_matching_ngram_size = {};
+  std::optional<std::int64_t> num_assistant_tokens = {};
+  std::optional<DraftSchedule> num_assistant_tokens_schedule = {};
+  std::optional<double> assistant_confidence_threshold = {};
   // Beams.
   std::optional<std::int64_t> num_beams = {};
   std::optional<double> length_penalty = {};

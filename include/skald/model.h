@@ -40,6 +40,9 @@ struct Completion {
   std::optional<double> score;         // beams
   std::vector<TokenLogprob> logprobs;  // where asked for
   std::int64_t prompt_tokens = 0;
+  std::int64_t model_passes = 0;     // of the model that were needed for token_ids, the prompt's last one included
+  std::int64_t drafted_tokens = 0;   // proposed by a draft
+  std::int64_t accepted_tokens = 0;  // of those, how many the model chose too
 };
 
 /// A prompt: text (encoded with the tokenizer's special tokens) or token ids (taken as they are). Of an encoder-decoder

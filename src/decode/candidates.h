@@ -79,6 +79,18 @@ class Candidates {
     }
   }
 
+  /// Lets `change` write all logits [vocab_size] in place; filters that came before are kept as -inf.
+  template <typename Change>
+  void edit(Change change) {
+    if (!dense_) {
+      std::ranges::fill(logits_, -std::numeric_limits<float>::infinity());
+      for (const Candidate& c : entries_) logits_[static_cast<std::size_t>(c.token)] = c.logit;
+      dense_ = true;
+    }
+    sorted_ = false;
+    change(logits_);
+  }
+
   /// Takes `token` out.
   void remove(TokenId token) {
     update(token, [](float) { return -std::numeric_limits<float>::infinity(); });

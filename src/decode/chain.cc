@@ -20,6 +20,7 @@
 #include "decode/processors/top_k.h"
 #include "decode/processors/top_p.h"
 #include "decode/processors/typical_p.h"
+#include "decode/processors/user_processor.h"
 
 namespace skald::decode {
 
@@ -38,6 +39,10 @@ void ProcessorChain::accept(TokenId token) {
 
 void ProcessorChain::rewind(std::int64_t n_tokens) {
   for (const auto& processor : processors_) processor->rewind(n_tokens);
+}
+
+bool ProcessorChain::may_leave_none() const {
+  return std::ranges::any_of(processors_, [](const auto& processor) { return processor->may_leave_none(); });
 }
 
 namespace {
@@ -110,6 +115,11 @@ void add_suppression(const GenerationConfig& config, const ChainSetup& setup, Pr
   }
 }
 
+void add_hooks(const Hooks& hooks, std::int64_t n_completions, ProcessorChain& chain) {
+  for (const LogitsHook& hook : hooks.logits_processors)
+    chain.add(std::make_unique<UserProcessor>(hook, n_completions));
+}
+
 // What only sampling reads.
 void add_warpers(const GenerationConfig& config, std::size_t keep, ProcessorChain& chain) {
   if (const double t = config.temperature.value_or(1); t != 1) chain.add(std::make_unique<Temperature>(t));
@@ -134,6 +144,7 @@ ProcessorChain build_chain(const GenerationConfig& config, const ChainSetup& set
   add_length(config, setup, chain);
   add_forced(config, setup, chain);
   add_suppression(config, setup, chain);
+  if (setup.hooks != nullptr) add_hooks(*setup.hooks, setup.n_completions, chain);
   if (config.do_sample.value_or(false)) add_warpers(config, setup.min_keep, chain);
   return chain;
 }

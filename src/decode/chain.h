@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "decode/processor.h"
+#include "skald/hooks.h"
 
 namespace skald::decode {
 
@@ -26,6 +27,8 @@ class ProcessorChain {
   void accept(TokenId token);
   void rewind(std::int64_t n_tokens);
   [[nodiscard]] std::size_t size() const { return processors_.size(); }
+  /// Whether any of them may, see LogitsProcessor::may_leave_none().
+  [[nodiscard]] bool may_leave_none() const;
 
  private:
   std::vector<std::unique_ptr<LogitsProcessor>> processors_;
@@ -37,7 +40,9 @@ struct ChainSetup {
   std::int64_t max_length = 0;             // of the visible history in the end
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
-  std::size_t min_keep = 1;  // tokens that a warper leaves at least
+  std::size_t min_keep = 1;        // tokens that a warper leaves at least
+  const Hooks* hooks = nullptr;    // the caller's own processors
+  std::int64_t n_completions = 1;  // of a prompt
 };
 
 /// The chain that `config` (with every rank resolved) asks for. Order: the one of transformers 5.23,

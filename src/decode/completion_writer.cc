@@ -6,12 +6,14 @@ namespace skald::decode {
 namespace {
 
 constexpr std::int64_t kReservedTokens = 4096;  // longer completions grow their vectors now and then
+constexpr std::size_t kMostTakenBack = 4;       // tokens: so many are held back from a stream
 
 }  // namespace
 
-CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output)
+CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output, bool takes_back)
     : request_(&request),
       text_(request.tokenizer, request.stops.strings, request.stops.include_stop),
+      takes_back_(takes_back),
       output_(&output) {
   const auto room = static_cast<std::size_t>(std::min(request.stops.max_new_tokens, kReservedTokens));
   history_.reserve(request.visible().size() + room);
@@ -34,6 +36,7 @@ bool CompletionWriter::stops(TokenId token) const {
 
 std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) {
   Completion& completion = output_->completion;
+  if (takes_back_) remember();
   history_.push_back(token.token);
   completion.token_ids.push_back(token.token);
   if (request_->config.logprobs) completion.logprobs.push_back(token);
@@ -46,7 +49,36 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
     completion.notice = "stopped by max_time";
     return FinishReason::length;
   }
+  if (request_->hooks && stopped_by_hook()) return FinishReason::stop;
   return std::nullopt;
+}
+
+bool CompletionWriter::stopped_by_hook() const {
+  const StepView view{.prompt_index = output_->completion.prompt_index,
+                      .index = output_->completion.index,
+                      .token_ids = history_,
+                      .prompt_length = std::ssize(history_) - n_generated()};
+  return std::ranges::any_of(request_->hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
+}
+
+// What is told ends before the tokens that may be taken back.
+void CompletionWriter::remember() {
+  undo_.push_back({text_, output_->completion.text.size()});
+  if (undo_.size() > kMostTakenBack) undo_.pop_front();
+  output_->text_settled = undo_.front().text_bytes;
+  output_->tokens_settled = static_cast<std::size_t>(n_generated() + 1) - undo_.size();
+}
+
+TokenId CompletionWriter::take_back() {
+  Completion& completion = output_->completion;
+  text_ = std::move(undo_.back().text);
+  completion.text.resize(undo_.back().text_bytes);
+  undo_.pop_back();
+  completion.token_ids.pop_back();
+  if (request_->config.logprobs) completion.logprobs.pop_back();
+  const TokenId token = history_.back();
+  history_.pop_back();
+  return token;
 }
 
 void CompletionWriter::close(FinishReason reason, std::string_view notice) {

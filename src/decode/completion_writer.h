@@ -1,10 +1,11 @@
 // One completion as its tokens come: history, text, log-probabilities, and when it ends.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <vector>
 
-#include "decode/strategies/sampling.h"  // SamplingRequest
+#include "decode/sampling_request.h"
 #include "decode/strategy.h"
 #include "decode/text_stream.h"
 
@@ -12,12 +13,16 @@ namespace skald::decode {
 
 class CompletionWriter {
  public:
-  /// Writes into `output`. Both arguments must outlive it.
-  CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output);
+  /// Writes into `output`. Both arguments must outlive it. `takes_back`: the last tokens may be taken back; they are
+  /// not told before that is past.
+  CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output, bool takes_back = false);
 
   /// Takes the next token. Returns why the completion ends with it, if it does: then close() is due.
   [[nodiscard]] std::optional<FinishReason> append(const TokenLogprob& token);
   void close(FinishReason reason, std::string_view notice = {});
+  [[nodiscard]] bool can_take_back() const { return !undo_.empty(); }
+  /// Undoes the last append(), which returned nothing. Returns its token.
+  TokenId take_back();
 
   [[nodiscard]] const std::vector<TokenId>& history() const { return history_; }  // visible prompt and what followed
   [[nodiscard]] std::int64_t n_generated() const { return std::ssize(output_->completion.token_ids); }
@@ -26,11 +31,19 @@ class CompletionWriter {
   [[nodiscard]] StepContext context() const;
 
  private:
+  struct Undo {  // what was before a token
+    TextStream text;
+    std::size_t text_bytes;
+  };
   [[nodiscard]] bool stops(TokenId token) const;
+  [[nodiscard]] bool stopped_by_hook() const;
+  void remember();
 
   const SamplingRequest* request_;
   std::vector<TokenId> history_;
   TextStream text_;
+  bool takes_back_;
+  std::deque<Undo> undo_;  // of the last tokens
   Output* output_;
 };
 

@@ -17,11 +17,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"low_memory", "*"},  // how contrastive search is computed
     // Drafting: it changes speed only.
     {"use_mtp", "*"},
-    {"prompt_lookup_num_tokens", "*"},
-    {"max_matching_ngram_size", "*"},
-    {"num_assistant_tokens", "*"},
-    {"num_assistant_tokens_schedule", "*"},
-    {"assistant_confidence_threshold", "*"},
     {"assistant_early_exit", "*"},
     {"assistant_lookbehind", "*"},
     {"target_lookbehind", "*"},

@@ -19,7 +19,12 @@ class LanguageModel {
   [[nodiscard]] virtual std::int32_t n_layers(ModelIndex model) const = 0;
   /// Whether the head is the embedding matrix.
   [[nodiscard]] virtual bool tied_embeddings(ModelIndex model) const = 0;
-  virtual SequenceHandle create(ModelIndex model) = 0;
+  /// Whether rewind() works; not where layers are recurrent.
+  [[nodiscard]] virtual bool rewinds(ModelIndex model) const = 0;
+  /// A sequence that crosses this length is computed anew (longrope): no draft may cross it. 0: none.
+  [[nodiscard]] virtual std::int64_t restart_length(ModelIndex model) const = 0;
+  /// A sequence whose first `prompt_length` tokens are its prompt.
+  virtual SequenceHandle create(ModelIndex model, std::int64_t prompt_length) = 0;
   virtual SequenceHandle fork(ModelIndex model, SequenceHandle parent) = 0;
   virtual void rewind(ModelIndex model, SequenceHandle sequence, std::int64_t n) = 0;
   virtual void drop(ModelIndex model, SequenceHandle sequence) = 0;

@@ -217,6 +217,38 @@ const Option kOptions[] = {
      &G::dola_layers,
      0,
      4095},
+    {{"prompt_lookup_num_tokens", "--prompt-lookup-num-tokens", "--prompt-lookup", "integer", "[0, 256]",
+      "Draft so many tokens at most from where the last ones occurred before, and keep those that the model chooses "
+      "too: "
+      "the same text, sooner; 0: off. Saxena 2023, https://github.com/apoorvumang/prompt-lookup-decoding"},
+     &G::prompt_lookup_num_tokens,
+     0,
+     256},
+    {{"max_matching_ngram_size", "--max-matching-ngram-size", "", "integer", "[1, 64]",
+      "Prompt lookup: the last n tokens are looked for, then fewer. Default 2."},
+     &G::max_matching_ngram_size,
+     1,
+     64},
+    {{"num_assistant_tokens", "--num-assistant-tokens", "--draft-tokens", "integer", "[0, 256]",
+      "Tokens that a draft model proposes at most in one go; 0: off. Default 20. Leviathan et al. 2022, "
+      "https://arxiv.org/abs/2211.17192"},
+     &G::num_assistant_tokens,
+     0,
+     256},
+    {{"num_assistant_tokens_schedule", "--num-assistant-tokens-schedule", "", "choice",
+      "constant, heuristic, heuristic_transient or adaptive",
+      "How long the next draft is: always the same; two more after one that was kept whole, else one less (the two "
+      "heuristics are the same here: nothing outlives a request); or by how much of the last one was kept (adaptive, "
+      "the "
+      "default)."},
+     &G::num_assistant_tokens_schedule,
+     0,
+     0},
+    {{"assistant_confidence_threshold", "--assistant-confidence-threshold", "", "number", "[0, 1]",
+      "A draft model's draft ends with a token that it finds less probable than this; 0: never. Default 0.4."},
+     &G::assistant_confidence_threshold,
+     0,
+     1},
     {{"num_beams", "--num-beams", "--beam-size,--beam-width,--beams", "integer", "[1, 128]",
       "Beam search: the n most probable continuations go on together; 1: off. With do_sample they are drawn. Freitag "
       "and "

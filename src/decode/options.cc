@@ -183,6 +183,12 @@ void convert(const json::Value& value, const Place& place, std::optional<EarlySt
   if (!value.is_bool() && !never) place.fail(value);
   out = never ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
 }
+constexpr std::string_view kDraftSchedules[] = {"constant", "heuristic", "heuristic_transient", "adaptive"};
+void convert(const json::Value& value, const Place& place, std::optional<DraftSchedule>& out) {
+  const auto* const found = std::ranges::find(kDraftSchedules, value.is_string() ? value.as_string() : "");
+  if (found == std::end(kDraftSchedules)) place.fail(value);
+  out = static_cast<DraftSchedule>(found - kDraftSchedules);
+}
 void convert(const json::Value& value, const Place& place, std::optional<DolaLayers>& out) {
   const std::string name = value.is_string() ? value.as_string() : "";
   if (name == "low" || name == "high") {
@@ -234,6 +240,9 @@ json::Value to_value(const LengthDecay& decay) {
 json::Value to_value(EarlyStopping when) {
   if (when == EarlyStopping::never) return "never";
   return when == EarlyStopping::yes;
+}
+json::Value to_value(DraftSchedule schedule) {
+  return std::string(kDraftSchedules[static_cast<std::size_t>(schedule)]);
 }
 json::Value to_value(const DolaLayers& layers);
 json::Value to_value(const SequenceBias& bias);

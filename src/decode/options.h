@@ -24,7 +24,7 @@ using OptionMember =
                  std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
                  std::optional<std::vector<SequenceBias>> GenerationConfig::*,
                  std::optional<LengthDecay> GenerationConfig::*, std::optional<EarlyStopping> GenerationConfig::*,
-                 std::optional<DolaLayers> GenerationConfig::*>;
+                 std::optional<DraftSchedule> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;
 
 struct Option {
   OptionInfo info;  // type and range follow from the member and the bounds

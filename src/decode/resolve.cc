@@ -77,6 +77,10 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
   if (request.penalty_alpha.value_or(0) > 0 && (!one_by_one || config.do_sample.value_or(false))) {
     warnings.emplace_back("penalty_alpha has no effect: contrastive search neither samples nor has beams");
   }
+  const bool contrastive = one_by_one && !config.do_sample.value_or(false) && config.penalty_alpha.value_or(0) > 0;
+  if (request.prompt_lookup_num_tokens.value_or(0) > 0 && (!one_by_one || contrastive)) {
+    warnings.emplace_back("prompt_lookup_num_tokens has no effect: drafts are for greedy decoding and sampling");
+  }
   if (one_by_one) {
     const auto beams_only = [&](std::string_view name, bool given) {
       if (given) warnings.push_back(std::string(name) + " has no effect: there is one beam");
@@ -85,7 +89,6 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
     beams_only("early_stopping", request.early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no);
   }
   if (config.do_sample.value_or(false)) return warnings;
-  const bool contrastive = one_by_one && config.penalty_alpha.value_or(0) > 0;
   const auto idle = [&](std::string_view name, bool given) {
     if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled");
   };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Output {
   Completion completion = {};
   std::size_t text_told = 0;    // bytes of completion.text
   std::size_t tokens_told = 0;  // of completion.token_ids
+  // What may be told before the end: the rest may still be taken back.
+  std::size_t text_settled = std::string::npos;
+  std::size_t tokens_settled = std::string::npos;
   bool finished = false;
   bool finish_told = false;
 };

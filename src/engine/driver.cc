@@ -1,6 +1,7 @@
 #include "engine/driver.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "kernels/kernels.h"  // kBlock
@@ -36,46 +37,67 @@ Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads
       threads_(std::move(threads)),
       stepper_(sequences_, *threads_, options.prefill_chunk),
       options_(options),
-      capacity_(sequences_.state(0).blocks_free()) {}
+      blocks_reserved_(sequences_.n_models()) {
+  for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
+    capacity_.push_back(pool(static_cast<decode::ModelIndex>(m)).blocks_free());
+  }
+}
 
-std::size_t Driver::blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const {
-  const nn::StatePool& state = pool();
-  const std::size_t one = state.blocks_for(longest);
-  if (branches == 1) return one;
+std::size_t Driver::blocks_for(const SequenceNeed& need) const {
+  const nn::StatePool& state = pool(need.model);
+  const std::size_t one = state.blocks_for(need.longest);
+  if (need.branches == 1) return one;
   std::size_t shared = 0;  // of every branch but the first
   if (shares_full_blocks(state.layout())) {
     const auto block = static_cast<std::int64_t>(kernels::kBlock);
-    shared = state.blocks_for(prompt_length / block * block) - state.blocks_for(0);
+    shared = state.blocks_for(need.prompt_length / block * block) - state.blocks_for(0);
   }
-  return one + static_cast<std::size_t>(branches - 1) * (one - shared);
+  return one + static_cast<std::size_t>(need.branches - 1) * (one - shared);
+}
+
+Driver::Blocks Driver::blocks_for(const Request& request) const {
+  Blocks blocks(capacity_.size());
+  for (const SequenceNeed& need : request.needs) blocks[static_cast<std::size_t>(need.model)] += blocks_for(need);
+  blocks[0] += pool(0).cross_blocks_for(std::ssize(request.encoder_input));
+  return blocks;
 }
 
 std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t branches,
                                        std::int64_t encoder_length) const {
-  const std::size_t encoded = pool().cross_blocks_for(encoder_length);
+  const std::size_t encoded = pool(0).cross_blocks_for(encoder_length);
   std::int64_t fits = 0, too_long = std::int64_t{1} << 32;
   while (fits + 1 < too_long) {
     const std::int64_t middle = fits + (too_long - fits) / 2;
-    (encoded + blocks_for(prompt_length, middle, branches) <= capacity_ ? fits : too_long) = middle;
+    const std::size_t blocks = blocks_for({.prompt_length = prompt_length, .longest = middle, .branches = branches});
+    (encoded + blocks <= capacity_[0] ? fits : too_long) = middle;
   }
   return fits;
 }
 
+void Driver::refuse(const Request& request) const {
+  const SequenceNeed& need = request.needs[0];
+  const std::int64_t encoder_length = std::ssize(request.encoder_input);
+  throw LimitError({.field = "request",
+                    .value = std::to_string(need.branches) + " x " + std::to_string(need.longest) + " tokens" +
+                             (encoder_length > 0 ? " from " + std::to_string(encoder_length) : ""),
+                    .rule = "can never fit: the memory for keys and values holds " +
+                            std::to_string(longest_that_fits(need.prompt_length, need.branches, encoder_length)) +
+                            " tokens for each" +
+                            (request.needs.size() > 1 ? ", and less beside a draft or guidance" : "") +
+                            "; ask for fewer tokens or sequences, or raise the budget"});
+}
+
+bool Driver::fits(const Blocks& blocks) const {
+  return std::ranges::equal(blocks, capacity_, std::ranges::less_equal());
+}
+
 void Driver::submit(std::shared_ptr<Group> group) {
-  std::size_t needed = 0;
+  Blocks needed(capacity_.size());
   for (const auto& request : group->requests()) {
-    const std::int64_t encoder_length = std::ssize(request->encoder_input);
-    request->blocks = blocks_for(request->prompt_length, request->longest, request->branches) +
-                      pool().cross_blocks_for(encoder_length);
-    needed = request->blocks + (group->lockstep() ? needed : 0);
-    if (needed <= capacity_) continue;
-    throw LimitError(
-        {.field = "request",
-         .value = std::to_string(request->branches) + " x " + std::to_string(request->longest) + " tokens" +
-                  (encoder_length > 0 ? " from " + std::to_string(encoder_length) : ""),
-         .rule = "can never fit: the memory for keys and values holds " +
-                 std::to_string(longest_that_fits(request->prompt_length, request->branches, encoder_length)) +
-                 " tokens for each; ask for fewer tokens or sequences, or raise the budget"});
+    request->blocks = blocks_for(*request);
+    if (!group->lockstep()) needed.assign(capacity_.size(), 0);
+    std::ranges::transform(needed, request->blocks, needed.begin(), std::plus<>());
+    if (!fits(needed)) refuse(*request);
   }
   const std::lock_guard lock(mutex_);
   if (n_waiting_ + group->requests().size() > options_.max_waiting) {
@@ -130,9 +152,11 @@ void Driver::drop_cancelled() {
   retire();
 }
 
-bool Driver::has_room(std::size_t blocks, std::int64_t branches) const {
+bool Driver::has_room(const Blocks& blocks, std::int64_t branches) const {
   if (admitted_.empty()) return true;
-  return blocks_reserved_ + blocks <= capacity_ && sequences_reserved_ + branches <= options_.max_sequences;
+  Blocks all = blocks_reserved_;
+  std::ranges::transform(all, blocks, all.begin(), std::plus<>());
+  return fits(all) && sequences_reserved_ + branches <= options_.max_sequences;
 }
 
 void Driver::admit() {
@@ -141,16 +165,16 @@ void Driver::admit() {
     // The requests of a lockstep call need each other: all or none.
     const Group& group = *waiting_.front()->group;
     const std::size_t n = group.lockstep() ? group.requests().size() : 1;
-    std::size_t blocks = 0;
+    Blocks blocks(capacity_.size());
     std::int64_t branches = 0;
     for (std::size_t i = 0; i < n; ++i) {
-      blocks += waiting_[i]->blocks;
-      branches += waiting_[i]->branches;
+      std::ranges::transform(blocks, waiting_[i]->blocks, blocks.begin(), std::plus<>());
+      branches += waiting_[i]->n_sequences();
     }
     if (!has_room(blocks, branches)) break;
     admitted_.insert(admitted_.end(), waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
-    blocks_reserved_ += blocks;
+    std::ranges::transform(blocks_reserved_, blocks, blocks_reserved_.begin(), std::plus<>());
     sequences_reserved_ += branches;
     n_admitted += n;
   }
@@ -200,15 +224,18 @@ void Driver::tell(Group& group) {
 void Driver::tell(const StreamCallback& stream, decode::Output& output) {
   const Completion& completion = output.completion;
   const bool ends = output.finished && !output.finish_told;
-  if (!ends && output.text_told == completion.text.size() && output.tokens_told == completion.token_ids.size()) return;
+  const std::size_t text_end = ends ? completion.text.size() : std::min(completion.text.size(), output.text_settled);
+  const std::size_t tokens_end =
+      ends ? completion.token_ids.size() : std::min(completion.token_ids.size(), output.tokens_settled);
+  if (!ends && output.text_told == text_end && output.tokens_told == tokens_end) return;
   StreamEvent event{.prompt_index = completion.prompt_index,
                     .index = completion.index,
-                    .text = completion.text.substr(output.text_told),
+                    .text = completion.text.substr(output.text_told, text_end - output.text_told),
                     .finished = ends ? &completion : nullptr};
   event.token_ids.assign(completion.token_ids.begin() + static_cast<std::ptrdiff_t>(output.tokens_told),
-                         completion.token_ids.end());
-  output.text_told = completion.text.size();
-  output.tokens_told = completion.token_ids.size();
+                         completion.token_ids.begin() + static_cast<std::ptrdiff_t>(tokens_end));
+  output.text_told = text_end;
+  output.tokens_told = tokens_end;
   output.finish_told = output.finished;
   stream(event);
 }
@@ -223,8 +250,8 @@ void Driver::retire() {
   }
   std::erase_if(admitted_, [&](const Request* request) {
     if (!is_over(request)) return false;
-    blocks_reserved_ -= request->blocks;
-    sequences_reserved_ -= request->branches;
+    std::ranges::transform(blocks_reserved_, request->blocks, blocks_reserved_.begin(), std::minus<>());
+    sequences_reserved_ -= request->n_sequences();
     return true;
   });
   std::erase_if(groups_, [](const std::shared_ptr<Group>& group) {

@@ -41,13 +41,19 @@ class Driver {
   void run();
 
  private:
-  [[nodiscard]] const nn::StatePool& pool() const { return const_cast<Sequences&>(sequences_).state(0); }
+  using Blocks = std::vector<std::size_t>;  // by model
+  [[nodiscard]] const nn::StatePool& pool(decode::ModelIndex model) const {
+    return const_cast<Sequences&>(sequences_).state(model);
+  }
   /// Without the encoder's output.
-  [[nodiscard]] std::size_t blocks_for(std::int64_t prompt_length, std::int64_t longest, std::int64_t branches) const;
+  [[nodiscard]] std::size_t blocks_for(const SequenceNeed& need) const;
+  [[nodiscard]] Blocks blocks_for(const Request& request) const;
+  [[noreturn]] void refuse(const Request& request) const;
   bool wait_for_work();
   void drop_cancelled();
   void admit();
-  [[nodiscard]] bool has_room(std::size_t blocks, std::int64_t branches) const;
+  [[nodiscard]] bool fits(const Blocks& blocks) const;
+  [[nodiscard]] bool has_room(const Blocks& blocks, std::int64_t branches) const;
   void step();
   [[nodiscard]] static bool may_step(const Request& request);
   static void end(Request& request, const std::exception_ptr& error);
@@ -59,7 +65,7 @@ class Driver {
   std::shared_ptr<ThreadPool> threads_;
   Stepper stepper_;
   EngineOptions options_;
-  std::size_t capacity_;  // blocks of the pool when it is empty
+  Blocks capacity_;  // of the pools when they are empty
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -72,7 +78,7 @@ class Driver {
   std::deque<Request*> waiting_;                // in the order they came
   std::vector<Request*> admitted_;
   std::vector<Request*> active_;  // admitted ones that take part in this step
-  std::size_t blocks_reserved_ = 0;
+  Blocks blocks_reserved_;
   std::int64_t sequences_reserved_ = 0;
 };
 

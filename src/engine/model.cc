@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -54,10 +55,17 @@ constexpr std::size_t kMaxPrompts = engine::EngineOptions{}.max_waiting;
 // Keys and values may take this share of the memory that is free once the weights are in.
 constexpr double kStateShare = 0.7;
 
-nn::StatePoolOptions state_options(const models::ModelShape& shape, const LoadOptions& options) {
+// Tokens that a draft or a step back may take back; recurrent layers keep a fork instead.
+constexpr std::int64_t kLongestRewind = 272;
+
+nn::StatePoolOptions state_options(const models::DecoderModel& model, const LoadOptions& options) {
   const auto free_share = static_cast<std::size_t>(kStateShare * static_cast<double>(available_memory()));
-  return {.kv_type = shape.kv_type,
+  const nn::StateLayout layout = model.state_layout();
+  const bool rewinds = std::ranges::none_of(
+      layout.groups, [](const nn::StateGroup& group) { return group.kind == nn::StateGroup::Kind::recurrent; });
+  return {.kv_type = model.shape().kv_type,
           .budget_bytes = options.kv_budget_bytes > 0 ? options.kv_budget_bytes : free_share,
+          .longest_draft = rewinds ? kLongestRewind : 0,
           .longest_chunk = options.prefill_chunk};
 }
 
@@ -92,8 +100,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   impl->model = std::move(model);
   std::vector<engine::ModelSlot> slots(1);
   slots[0].model = impl->model;
-  slots[0].state =
-      std::make_unique<nn::StatePool>(impl->model->state_layout(), state_options(impl->model->shape(), options));
+  slots[0].state = std::make_unique<nn::StatePool>(impl->model->state_layout(), state_options(*impl->model, options));
   impl->engine = std::make_unique<Engine>(std::move(slots), impl->threads,
                                           engine::EngineOptions{.prefill_chunk = options.prefill_chunk});
   return Model(std::move(impl));

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "decode/strategies/beam_search.h"
 #include "decode/strategies/contrastive.h"
+#include "decode/strategies/sampling.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -31,6 +32,9 @@ std::vector<TokenId> special_stops(const GenerationConfig& config, const text::T
 bool is_contrastive(const GenerationConfig& config) {
   return config.penalty_alpha.value_or(0) > 0 && config.num_beams.value_or(1) == 1 && !config.do_sample.value_or(false);
 }
+
+// Greedy decoding or sampling: what drafts are for.
+bool one_by_one(const GenerationConfig& config) { return config.num_beams.value_or(1) == 1 && !is_contrastive(config); }
 
 // Sequences of a request at its widest moment.
 std::int64_t widest(const GenerationConfig& config) {
@@ -223,13 +227,13 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
     log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
                                       std::to_string(shape_.max_positions) + ", quality may suffer beyond");
   }
-  const std::int64_t branches = widest(resolved_.config);
+  if (one_by_one(sampling.config)) sampling.draft.lookup = sampling.config.prompt_lookup_num_tokens.value_or(0);
+  std::int64_t branches = widest(resolved_.config);
+  if (sampling.draft.drafts() && !engine_.language_model().rewinds(0)) branches *= 2;
   std::vector<TokenId> encoder_input = sampling.encoder_input;
   auto strategy = make_strategy(std::move(sampling), engine_.language_model());
   return {.strategy = std::move(strategy),
-          .prompt_length = length,
-          .longest = longest,
-          .branches = branches,
+          .needs = {{.prompt_length = length, .longest = longest, .branches = branches}},
           .encoder_input = std::move(encoder_input),
           .adapter = adapter_,
           .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};

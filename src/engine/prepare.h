@@ -8,7 +8,7 @@
 #include <string>
 
 #include "decode/resolve.h"
-#include "decode/strategies/sampling.h"  // StopRules
+#include "decode/sampling_request.h"
 #include "engine/engine.h"
 #include "models/decoder_model.h"
 #include "skald/model.h"

@@ -26,6 +26,12 @@ bool Plan::complete() const {
                      [](const Segment& s) { return s.done == static_cast<std::int64_t>(s.tokens.size()); });
 }
 
+std::int64_t Request::n_sequences() const {
+  std::int64_t n = 0;
+  for (const SequenceNeed& need : needs) n += need.branches;
+  return n;
+}
+
 Request& Group::add(Request request) {
   request.group = this;
   return *requests_.emplace_back(std::make_unique<Request>(std::move(request)));

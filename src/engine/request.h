@@ -50,22 +50,30 @@ class Plan final : public decode::StepPlan {
   std::int32_t n_rows_ = 0;
 };
 
+/// Sequences of one model that a request has at its widest moment.
+struct SequenceNeed {
+  decode::ModelIndex model = 0;
+  std::int64_t prompt_length = 0;
+  std::int64_t longest = 0;   // positions of each
+  std::int64_t branches = 1;  // how many share the prompt
+};
+
 /// The unit of admission and cancellation. Its strategy can be run again from the prompt: what it needs for that (the
 /// ids, the seed, the options) stays with it.
 struct Request {
   Group* group = nullptr;
   std::unique_ptr<decode::DecodingStrategy> strategy;
-  std::int64_t prompt_length = 0;
-  std::int64_t longest = 0;                 // positions of one sequence at its widest moment
-  std::int64_t branches = 1;                // sequences that share the prompt
+  std::vector<SequenceNeed> needs = {};     // the main model's own first
   std::vector<TokenId> encoder_input = {};  // encoded once, before the first step; empty: there is no encoder
   std::int32_t adapter = 0;                 // of the main model; 0: none
   float adapter_scale = 1;
   // The engine's:
-  std::size_t blocks = 0;  // reserved, in the pool's units
+  std::vector<std::size_t> blocks = {};  // reserved, by model, in its pool's units
   Plan plan = {};
   bool planned = false;  // `plan` is under way
   std::exception_ptr error = {};
+
+  [[nodiscard]] std::int64_t n_sequences() const;
 };
 
 /// One call: its requests, its caller. Rows are independent; in lockstep, step s runs when all rows have it.

@@ -1,5 +1,6 @@
 #include "engine/sequences.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skald::engine {
@@ -9,7 +10,12 @@ using decode::SequenceHandle;
 
 Sequences::Sequences(std::vector<ModelSlot> slots)
     : slots_(std::move(slots)), entries_(slots_.size()), vacant_(slots_.size()) {
-  for (const ModelSlot& slot : slots_) final_layers_.push_back(static_cast<std::int32_t>(slot.model->shape().n_layers));
+  for (const ModelSlot& slot : slots_) {
+    final_layers_.push_back(static_cast<std::int32_t>(slot.model->shape().n_layers));
+    rewinds_.push_back(std::ranges::none_of(slot.state->layout().groups, [](const nn::StateGroup& group) {
+      return group.kind == nn::StateGroup::Kind::recurrent;
+    }));
+  }
 }
 
 std::int64_t Sequences::vocab_size(ModelIndex model) const { return this->model(model).shape().vocab_size; }
@@ -32,11 +38,13 @@ SequenceHandle Sequences::store(ModelIndex model, Entry entry) {
   return handle;
 }
 
-SequenceHandle Sequences::create(ModelIndex model) { return store(model, {.id = state(model).create(), .tokens = {}}); }
+SequenceHandle Sequences::create(ModelIndex model, std::int64_t prompt_length) {
+  return store(model, {.id = state(model).create(), .prompt_length = prompt_length, .tokens = {}});
+}
 
 SequenceHandle Sequences::fork(ModelIndex model, SequenceHandle parent) {
   const Entry& from = entries_[at(model)][at(parent)];
-  return store(model, {.id = state(model).fork(from.id), .tokens = from.tokens});
+  return store(model, {.id = state(model).fork(from.id), .prompt_length = from.prompt_length, .tokens = from.tokens});
 }
 
 void Sequences::rewind(ModelIndex model, SequenceHandle sequence, std::int64_t n) {

@@ -28,7 +28,11 @@ class Sequences final : public decode::LanguageModel {
   [[nodiscard]] bool tied_embeddings(decode::ModelIndex model) const override {
     return this->model(model).shape().tied_embeddings;
   }
-  decode::SequenceHandle create(decode::ModelIndex model) override;
+  [[nodiscard]] bool rewinds(decode::ModelIndex model) const override { return rewinds_[at(model)]; }
+  [[nodiscard]] std::int64_t restart_length(decode::ModelIndex model) const override {
+    return this->model(model).shape().long_rope_from;
+  }
+  decode::SequenceHandle create(decode::ModelIndex model, std::int64_t prompt_length) override;
   decode::SequenceHandle fork(decode::ModelIndex model, decode::SequenceHandle parent) override;
   void rewind(decode::ModelIndex model, decode::SequenceHandle sequence, std::int64_t n) override;
   void drop(decode::ModelIndex model, decode::SequenceHandle sequence) override;
@@ -43,6 +47,9 @@ class Sequences final : public decode::LanguageModel {
   [[nodiscard]] nn::SequenceId id(decode::ModelIndex model, decode::SequenceHandle sequence) const {
     return entries_[at(model)][at(sequence)].id;
   }
+  [[nodiscard]] std::int64_t prompt_length(decode::ModelIndex model, decode::SequenceHandle sequence) const {
+    return entries_[at(model)][at(sequence)].prompt_length;
+  }
   /// `tokens` were computed and committed.
   void extend(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens);
   /// Empties the state of a sequence and returns the tokens that it held: to be computed again.
@@ -51,6 +58,7 @@ class Sequences final : public decode::LanguageModel {
  private:
   struct Entry {
     nn::SequenceId id = -1;
+    std::int64_t prompt_length = 0;
     std::vector<TokenId> tokens;  // kept for models that compute a sequence again (longrope)
   };
   static std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
@@ -58,6 +66,7 @@ class Sequences final : public decode::LanguageModel {
 
   std::vector<ModelSlot> slots_;
   std::vector<std::int32_t> final_layers_;                   // by model
+  std::vector<bool> rewinds_;                                // by model
   std::vector<std::vector<Entry>> entries_;                  // by model and handle
   std::vector<std::vector<decode::SequenceHandle>> vacant_;  // handles to use again
 };

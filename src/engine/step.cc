@@ -49,7 +49,7 @@ void Stepper::plan(Request& request) {
   try {
     request.plan.clear();
     request.strategy->plan(request.plan);
-    for (Segment& segment : request.plan.segments()) restart_where_needed(request, segment);
+    for (Segment& segment : request.plan.segments()) restart_where_needed(segment);
     request.planned = true;
   } catch (...) {
     request.error = std::current_exception();
@@ -58,9 +58,9 @@ void Stepper::plan(Request& request) {
 
 // longrope: a sequence that first goes past the original length is computed again from its first token, so that all its
 // keys are rotated with the long factors.
-void Stepper::restart_where_needed(const Request& request, Segment& segment) {
-  const std::int64_t limit = sequences_.model(segment.model).shape().long_rope_from;
-  if (limit == 0 || request.prompt_length > limit) return;
+void Stepper::restart_where_needed(Segment& segment) {
+  const std::int64_t limit = sequences_.restart_length(segment.model);
+  if (limit == 0 || sequences_.prompt_length(segment.model, segment.sequence) > limit) return;
   const std::int64_t before = sequences_.state(segment.model).length(sequences_.id(segment.model, segment.sequence));
   const std::int64_t after = before + static_cast<std::int64_t>(segment.tokens.size());
   if (before > limit || after <= limit) return;
@@ -138,13 +138,14 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
   }
   const auto n_tokens = static_cast<std::int64_t>(segment.tokens.size());
   const std::int64_t first_wanted = n_tokens - segment.n_wanted();
+  const std::int64_t prompt_length = sequences_.prompt_length(segment.model, segment.sequence);
   const auto final_layer = std::span(&sequences_.final_layer(segment.model), segment.also.hidden ? 1 : 0);
   for (std::int64_t i = 0; i < n_rows; ++i) {
     const std::int64_t index = segment.done + i;
     const std::int64_t position = length + i;
     const bool logits = index >= n_tokens - segment.n_logits;
     std::int64_t rope_length = segment.rope_length;
-    if (rope_length == 0) rope_length = position < request.prompt_length ? request.prompt_length : position + 1;
+    if (rope_length == 0) rope_length = position < prompt_length ? prompt_length : position + 1;
     batch_.rows.push_back({.sequence = id,
                            .position = position,
                            .rope_length = rope_length,

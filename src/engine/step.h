@@ -34,7 +34,7 @@ class Stepper final : models::OutputSink {
   };
 
   void plan(Request& request);
-  void restart_where_needed(const Request& request, Segment& segment);
+  void restart_where_needed(Segment& segment);
   void encode(std::span<Request* const> requests);
   void run_encoder();
   [[nodiscard]] bool awaits_encoder(const Request& request, const Segment& segment) const;

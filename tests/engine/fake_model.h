@@ -25,7 +25,8 @@ struct FakeOptions {
   std::int64_t max_positions = 100000;
   bool hard_limit = false;
   std::int64_t long_rope_from = 0;
-  TokenId poison = -1;                     // a row with this token has NaN logits
+  std::int64_t memory = 0;  // logits depend on so many tokens alone, and on no position; 0: on everything
+  TokenId poison = -1;      // a row with this token has NaN logits
   std::function<void()> before_pass = {};  // called at the start of every pass
 };
 
@@ -93,10 +94,11 @@ class FakeModel final : public models::DecoderModel {
     const std::span blocks(blocks_.data(), n_blocks);
     state.k_blocks(sequence, 1, 0, 0, blocks);
     std::uint64_t hash = 0xcbf29ce484222325;
-    for (std::int64_t p = 0; p <= last; ++p) {
+    const bool forgets = options_.memory > 0;
+    for (std::int64_t p = forgets ? std::max<std::int64_t>(0, last + 1 - options_.memory) : 0; p <= last; ++p) {
       const auto* const block = reinterpret_cast<const float*>(blocks[static_cast<std::size_t>(p) / kernels::kBlock]);
       const std::size_t slot = static_cast<std::size_t>(p) % kernels::kBlock;
-      for (std::size_t d = 0; d < 2; ++d) {
+      for (std::size_t d = 0; d < (forgets ? 1 : 2); ++d) {
         hash = (hash ^ static_cast<std::uint64_t>(block[d * kernels::kBlock + slot])) * 0x100000001b3;
       }
     }

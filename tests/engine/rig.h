@@ -29,7 +29,8 @@ class Rig {
     slots[0].model = model_;
     slots[0].state = std::make_unique<nn::StatePool>(
         model_->state_layout(),
-        nn::StatePoolOptions{.budget_bytes = options.budget_bytes, .longest_chunk = options.engine.prefill_chunk});
+        nn::StatePoolOptions{
+            .budget_bytes = options.budget_bytes, .longest_draft = 272, .longest_chunk = options.engine.prefill_chunk});
     engine_ = std::make_unique<engine::Engine>(std::move(slots), std::make_shared<ThreadPool>(options.threads),
                                                options.engine);
   }

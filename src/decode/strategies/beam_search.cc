@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "decode/draw.h"
-#include "skald/error.h"
+#include "decode/step_result.h"
 
 namespace skald::decode {
 namespace {
@@ -64,7 +64,8 @@ std::int32_t BeamSearch::n_generated() const { return static_cast<std::int32_t>(
 
 void BeamSearch::plan(StepPlan& plan) {
   if (!prefilled_) {
-    if (beams_[0].sequence < 0) beams_[0].sequence = model_.create(0);
+    if (beams_[0].sequence < 0)
+      beams_[0].sequence = model_.create(0, static_cast<std::int64_t>(request_.prompt.size()));
     plan.add(0, beams_[0].sequence, request_.prompt, 1);
     return;
   }
@@ -74,11 +75,7 @@ void BeamSearch::plan(StepPlan& plan) {
 void BeamSearch::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
   Beam& beam = beams_[static_cast<std::size_t>(row)];
   const std::int32_t step = n_generated();
-  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) {
-    throw ModelError({.field = "step " + std::to_string(step),
-                      .rule = "model produced non-finite logits at step " + std::to_string(step) +
-                              " (load with --check-weights to look for damaged weights)"});
-  }
+  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step);
   const double log_sum = log_sum_exp(logits);
   for (float& logit : logits) logit = static_cast<float>(logit - log_sum);
   if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
@@ -137,11 +134,7 @@ void BeamSearch::report(std::span<const float> log_probs, std::vector<Continuati
 std::vector<BeamSearch::Continuation> BeamSearch::best_of_all() {
   std::vector<Continuation> all;
   for (std::size_t b = 0; b < beams_.size(); ++b) all.insert(all.end(), rows_[b].begin(), rows_[b].end());
-  if (all.empty()) {
-    throw ModelError({.field = "step " + std::to_string(n_generated()),
-                      .value = {},
-                      .rule = "the options leave no token to choose from"});
-  }
+  if (all.empty()) throw_none_left(n_generated());
   const std::size_t found = all.size();
   for (std::size_t copy = 1; !prefilled_ && copy < n_beams_ && all.size() < n_kept_; ++copy) {
     for (std::size_t i = 0; i < found; ++i) {

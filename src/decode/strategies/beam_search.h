@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "decode/strategies/sampling.h"  // SamplingRequest
+#include "decode/sampling_request.h"
+#include "decode/strategy.h"
+#include "decode/text_stream.h"
 
 namespace skald::decode {
 

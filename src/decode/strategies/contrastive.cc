@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "decode/draw.h"
-#include "skald/error.h"
+#include "decode/step_result.h"
 
 namespace skald::decode {
 namespace {
@@ -50,7 +50,7 @@ void Contrastive::drop_branches() {
 
 void Contrastive::plan(StepPlan& plan) {
   if (branches_.empty()) {
-    if (root_.sequence < 0) root_.sequence = model_.create(0);
+    if (root_.sequence < 0) root_.sequence = model_.create(0, static_cast<std::int64_t>(request_.prompt.size()));
     directions_.clear();
     plan.add(0, root_.sequence, request_.prompt, 1, {.hidden = true});
     return;
@@ -86,11 +86,7 @@ void Contrastive::take(std::int32_t row, std::span<float> logits, Scratch& scrat
 
 // The k most probable tokens after `branch`.
 void Contrastive::weigh(const StepContext& step, std::span<float> logits, Scratch& scratch, Branch& branch) const {
-  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) {
-    throw ModelError({.field = "step " + std::to_string(step.step),
-                      .rule = "model produced non-finite logits at step " + std::to_string(step.step) +
-                              " (load with --check-weights to look for damaged weights)"});
-  }
+  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step.step);
   if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
   scratch.candidates.reset(logits);
   branch.chain.apply(step, scratch.candidates);
@@ -100,11 +96,7 @@ void Contrastive::weigh(const StepContext& step, std::span<float> logits, Scratc
     branch.next.push_back({.token = {.token = c.token, .top = {}}, .p = std::exp(now.log_p(c.logit))});
   }
   if (!request_.config.logprobs) return;
-  const double log_sum = log_sum_exp(scratch.raw_logits);
-  for (Branch& next : branch.next) {
-    next.token.logprob = static_cast<float>(scratch.raw_logits[static_cast<std::size_t>(next.token.token)] - log_sum);
-    best_logprobs(scratch.raw_logits, *request_.config.logprobs, log_sum, next.token.top);
-  }
+  for (Branch& next : branch.next) report_logprob(scratch.raw_logits, *request_.config.logprobs, next.token);
 }
 
 void Contrastive::advance() {
@@ -127,11 +119,7 @@ void Contrastive::advance() {
 
 // Its candidates become the branches; each forks its sequence.
 void Contrastive::open(Branch& chosen) {
-  if (chosen.next.empty()) {
-    throw ModelError({.field = "step " + std::to_string(writer_.n_generated()),
-                      .value = {},
-                      .rule = "the options leave no token to choose from"});
-  }
+  if (chosen.next.empty()) throw_none_left(writer_.n_generated());
   branches_ = std::move(chosen.next);
   for (Branch& branch : branches_) {
     branch.sequence = model_.fork(0, chosen.sequence);

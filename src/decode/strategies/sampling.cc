@@ -3,190 +3,229 @@
 #include <algorithm>
 #include <utility>
 
+#include "decode/drafting/draft_model.h"
+#include "decode/drafting/prompt_lookup.h"
 #include "decode/draw.h"
-#include "skald/error.h"
+#include "decode/step_result.h"
 
 namespace skald::decode {
-namespace {
 
-constexpr std::int64_t kReservedTokens = 4096;  // longer completions grow their vectors now and then
-
-bool contains(const std::vector<TokenId>& tokens, TokenId token) {
-  return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+Sampling::Sampling(SamplingRequest request, LanguageModel& model)
+    : request_(std::move(request)),
+      restart_length_(model.restart_length(0)),
+      outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))),
+      n_open_(outputs_.size()),
+      defers_(request_.draft.drafts() || request_.hooks != nullptr) {
+  make_branches(model);
+  row_owner_.reserve(branches_.size());
+  if (defers_) scratch_.emplace(static_cast<std::size_t>(model.vocab_size(0)));
 }
 
-std::string step_name(std::int64_t step) { return "step " + std::to_string(step); }
-
-}  // namespace
-
-ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
-  const auto length = static_cast<std::int64_t>(visible().size());
-  return {.prompt_length = length,
-          .max_length = length + stops.max_new_tokens,
-          .encoder_input = input(),
-          .vocab_size = vocab_size,
-          .min_keep = min_keep};
-}
-
-Sampling::Sampling(SamplingRequest request, LanguageModel& model) : request_(std::move(request)), model_(model) {
-  const auto n = static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1));
-  const auto& visible = request_.visible();
-  const auto room = static_cast<std::size_t>(std::min(request_.stops.max_new_tokens, kReservedTokens));
+void Sampling::make_branches(LanguageModel& model) {
   const ProcessorChain chain = build_chain(request_.config, request_.chain_setup());
-  std::optional<Dola> dola;
+  std::vector<Dola> dola;
   if (request_.config.dola_layers) {
-    dola.emplace(dola_layers(*request_.config.dola_layers, model.n_layers(0), model.tied_embeddings(0)));
+    dola.emplace_back(dola_layers(*request_.config.dola_layers, model.n_layers(0), model.tied_embeddings(0)));
   }
-  branches_.reserve(n);
-  outputs_.resize(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    Branch& branch = branches_.emplace_back(
-        Branch{.history = {},
-               .chain = chain,
-               .text = TextStream(request_.tokenizer, request_.stops.strings, request_.stops.include_stop),
-               .dola = dola});
-    branch.history.reserve(visible.size() + room);
-    branch.history = visible;
-    Completion& completion = outputs_[i].completion;
-    completion.prompt_index = request_.prompt_index;
-    completion.index = static_cast<std::int64_t>(i);
-    completion.seed = request_.seed;
-    completion.prompt_tokens = static_cast<std::int64_t>(request_.input().size());
-    completion.token_ids.reserve(room);
-    if (request_.config.logprobs) completion.logprobs.reserve(room);
+  branches_.reserve(outputs_.size());
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto index = static_cast<std::int64_t>(i);
+    branches_.push_back({.writer = CompletionWriter(request_, index, outputs_[i], chain.may_leave_none()),
+                         .source = LogitsSource(model, request_.prompt, request_.guidance.get()),
+                         .chain = chain,
+                         .drafter = make_drafter(model, index),
+                         .dola = dola});
   }
-  planned_.reserve(n);
-  n_open_ = n;
 }
 
-Sampling::~Sampling() {
-  for (const Branch& branch : branches_) {
-    if (branch.sequence >= 0) model_.drop(0, branch.sequence);
+std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64_t index) const {
+  const GenerationConfig& config = request_.config;
+  const DraftSetup& draft = request_.draft;
+  const DraftSchedule schedule = config.num_assistant_tokens_schedule.value_or(DraftSchedule::adaptive);
+  if (draft.lookup > 0) {
+    return std::make_unique<PromptLookup>(config.max_matching_ngram_size.value_or(2),
+                                          DraftLength(schedule, draft.lookup), request_.encoder_input);
   }
+  if (draft.model < 0) return nullptr;
+  DraftModelOptions options{.model = draft.model,
+                            .threshold = config.assistant_confidence_threshold.value_or(0.4),
+                            .ends = request_.stops.eos};
+  return std::make_unique<DraftModel>(
+      model, request_.prompt, std::move(options), DraftLength(schedule, config.num_assistant_tokens.value_or(20)),
+      [this, index](const Candidates& candidates, std::int64_t step) { return choose(candidates, index, step); });
 }
 
 void Sampling::plan(StepPlan& plan) {
-  planned_.clear();
-  if (!prefilled_) {
-    if (branches_[0].sequence < 0) branches_[0].sequence = model_.create(0);
-    plan.add(0, branches_[0].sequence, request_.prompt, 1, wants_of(branches_[0]));
-    return;
-  }
-  for (std::size_t i = 0; i < branches_.size(); ++i) {
-    if (outputs_[i].finished) continue;
-    plan.add(0, branches_[i].sequence, std::span(branches_[i].history).last(1), 1, wants_of(branches_[i]));
-    planned_.push_back(static_cast<std::int32_t>(i));
+  row_owner_.clear();
+  const std::size_t n_planned = prefilled_ ? branches_.size() : 1;  // all completions share the prefill
+  for (std::size_t i = 0; i < n_planned; ++i) {
+    if (!outputs_[i].finished) plan_branch(i, plan);
   }
 }
 
-RowWants Sampling::wants_of(const Branch& branch) const {
-  return {.logits_at = branch.dola ? branch.dola->layers() : std::span<const std::int32_t>()};
+void Sampling::plan_branch(std::size_t index, StepPlan& plan) {
+  Branch& branch = branches_[index];
+  if (branch.drafter && prefilled_) {
+    if (!branch.drafting) branch.drafter->begin(draft_start(branch));
+    branch.drafting = branch.drafter->plan(plan);
+    if (branch.drafting) return row_owner_.push_back(static_cast<std::int32_t>(index));
+    const std::span<const TokenId> draft = branch.drafter->draft();
+    branch.draft.assign(draft.begin(), draft.end());
+    for (const TokenId token : draft) branch.source.push(token);
+  }
+  const std::size_t n_draft = branch.draft.size();
+  RowWants wants;
+  if (!branch.dola.empty()) {
+    while (branch.dola.size() <= n_draft) branch.dola.push_back(branch.dola[0]);
+    wants.logits_at = branch.dola[0].layers();
+  }
+  const auto n_tentative = static_cast<std::int64_t>(n_draft);
+  branch.source.plan(plan, 1 + n_tentative, n_tentative, wants, defers_);
+  row_owner_.insert(row_owner_.end(), static_cast<std::size_t>(branch.source.n_rows()),
+                    static_cast<std::int32_t>(index));
 }
 
-// All completions share the prefill: its row is that of the first.
-std::size_t Sampling::branch_of(std::int32_t row) const {
-  return prefilled_ ? static_cast<std::size_t>(planned_[static_cast<std::size_t>(row)]) : 0;
+DraftStart Sampling::draft_start(const Branch& branch) const {
+  const StepContext now = branch.writer.context();
+  const auto n_tokens = static_cast<std::int64_t>(branch.source.tokens().size());
+  std::int64_t longest = request_.stops.max_new_tokens - now.step - 1;
+  if (n_tokens <= restart_length_) longest = std::min(longest, restart_length_ - n_tokens);
+  return {.history = now.history,
+          .generated = now.history.last(static_cast<std::size_t>(now.step)),
+          .chain = &branch.chain,
+          .prompt_length = now.prompt_length,
+          .longest = std::max<std::int64_t>(0, longest)};
 }
 
 void Sampling::take_early(std::int32_t row, std::int32_t layer, std::span<const float> logits) {
-  branches_[branch_of(row)].dola->take(layer, logits);
+  Branch& branch = branches_[owner_of(row)];
+  branch.dola[static_cast<std::size_t>(branch.source.position_of(row))].take(layer, logits);
 }
 
 void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
-  // All completions choose from the logits that end the prefill: their histories are still the same.
-  const std::size_t first = branch_of(row);
-  const std::size_t last = prefilled_ ? first + 1 : branches_.size();
-  const Completion& completion = outputs_[first].completion;
-  const auto n_generated = static_cast<std::int64_t>(completion.token_ids.size());
-  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) {
-    throw ModelError({.field = step_name(n_generated),
-                      .rule = "model produced non-finite logits at step " + std::to_string(n_generated) +
-                              " (load with --check-weights to look for damaged weights)"});
+  const std::size_t index = owner_of(row);
+  Branch& branch = branches_[index];
+  if (branch.drafting) return branch.drafter->take(row, logits, scratch);
+  const auto ready = branch.source.take(row, logits);
+  if (!ready) return;
+  if (prefilled_) return weigh(index, ready->position, ready->logits, scratch);
+  weigh_first(ready->logits, scratch);
+}
+
+// All completions choose from the logits that end the prefill.
+void Sampling::weigh_first(std::span<float> logits, Scratch& scratch) {
+  std::vector<float> copy;
+  for (std::size_t i = 1; i < branches_.size(); ++i) {
+    copy.assign(logits.begin(), logits.end());
+    weigh(i, 0, copy, scratch);
   }
-  const StepContext step{.history = branches_[first].history,
-                         .prompt_length = static_cast<std::int64_t>(branches_[first].history.size()) - n_generated,
-                         .step = n_generated,
-                         .row = static_cast<std::int32_t>(
-                             completion.prompt_index * static_cast<std::int64_t>(branches_.size()) + completion.index)};
+  weigh(0, 0, logits, scratch);
+}
+
+void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch) {
+  Branch& branch = branches_[index];
+  const StepContext step = branch.writer.context();
+  if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step.step);
   if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
-  if (branches_[first].dola) branches_[first].dola->contrast(logits);
+  std::vector<Dola>& dola = branches_[prefilled_ ? index : 0].dola;
+  if (!dola.empty()) dola[static_cast<std::size_t>(position)].contrast(logits);
   scratch.candidates.reset(logits);
-  branches_[first].chain.apply(step, scratch.candidates);
-  for (std::size_t i = first; i < last; ++i) choose(i, scratch, n_generated);
-  if (request_.config.logprobs) report(std::span(branches_).subspan(first, last - first), scratch.raw_logits);
+  branch.chain.apply(step, scratch.candidates);
+  for (const Barred& barred : branch.barred) {
+    if (barred.place == step.step) scratch.candidates.remove(barred.token);
+  }
+  branch.next.token = choose(scratch.candidates, static_cast<std::int64_t>(index), step.step);
+  if (branch.next.token < 0 && !branch.writer.can_take_back()) throw_none_left(step.step);
+  if (branch.next.token >= 0 && request_.config.logprobs) {
+    report_logprob(scratch.raw_logits, *request_.config.logprobs, branch.next);
+  }
 }
 
-void Sampling::choose(std::size_t index, const Scratch& scratch, std::int64_t step) {
-  const DrawKey key{
-      .seed = request_.seed, .completion = static_cast<std::uint32_t>(index), .step = static_cast<std::uint32_t>(step)};
-  const bool draws = request_.config.do_sample.value_or(false);
-  const TokenId token = draws ? draw(scratch.candidates, key) : scratch.candidates.argmax();
-  if (token < 0) {
-    throw ModelError({.field = step_name(step), .value = {}, .rule = "the options leave no token to choose from"});
-  }
-  branches_[index].next.token = token;
-}
-
-// Log-probabilities before any option changed them. All branches have the same row.
-void Sampling::report(std::span<Branch> branches, std::span<const float> raw) const {
-  const double log_sum = log_sum_exp(raw);
-  for (Branch& branch : branches) {
-    branch.next.logprob = static_cast<float>(raw[static_cast<std::size_t>(branch.next.token)] - log_sum);
-    best_logprobs(raw, *request_.config.logprobs, log_sum, branch.next.top);
-  }
+TokenId Sampling::choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const {
+  if (!request_.config.do_sample.value_or(false)) return candidates.argmax();
+  return draw(candidates, {.seed = request_.seed,
+                           .completion = static_cast<std::uint32_t>(index),
+                           .step = static_cast<std::uint32_t>(step)});
 }
 
 void Sampling::advance() {
-  if (!prefilled_) {
-    for (std::size_t i = 1; i < branches_.size(); ++i) branches_[i].sequence = model_.fork(0, branches_[0].sequence);
-    for (std::size_t i = 0; i < branches_.size(); ++i) planned_.push_back(static_cast<std::int32_t>(i));
-    prefilled_ = true;
+  if (!prefilled_) begin_completions();
+  for (std::size_t i = 0; i < branches_.size(); ++i) {
+    Branch& branch = branches_[i];
+    if (outputs_[i].finished) continue;
+    if (branch.drafting) {
+      branch.drafter->advance();
+    } else {
+      settle(i);
+    }
   }
-  for (const std::int32_t index : planned_) append(static_cast<std::size_t>(index));
+  prefilled_ = true;
 }
 
-void Sampling::append(std::size_t index) {
+void Sampling::begin_completions() {
+  LogitsSource& first = branches_[0].source;
+  first.commit();
+  for (std::size_t i = 1; i < branches_.size(); ++i) branches_[i].source = first.fork();
+  if (defers_) weigh_first(first.kept(0), *scratch_);
+}
+
+// The tokens of one step, up to the first that is not the draft's.
+void Sampling::settle(std::size_t index) {
   Branch& branch = branches_[index];
   Completion& completion = outputs_[index].completion;
-  branch.history.push_back(branch.next.token);
-  branch.chain.accept(branch.next.token);
-  completion.token_ids.push_back(branch.next.token);
-  if (request_.config.logprobs) completion.logprobs.push_back(branch.next);
-  if (const auto reason = end_of(branch, completion)) close(index, *reason);
+  const std::size_t n_before = branch.source.tokens().size() - branch.draft.size();
+  branch.source.commit();
+  std::size_t n_kept = 0;  // of the draft
+  bool ended = false;
+  for (;;) {
+    const auto position = static_cast<std::int64_t>(n_kept);
+    if (defers_ && prefilled_) weigh(index, position, branch.source.kept(position), *scratch_);
+    if (branch.next.token < 0) break;
+    ended = append(index);
+    if (n_kept == branch.draft.size() || branch.next.token != branch.draft[n_kept]) break;
+    ++n_kept;
+    if (ended) break;
+  }
+  completion.model_passes += 1;
+  completion.drafted_tokens += std::ssize(branch.draft);
+  completion.accepted_tokens += static_cast<std::int64_t>(n_kept);
+  if (ended) return;
+  if (branch.drafter) branch.drafter->learn(static_cast<std::int64_t>(n_kept));
+  branch.draft.clear();
+  branch.source.truncate(n_before + n_kept);
+  if (branch.next.token < 0) return step_back(branch);
+  branch.source.push(branch.next.token);
 }
 
-std::optional<FinishReason> Sampling::end_of(Branch& branch, Completion& completion) {
-  const StopRules& stops = request_.stops;
-  const TokenId token = branch.next.token;
-  if (branch.text.push(token, completion.text)) return FinishReason::stop;
-  if (contains(stops.eos, token) || contains(stops.stop_tokens, token)) return FinishReason::stop;
-  if (static_cast<std::int64_t>(completion.token_ids.size()) >= stops.max_new_tokens) {
-    completion.notice = stops.max_new_notice;
-    return FinishReason::length;
-  }
-  if (stops.deadline && std::chrono::steady_clock::now() > *stops.deadline) {
-    completion.notice = "stopped by max_time";
-    return FinishReason::length;
-  }
-  return std::nullopt;
-}
-
-void Sampling::close(std::size_t index, FinishReason reason) {
+bool Sampling::append(std::size_t index) {
   Branch& branch = branches_[index];
-  Output& output = outputs_[index];
-  if (branch.text.stop_text().empty() && branch.text.finish(output.completion.text)) reason = FinishReason::stop;
-  output.completion.stop_text = branch.text.stop_text();
-  output.completion.finish_reason = reason;
-  output.finished = true;
+  branch.chain.accept(branch.next.token);
+  const auto reason = branch.writer.append(branch.next);
+  if (reason) close(index, *reason);
+  return reason.has_value();
+}
+
+// Nothing can follow the last token: another one takes its place.
+void Sampling::step_back(Branch& branch) {
+  const TokenId token = branch.writer.take_back();
+  const std::int64_t place = branch.writer.n_generated();
+  branch.chain.rewind(1);
+  branch.source.truncate(branch.source.tokens().size() - 1);
+  std::erase_if(branch.barred, [place](const Barred& barred) { return barred.place > place; });
+  branch.barred.push_back({place, token});
+}
+
+void Sampling::close(std::size_t index, FinishReason reason, std::string_view notice) {
+  Branch& branch = branches_[index];
+  branch.writer.close(reason, notice);
+  branch.source.drop();
+  branch.drafter.reset();
   --n_open_;
-  if (branch.sequence >= 0) model_.drop(0, std::exchange(branch.sequence, -1));
 }
 
 void Sampling::finish(FinishReason reason, std::string_view notice) {
   for (std::size_t i = 0; i < branches_.size(); ++i) {
-    if (outputs_[i].finished) continue;
-    outputs_[i].completion.notice = notice;
-    close(i, reason);
+    if (!outputs_[i].finished) close(i, reason, notice);
   }
 }
 

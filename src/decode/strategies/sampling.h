@@ -1,55 +1,29 @@
-// Greedy decoding and sampling: completions that share one prefill and then go their own ways.
+// Greedy decoding and sampling: completions that share one prefill and then go their own ways, with drafts or without.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/random.h"
-#include "decode/chain.h"
+#include "decode/completion_writer.h"
 #include "decode/dola.h"
+#include "decode/drafting/drafter.h"
+#include "decode/logits_source.h"
+#include "decode/sampling_request.h"
 #include "decode/strategy.h"
-#include "decode/text_stream.h"
 
 namespace skald::decode {
 
-/// When a completion ends.
-struct StopRules {
-  std::vector<TokenId> eos;                    // ends it, and belongs to its tokens
-  std::vector<TokenId> stop_tokens;            // the same, for stop strings that are one special token
-  std::shared_ptr<const StopStrings> strings;  // null: none
-  bool include_stop = false;
-  std::int64_t max_new_tokens = 0;
-  std::string max_new_notice = {};  // why the length is what it is, where the caller did not ask for it
-  std::optional<std::chrono::steady_clock::time_point> deadline = {};
-};
-
-/// One prompt with everything resolved and checked.
-struct SamplingRequest {
-  std::vector<TokenId> prompt;               // what the model sees; not empty
-  std::vector<TokenId> visible_prompt = {};  // what processors see (lockstep: with pads); empty: the prompt
-  std::vector<TokenId> encoder_input = {};   // of an encoder-decoder: `prompt` is then what its decoder begins with
-  GenerationConfig config;
-  StopRules stops;
-  const text::Tokenizer* tokenizer = nullptr;  // null: ids only
-  std::uint64_t seed = 0;
-  std::int64_t prompt_index = 0;  // in the call
-  std::size_t vocab_size = 0;
-
-  [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
-  /// What the caller gave: the prompt, or the encoder's input.
-  [[nodiscard]] const std::vector<TokenId>& input() const { return encoder_input.empty() ? prompt : encoder_input; }
-  [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;
-};
-
 /// Strategy of `num_return_sequences` completions: greedy where do_sample is off, else drawn.
+///
+/// A step of a completion gives the logits of its next token; with a draft of k tokens, those of the k tokens after it
+/// as well. Tokens are chosen one after the other, each with the processors in the state that the ones before left, and
+/// those are kept up to the first that is not the draft's.
 class Sampling final : public DecodingStrategy {
  public:
   Sampling(SamplingRequest request, LanguageModel& model);
-  ~Sampling() override;
 
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
@@ -60,29 +34,47 @@ class Sampling final : public DecodingStrategy {
   [[nodiscard]] std::span<Output> outputs() override { return outputs_; }
 
  private:
+  // A token that cannot stand at a place of the completion: nothing could follow it.
+  struct Barred {
+    std::int64_t place;
+    TokenId token;
+  };
   struct Branch {
-    SequenceHandle sequence = -1;
-    std::vector<TokenId> history;  // visible prompt and what was generated
+    CompletionWriter writer;
+    LogitsSource source;
     ProcessorChain chain;
-    TextStream text;
-    TokenLogprob next = {};  // chosen by take(), not yet acted on
-    std::optional<Dola> dola = {};
+    std::unique_ptr<Drafter> drafter = {};
+    std::vector<TokenId> draft = {};  // under verification
+    std::vector<Dola> dola = {};      // by position of the plan
+    std::vector<Barred> barred = {};
+    TokenLogprob next = {};  // chosen, not yet acted on; token -1: there is none
+    bool drafting = false;   // this plan is the drafter's
   };
 
-  [[nodiscard]] std::size_t branch_of(std::int32_t row) const;
-  [[nodiscard]] RowWants wants_of(const Branch& branch) const;
-  void choose(std::size_t index, const Scratch& scratch, std::int64_t step);
-  void report(std::span<Branch> branches, std::span<const float> raw) const;
-  void append(std::size_t index);
-  [[nodiscard]] std::optional<FinishReason> end_of(Branch& branch, Completion& completion);
-  void close(std::size_t index, FinishReason reason);
+  void make_branches(LanguageModel& model);
+  [[nodiscard]] std::unique_ptr<Drafter> make_drafter(LanguageModel& model, std::int64_t index) const;
+  [[nodiscard]] DraftStart draft_start(const Branch& branch) const;
+  void plan_branch(std::size_t index, StepPlan& plan);
+  [[nodiscard]] std::size_t owner_of(std::int32_t row) const {
+    return static_cast<std::size_t>(row_owner_[static_cast<std::size_t>(row)]);
+  }
+  void weigh_first(std::span<float> logits, Scratch& scratch);
+  void weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch);
+  [[nodiscard]] TokenId choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const;
+  void begin_completions();
+  void settle(std::size_t index);
+  [[nodiscard]] bool append(std::size_t index);
+  void step_back(Branch& branch);
+  void close(std::size_t index, FinishReason reason, std::string_view notice = {});
 
   SamplingRequest request_;
-  LanguageModel& model_;
-  std::vector<Branch> branches_;  // by completion index
+  std::int64_t restart_length_;  // of the model
   std::vector<Output> outputs_;
-  std::vector<std::int32_t> planned_;  // completion index by row of the plan; one entry during prefill
-  std::size_t n_open_;
+  std::vector<Branch> branches_;         // by completion index
+  std::vector<std::int32_t> row_owner_;  // completion index by row of the plan
+  std::optional<Scratch> scratch_ = {};  // of advance(), where choices wait for it
+  std::size_t n_open_ = 0;
+  bool defers_ = false;  // choices are made in advance(), in order: of drafts, and where a caller's code runs
   bool prefilled_ = false;
 };
 

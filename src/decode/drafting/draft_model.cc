@@ -1,0 +1,72 @@
+#include "decode/drafting/draft_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace skald::decode {
+
+DraftModel::DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftModelOptions options, DraftLength length,
+                       Pick pick)
+    : options_(std::move(options)),
+      n_prompt_(prompt.size()),
+      vocab_size_(static_cast<std::size_t>(model.vocab_size(0))),
+      length_(length),
+      pick_(std::move(pick)),
+      seen_(model, options_.model, std::move(prompt)) {}
+
+void DraftModel::begin(const DraftStart& start) {
+  draft_.clear();
+  ahead_.reset();
+  n_wanted_ = static_cast<std::size_t>(std::min(start.longest, length_.next()));
+  if (n_wanted_ == 0) return;
+  for (std::size_t i = seen_.tokens().size() - n_prompt_; i < start.generated.size(); ++i)
+    seen_.push(start.generated[i]);
+  chain_ = ProcessorChain(*start.chain);
+  history_.assign(start.history.begin(), start.history.end());
+  prompt_length_ = start.prompt_length;
+  n_generated_ = static_cast<std::int64_t>(start.generated.size());
+}
+
+bool DraftModel::plan(StepPlan& plan) {
+  if (draft_.size() >= n_wanted_) return false;
+  (ahead_ ? *ahead_ : seen_).plan(plan, 1);
+  return true;
+}
+
+void DraftModel::take(std::int32_t /*row*/, std::span<float> logits, Scratch& scratch) {
+  if (logits.size() > vocab_size_) logits = logits.first(vocab_size_);
+  if (logits.size() < vocab_size_) {
+    logits_.assign(vocab_size_, -std::numeric_limits<float>::infinity());
+    std::ranges::copy(logits, logits_.begin());
+    logits = logits_;
+  }
+  const auto step = n_generated_ + static_cast<std::int64_t>(draft_.size());
+  scratch.candidates.reset(logits);
+  chain_.apply({.history = history_, .prompt_length = prompt_length_, .step = step}, scratch.candidates);
+  next_ = pick_(scratch.candidates, step);
+  sure_ = true;
+  if (next_ < 0 || options_.threshold <= 0) return;
+  const Distribution distribution = scratch.candidates.distribution();
+  scratch.candidates.for_each([&](TokenId token, float logit) {
+    if (token == next_) sure_ = std::exp(distribution.log_p(logit)) >= options_.threshold;
+  });
+}
+
+void DraftModel::advance() {
+  (ahead_ ? *ahead_ : seen_).commit();
+  if (!ahead_) ahead_.emplace(seen_.fork());
+  if (next_ < 0) {
+    n_wanted_ = draft_.size();
+    return;
+  }
+  draft_.push_back(next_);
+  history_.push_back(next_);
+  chain_.accept(next_);
+  ahead_->push(next_);
+  const bool ends = std::ranges::find(options_.ends, next_) != options_.ends.end();
+  if (ends || !sure_) n_wanted_ = draft_.size();
+}
+
+}  // namespace skald::decode

@@ -1,0 +1,55 @@
+// A smaller model of the same vocabulary drafts token by token, with the processors and the random numbers of the model
+// that it drafts for: Leviathan et al. 2022, https://arxiv.org/abs/2211.17192 , with equality in the place of rejection
+// sampling, so that the text is that of the large model alone.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "decode/drafting/draft_length.h"
+#include "decode/drafting/drafter.h"
+#include "decode/track.h"
+
+namespace skald::decode {
+
+/// Chooses the token of generation step `step` from candidates; -1: there is none.
+using Pick = std::function<TokenId(const Candidates& candidates, std::int64_t step)>;
+
+struct DraftModelOptions {
+  ModelIndex model = 1;
+  double threshold = 0;       // a token less probable than this ends the draft
+  std::vector<TokenId> ends;  // as do these
+};
+
+class DraftModel final : public Drafter {
+ public:
+  DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftModelOptions options, DraftLength length,
+             Pick pick);
+
+  void begin(const DraftStart& start) override;
+  bool plan(StepPlan& plan) override;
+  void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
+  void advance() override;
+  [[nodiscard]] std::span<const TokenId> draft() const override { return draft_; }
+  void learn(std::int64_t n_kept) override { length_.learn(static_cast<std::int64_t>(draft_.size()), n_kept); }
+
+ private:
+  DraftModelOptions options_;
+  std::size_t n_prompt_;
+  std::size_t vocab_size_;  // of the model that is drafted for
+  DraftLength length_;
+  Pick pick_;
+  Track seen_;                  // what is certain
+  std::optional<Track> ahead_;  // a fork of it that goes on with the draft
+  ProcessorChain chain_;
+  std::vector<TokenId> history_;  // visible one, with the draft
+  std::vector<float> logits_;     // [vocab_size_] where the draft model's vocabulary is smaller
+  std::int64_t prompt_length_ = 0;
+  std::int64_t n_generated_ = 0;  // before the draft
+  std::size_t n_wanted_ = 0;      // tokens that the draft should have
+  TokenId next_ = -1;             // chosen by take()
+  bool sure_ = true;              // it is probable enough to go on
+  std::vector<TokenId> draft_;
+};
+
+}  // namespace skald::decode

@@ -1,0 +1,64 @@
+// One prompt with everything resolved and checked: what strategies are made from.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "decode/chain.h"
+#include "decode/guidance.h"
+#include "decode/language_model.h"
+#include "decode/stop_strings.h"
+#include "skald/generation_config.h"
+#include "skald/hooks.h"
+#include "text/tokenizer.h"
+
+namespace skald::decode {
+
+class TorchDraws;
+
+/// When a completion ends.
+struct StopRules {
+  std::vector<TokenId> eos;                    // ends it, and belongs to its tokens
+  std::vector<TokenId> stop_tokens;            // the same, for stop strings that are one special token
+  std::shared_ptr<const StopStrings> strings;  // null: none
+  bool include_stop = false;
+  std::int64_t max_new_tokens = 0;
+  std::string max_new_notice = {};  // why the length is what it is, where the caller did not ask for it
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
+};
+
+/// Where drafts come from.
+struct DraftSetup {
+  ModelIndex model = -1;                       // of the draft model; -1: none
+  const text::Tokenizer* tokenizer = nullptr;  // of the draft model, where it differs from the request's
+  std::vector<TokenId> prompt = {};            // as the draft model sees it, where its tokenizer differs
+  std::int64_t lookup = 0;                     // tokens that prompt lookup proposes at most; 0: off
+  [[nodiscard]] bool drafts() const { return model >= 0 || lookup > 0; }
+};
+
+struct SamplingRequest {
+  std::vector<TokenId> prompt;               // what the model sees; not empty
+  std::vector<TokenId> visible_prompt = {};  // what processors see (lockstep: with pads); empty: the prompt
+  std::vector<TokenId> encoder_input = {};   // of an encoder-decoder: `prompt` is then what its decoder begins with
+  GenerationConfig config;
+  StopRules stops;
+  const text::Tokenizer* tokenizer = nullptr;  // null: ids only
+  std::uint64_t seed = 0;
+  std::int64_t prompt_index = 0;  // in the call
+  std::size_t vocab_size = 0;
+  std::shared_ptr<const Guidance> guidance = {};  // null: none
+  DraftSetup draft = {};
+  std::shared_ptr<TorchDraws> torch_draws = {};  // null: draws by the counter-based generator
+  std::shared_ptr<const Hooks> hooks = {};       // null: none
+
+  [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
+  /// What the caller gave: the prompt, or the encoder's input.
+  [[nodiscard]] const std::vector<TokenId>& input() const { return encoder_input.empty() ? prompt : encoder_input; }
+  [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;
+};
+
+}  // namespace skald::decode

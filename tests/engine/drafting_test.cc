@@ -1,0 +1,79 @@
+// Drafting changes speed only: with drafts and without, every token and every bit of a log-probability is the same.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "engine/rig.h"
+
+namespace skald {
+namespace {
+
+using test::Rig;
+
+std::vector<GenerationConfig> drawn_configs() {
+  return {
+      {.max_new_tokens = 60, .do_sample = false, .logprobs = 3},
+      {.max_new_tokens = 60, .eos_token_id = std::vector<TokenId>{5, 9}, .do_sample = false, .repetition_penalty = 1.3},
+      {.max_new_tokens = 60, .temperature = 0.3, .top_k = 4, .seed = 7, .num_return_sequences = 3, .logprobs = 0},
+      {.max_new_tokens = 60,
+       .min_new_tokens = 20,
+       .eos_token_id = std::vector<TokenId>{3, 4, 5, 6},
+       .temperature = 0.5,
+       .top_p = 0.8,
+       .frequency_penalty = 0.2,
+       .no_repeat_ngram_size = 5,
+       .seed = 3,
+       .num_return_sequences = 2},
+  };
+}
+
+// A prompt that repeats itself, so that there is something to look up.
+std::vector<TokenId> repeating(int n, int which) {
+  std::vector<TokenId> ids;
+  for (int i = 0; i < n; ++i) ids.push_back((i % 9) * 5 + which);
+  return ids;
+}
+
+void expect_same_text(const std::vector<Completion>& a, const std::vector<Completion>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].token_ids, b[i].token_ids);
+    EXPECT_EQ(a[i].finish_reason, b[i].finish_reason);
+    ASSERT_EQ(a[i].logprobs.size(), b[i].logprobs.size());
+    for (std::size_t t = 0; t < a[i].logprobs.size(); ++t) {
+      EXPECT_EQ(a[i].logprobs[t].logprob, b[i].logprobs[t].logprob);
+      EXPECT_EQ(a[i].logprobs[t].top, b[i].logprobs[t].top);
+    }
+  }
+}
+
+TEST(PromptLookup, ChangesNothingButTheNumberOfPasses) {
+  std::int64_t drafted = 0, accepted = 0;
+  for (const test::FakeOptions& model :
+       {test::FakeOptions{}, test::FakeOptions{.long_rope_from = 50}, test::FakeOptions{.memory = 1}}) {
+    for (GenerationConfig config : drawn_configs()) {
+      const std::vector<Prompt> prompts{repeating(40, 1), repeating(45, 2), test::some_prompt(30)};
+      const auto plain = Rig({.model = model}).run(prompts, config);
+      config.prompt_lookup_num_tokens = 6;
+      for (const DraftSchedule schedule :
+           {DraftSchedule::adaptive, DraftSchedule::constant, DraftSchedule::heuristic}) {
+        config.num_assistant_tokens_schedule = schedule;
+        const auto sped = Rig({.model = model, .threads = 2}).run(prompts, config);
+        expect_same_text(plain, sped);
+        for (const Completion& c : sped) {
+          drafted += c.drafted_tokens;
+          accepted += c.accepted_tokens;
+          // Each pass gives a token beside those of its draft; the last one may end within the draft.
+          EXPECT_GE(c.model_passes + c.accepted_tokens, std::ssize(c.token_ids));
+          EXPECT_LE(c.model_passes + c.accepted_tokens, std::ssize(c.token_ids) + 1);
+        }
+      }
+    }
+  }
+  EXPECT_GT(drafted, 100);
+  EXPECT_GT(accepted, 40);
+  EXPECT_LT(accepted, drafted);
+}
+
+}  // namespace
+}  // namespace skald
