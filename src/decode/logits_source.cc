@@ -62,6 +62,12 @@ void LogitsSource::plan(StepPlan& plan, std::int64_t n_logits, std::int64_t n_te
   }
 }
 
+std::int64_t LogitsSource::longest_draft() const {
+  std::int64_t longest = std::numeric_limits<std::int64_t>::max();
+  for (const Voice& voice : tracks_) longest = std::min(longest, voice.track.longest_draft());
+  return longest;
+}
+
 std::size_t LogitsSource::voice_of(std::int32_t row) const {
   std::size_t v = tracks_.size() - 1;
   while (tracks_[v].first_row > row) --v;

@@ -29,6 +29,8 @@ class LogitsSource {
   /// hypothesis' own rows. With `keep`, take() leaves the logits here until the next plan.
   void plan(StepPlan& plan, std::int64_t n_logits, std::int64_t n_tentative = 0, const RowWants& also = {},
             bool keep = false);
+  /// Tentative tokens of the next plan, at most.
+  [[nodiscard]] std::int64_t longest_draft() const;
   /// Rows of the plan that are this source's: [first_row(), first_row() + n_rows()).
   [[nodiscard]] std::int32_t first_row() const { return tracks_.front().first_row; }
   [[nodiscard]] std::int32_t n_rows() const { return n_rows_; }

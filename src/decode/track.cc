@@ -1,6 +1,7 @@
 #include "decode/track.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace skald::decode {
@@ -67,6 +68,13 @@ void Track::restore(std::size_t n) {
 void Track::truncate(std::size_t n) {
   restore(n);
   tokens_.resize(n);
+}
+
+std::int64_t Track::longest_draft() const {
+  const std::int64_t restart = model_->restart_length(index_);
+  const auto n = static_cast<std::int64_t>(tokens_.size());
+  if (restart == 0 || n > restart + 1) return std::numeric_limits<std::int64_t>::max();
+  return std::max<std::int64_t>(0, restart - n);
 }
 
 std::int32_t Track::plan(StepPlan& plan, std::int64_t n_logits, std::int64_t n_tentative, const RowWants& also) {

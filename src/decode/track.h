@@ -34,6 +34,8 @@ class Track {
   void drop();
 
   [[nodiscard]] const std::vector<TokenId>& tokens() const { return tokens_; }
+  /// Tokens that may be tentative in the next plan at most: where a sequence is computed anew, no draft may cross.
+  [[nodiscard]] std::int64_t longest_draft() const;
   /// Tokens that are not computed: those of the plan that is under way.
   [[nodiscard]] std::int64_t n_pending() const { return static_cast<std::int64_t>(tokens_.size() - n_computed_); }
 

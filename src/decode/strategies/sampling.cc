@@ -12,7 +12,6 @@ namespace skald::decode {
 
 Sampling::Sampling(SamplingRequest request, LanguageModel& model)
     : request_(std::move(request)),
-      restart_length_(model.restart_length(0)),
       outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))),
       n_open_(outputs_.size()),
       defers_(request_.draft.drafts() || request_.hooks != nullptr) {
@@ -87,9 +86,7 @@ void Sampling::plan_branch(std::size_t index, StepPlan& plan) {
 
 DraftStart Sampling::draft_start(const Branch& branch) const {
   const StepContext now = branch.writer.context();
-  const auto n_tokens = static_cast<std::int64_t>(branch.source.tokens().size());
-  std::int64_t longest = request_.stops.max_new_tokens - now.step - 1;
-  if (n_tokens <= restart_length_) longest = std::min(longest, restart_length_ - n_tokens);
+  const std::int64_t longest = std::min(request_.stops.max_new_tokens - now.step - 1, branch.source.longest_draft());
   return {.history = now.history,
           .generated = now.history.last(static_cast<std::size_t>(now.step)),
           .chain = &branch.chain,

@@ -68,7 +68,6 @@ class Sampling final : public DecodingStrategy {
   void close(std::size_t index, FinishReason reason, std::string_view notice = {});
 
   SamplingRequest request_;
-  std::int64_t restart_length_;  // of the model
   std::vector<Output> outputs_;
   std::vector<Branch> branches_;         // by completion index
   std::vector<std::int32_t> row_owner_;  // completion index by row of the plan
