@@ -21,6 +21,14 @@ struct SequenceBias {
   friend bool operator==(const SequenceBias&, const SequenceBias&) = default;
 };
 
+/// A number added to the logit of a token, or of every token that is `text` or `text` after a space.
+struct LogitBias {
+  TokenId token = -1;
+  std::string text = {};  // not empty: instead of `token`
+  double bias = 0;
+  friend bool operator==(const LogitBias&, const LogitBias&) = default;
+};
+
 /// exponential_decay_length_penalty: from `start` generated tokens on, ending becomes likelier by `factor` a token.
 struct LengthDecay {
   std::int64_t start = 0;
@@ -59,6 +67,8 @@ struct GenerationConfig {
   std::optional<TokenId> bos_token_id = {};
   std::optional<TokenId> decoder_start_token_id = {};  // of encoder-decoder models
   // How tokens are chosen.
+  std::optional<std::string> profile = {};                // whose rules and defaults: hf, hf4, llamacpp, vllm, ct2, fllm
+  std::optional<std::vector<std::string>> samplers = {};  // in this order, and no others
   std::optional<bool> do_sample = {};
   std::optional<double> temperature = {};
   std::optional<std::int64_t> top_k = {};
@@ -68,21 +78,37 @@ struct GenerationConfig {
   std::optional<double> epsilon_cutoff = {};
   std::optional<double> eta_cutoff = {};
   std::optional<double> top_h = {};
+  std::optional<double> top_n_sigma = {};
+  std::optional<double> xtc_probability = {};
+  std::optional<double> xtc_threshold = {};
+  std::optional<double> dynatemp_range = {};
+  std::optional<double> dynatemp_exponent = {};
+  std::optional<std::int64_t> mirostat = {};  // 0, 1 or 2
+  std::optional<double> mirostat_tau = {};    // bits
+  std::optional<double> mirostat_eta = {};
   std::optional<double> repetition_penalty = {};
   std::optional<double> encoder_repetition_penalty = {};
   std::optional<double> frequency_penalty = {};
   std::optional<double> presence_penalty = {};
+  std::optional<std::int64_t> repeat_last_n = {};  // tokens that those three penalties look at
+  std::optional<std::vector<TokenId>> penalty_exempt_tokens = {};
+  std::optional<double> dry_multiplier = {};
+  std::optional<double> dry_base = {};
+  std::optional<std::int64_t> dry_allowed_length = {};  // tokens
+  std::optional<std::int64_t> dry_penalty_last_n = {};  // tokens
+  std::optional<std::vector<std::string>> dry_sequence_breakers = {};
   std::optional<std::int64_t> no_repeat_ngram_size = {};
   std::optional<std::int64_t> encoder_no_repeat_ngram_size = {};
   std::optional<std::vector<std::vector<TokenId>>> bad_words_ids = {};
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
-  std::optional<std::vector<SequenceBias>> logit_bias = {};  // of one token each
+  std::optional<std::vector<LogitBias>> logit_bias = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};
   std::optional<std::vector<TokenId>> begin_suppress_tokens = {};
   std::optional<TokenId> forced_bos_token_id = {};
   std::optional<std::vector<TokenId>> forced_eos_token_id = {};
   std::optional<LengthDecay> exponential_decay_length_penalty = {};
   std::optional<bool> remove_invalid_values = {};
+  std::optional<bool> renormalize_logits = {};
   std::optional<std::uint64_t> seed = {};
   // Other strategies.
   std::optional<double> penalty_alpha = {};
@@ -127,7 +153,7 @@ struct OptionInfo {
   std::string_view name;     // "top_p": transformers' name, JSON field, Python keyword
   std::string_view flag;     // "--top-p"
   std::string_view aliases;  // further flags, comma-separated: "--num-samples"
-  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "ids", "json"
+  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "names", "choice", "ids", "json"
   std::string_view range;    // "(0, 1]"
   std::string_view meaning;  // one sentence, with formula and source
 };

@@ -75,6 +75,13 @@ void exponentials(const DrawKey& key, std::uint32_t first_token, std::span<float
   }
 }
 
+double uniform(const DrawKey& key) {
+  constexpr std::uint32_t kCoin = 1U << 30;  // no variate's block: those of tokens are below, refinements above
+  const auto block = draw_block(key, kCoin);
+  const std::uint64_t high = block[0];
+  return static_cast<double>((high << 32 | block[1]) >> 11) * 0x1p-53;
+}
+
 std::uint64_t random_seed() {
   std::random_device device;
   const std::uint64_t high = device();

@@ -25,6 +25,9 @@ float exponential(const DrawKey& key, std::uint32_t token);
 /// exponential() of out.size() tokens from `first_token` on: the same values, at a quarter of the cost each.
 void exponentials(const DrawKey& key, std::uint32_t first_token, std::span<float> out);
 
+/// A number in [0, 1) that belongs to the draw `key` and is independent of its variates: a coin that a step tosses.
+double uniform(const DrawKey& key);
+
 /// A fresh seed from the operating system, below 2^53: every JSON reader keeps it exact.
 std::uint64_t random_seed();
 

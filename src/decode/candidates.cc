@@ -124,7 +124,7 @@ void Candidates::top_k(std::size_t k) {
   keep_if([least = kth_largest(k)](float logit) { return logit >= least; });
 }
 
-void Candidates::top_p(double p, std::size_t keep) {
+void Candidates::top_p(double p, std::size_t keep, TopPEnd end) {
   const float max = this->max();
   if (p >= 1 || !(max > kOut)) return;
   keep_if([](float) { return true; });
@@ -139,14 +139,17 @@ void Candidates::top_p(double p, std::size_t keep) {
       if (ordered == entries_.size()) break;
       const std::size_t next = std::min(entries_.size(), std::max<std::size_t>(64, 4 * ordered));
       const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(ordered);
-      const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(next);
-      if (end != entries_.end()) std::nth_element(begin, end - 1, entries_.end(), better);
-      std::sort(begin, end, better);
+      const auto last = entries_.begin() + static_cast<std::ptrdiff_t>(next);
+      if (last != entries_.end()) std::nth_element(begin, last - 1, entries_.end(), better);
+      std::sort(begin, last, better);
       ordered = next;
     }
+    const double here = std::exp(static_cast<double>(entries_[kept].logit) - max) / total;
     // Compared in f32, as the reference does: 1 - 0.9 and the sum of the tail then meet on the same value.
-    if (kept >= keep && static_cast<float>(1 - above) <= least) break;
-    above += std::exp(static_cast<double>(entries_[kept].logit) - max) / total;
+    const bool past = end == TopPEnd::reaches ? static_cast<float>(1 - above) <= least
+                                              : static_cast<float>(above + here) > static_cast<float>(p);
+    if (kept >= keep && past) break;
+    above += here;
   }
   entries_.resize(kept);
   sorted_ = true;

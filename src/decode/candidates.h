@@ -126,10 +126,15 @@ class Candidates {
   /// Keeps the k largest logits and all that tie with the k-th.
   void top_k(std::size_t k);
 
-  /// Keeps the candidates from the best down to the one at which their probabilities first reach `p`; at least `keep`.
-  /// transformers' rule: sorted ascending, those are dropped whose cumulative probability is <= 1 - p. Among equal
-  /// logits the lower token ids are kept.
-  void top_p(double p, std::size_t keep = 1);
+  /// Which token top_p() ends with.
+  enum class TopPEnd {
+    reaches,  // the one at which the probabilities first reach p. transformers' rule: sorted ascending, those are
+              // dropped whose cumulative probability is <= 1 - p
+    stays,    // the last one with which they do not exceed p
+  };
+  /// Keeps the candidates from the best down to the one that `end` names; at least `keep`. Among equal logits the lower
+  /// token ids are kept.
+  void top_p(double p, std::size_t keep = 1, TopPEnd end = TopPEnd::reaches);
 
   /// Best first, equal logits by ascending token. Candidates at -inf are gone.
   std::span<const Candidate> sorted() { return best(size()); }
@@ -139,6 +144,12 @@ class Candidates {
   void keep_best(std::size_t n) {
     entries_.resize(n);
     sorted_ = true;
+  }
+
+  /// Takes the n best out.
+  void drop_best(std::size_t n) {
+    const auto n_held = static_cast<std::ptrdiff_t>(best(n).size());
+    entries_.erase(entries_.begin(), entries_.begin() + n_held);
   }
 
   [[nodiscard]] Distribution distribution() const;

@@ -1,13 +1,15 @@
-// The processors of one sequence, in transformers' order.
+// The processors of one sequence, in the order of the request's profile.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "decode/processor.h"
+#include "decode/processors/dry.h"  // SequenceBreakers
 #include "skald/hooks.h"
 
 namespace skald::decode {
@@ -37,16 +39,23 @@ class ProcessorChain {
 /// What a chain is made for.
 struct ChainSetup {
   std::int64_t prompt_length = 0;          // of the visible history
+  std::int64_t n_pads = 0;                 // at its beginning
   std::int64_t max_length = 0;             // of the visible history in the end
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
   std::size_t min_keep = 1;        // tokens that a warper leaves at least
   const Hooks* hooks = nullptr;    // the caller's own processors
   std::int64_t n_completions = 1;  // of a prompt
+  std::uint64_t seed = 0;          // of the request: for processors that toss coins
+  std::shared_ptr<const SequenceBreakers> dry_breakers = {};
 };
 
-/// The chain that `config` (with every rank resolved) asks for. Order: the one of transformers 5.23,
-/// GenerationMixin._get_logits_processor. Those that only shape the distribution are there when sampling alone.
+/// The chain that `config` (with every rank resolved) asks for. Order: the `samplers` of the request, else that of its
+/// profile, else that of transformers 5.23 (GenerationMixin._get_logits_processor). Those that only shape the
+/// distribution are there when sampling alone.
 ProcessorChain build_chain(const GenerationConfig& config, const ChainSetup& setup);
+
+/// The names that `samplers` may hold.
+std::vector<std::string_view> sampler_names();
 
 }  // namespace skald::decode

@@ -25,7 +25,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"is_assistant", "*"},
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},
-    {"renormalize_logits", "*"},  // a constant added to every logit
     {"watermarking_config", ""},
     // What comes back, the cache, and speed.
     {"output_attentions", "*"},

@@ -73,6 +73,8 @@ std::string type_rule(const Option& option) {
   const std::string range(option.info.range);
   if (type == "boolean") return "must be true or false";
   if (type == "ids") return "must be a token id or a list of token ids in " + range;
+  if (type == "names") return "must be a list " + range;
+  if (type == "choice" && range.find(" or ") == std::string::npos) return "must be one of " + range;
   if (type == "json" || type == "choice") return "must be " + range;
   if (type == "text") return "must be a text: " + range;
   if (type == "texts") return "must be a text or a list of texts, " + range;
@@ -161,20 +163,36 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   for (const json::Value& item : value.as_array()) lists.push_back(ids_of(item, place));
   out = std::move(lists);
 }
-// A list of [ids, bias], or an object of biases by token id.
+// Calls `take(first, second)` for every item of a list of pairs.
+template <typename Take>
+void for_each_pair(const json::Value& list, const Place& place, Take take) {
+  if (!list.is_array()) place.fail(list);
+  for (const json::Value& item : list.as_array()) {
+    if (!item.is_array() || item.as_array().size() != 2) place.fail(item);
+    take(item.as_array()[0], item.as_array()[1]);
+  }
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<SequenceBias>>& out) {
   std::vector<SequenceBias> biases;
+  for_each_pair(value, place, [&](const json::Value& ids, const json::Value& bias) {
+    biases.push_back({ids_of(ids, place), bias_of(bias, place)});
+  });
+  out = std::move(biases);
+}
+// A list of [id or text, bias], or an object of biases: a key of digits is an id there.
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<LogitBias>>& out) {
+  std::vector<LogitBias> biases;
+  const auto add = [&](const json::Value& token, const json::Value& bias) {
+    if (token.is_string() && token.as_string().empty()) place.fail(token);
+    const bool is_text = token.is_string();
+    biases.push_back({.token = is_text ? -1 : static_cast<TokenId>(integer_of(token, place)),
+                      .text = is_text ? token.as_string() : std::string(),
+                      .bias = bias_of(bias, place)});
+  };
   if (value.is_object()) {
-    for (const auto& [key, bias] : value.as_object()) {
-      const json::Value id = parse_number(key);
-      biases.push_back({{static_cast<TokenId>(integer_of(id, place))}, bias_of(bias, place)});
-    }
+    for (const auto& [key, bias] : value.as_object()) add(parse_number(key), bias);
   } else {
-    if (!value.is_array()) place.fail(value);
-    for (const json::Value& item : value.as_array()) {
-      if (!item.is_array() || item.as_array().size() != 2) place.fail(item);
-      biases.push_back({ids_of(item.as_array()[0], place), bias_of(item.as_array()[1], place)});
-    }
+    for_each_pair(value, place, add);
   }
   out = std::move(biases);
 }
@@ -203,8 +221,21 @@ void convert(const json::Value& value, const Place& place, std::optional<LengthD
   if (!(factor > 0 && factor <= 1000)) place.fail(json::dump(value.as_array()[1]), "the factor must be in (0, 1000]");
   out = LengthDecay{.start = integer_of(value.as_array()[0], place), .factor = factor};
 }
+// Whether `name` is one of the names that the option's range lists.
+bool is_listed(std::string_view name, const Place& place) {
+  std::string_view list = place.option.info.range;
+  if (list.starts_with("of ")) list.remove_prefix(3);
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(", "), list.size());
+    if (list.substr(0, comma) == name) return true;
+    list.remove_prefix(std::min(comma + 2, list.size()));
+  }
+  return false;
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::string>& out) {
   if (!value.is_string()) place.fail(value);
+  const bool chosen = place.option.info.type == "choice";
+  if (chosen && !is_listed(value.as_string(), place)) place.fail(quoted(value.as_string()), type_rule(place.option));
   out = value.as_string();
 }
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<TokenId>>& out) {
@@ -227,7 +258,13 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   } else {
     add(value);
   }
-  check_stop_strings(texts, place);
+  if (place.option.info.type != "names") {
+    check_stop_strings(texts, place);
+  } else {
+    for (const std::string& name : texts) {
+      if (!is_listed(name, place)) place.fail(quoted(name), "is none " + std::string(place.option.info.range));
+    }
+  }
   out = std::move(texts);
 }
 
@@ -246,6 +283,7 @@ json::Value to_value(DraftSchedule schedule) {
 }
 json::Value to_value(const DolaLayers& layers);
 json::Value to_value(const SequenceBias& bias);
+json::Value to_value(const LogitBias& bias);
 
 template <typename T>
 json::Value to_value(const T& value) {
@@ -264,11 +302,29 @@ json::Value to_value(const DolaLayers& layers) {
   return layers.kind == DolaLayers::Kind::low ? "low" : "high";
 }
 
+json::Value to_value(const LogitBias& bias) {
+  json::Array pair;
+  pair.push_back(bias.text.empty() ? json::Value(static_cast<std::int64_t>(bias.token)) : json::Value(bias.text));
+  pair.emplace_back(bias.bias);
+  return pair;
+}
+
 json::Value to_value(const SequenceBias& bias) {
   json::Array pair;
   pair.push_back(to_value(bias.ids));
   pair.emplace_back(bias.bias);
   return pair;
+}
+
+// "top_k,top_p" or, as in llama.cpp, "top_k;top_p".
+json::Array split_names(std::string_view text) {
+  json::Array names;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(",; "), text.size());
+    if (end > 0) names.emplace_back(std::string(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return names;
 }
 
 // What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
@@ -280,6 +336,7 @@ json::Value parse_typed(std::string_view type, std::string_view text) {
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;
     return std::string(text);
   }
+  if (type == "names") return split_names(text);
   if (type == "choice" && text.find_first_not_of("0123456789,") != std::string_view::npos) return std::string(text);
   if (type != "ids" && type != "choice") return parse_number(text);
   json::Array ids;
@@ -393,7 +450,8 @@ void GenerationConfig::set(std::string_view name, std::string_view value) {
     return decode::assign(*this, *option, decode::parse_typed(option->info.type, value), {}, name);
   }
   json::Array texts;  // one more text: a flag is given once for each
-  for (const std::string& text : stop_strings.value_or(std::vector<std::string>{})) texts.emplace_back(text);
+  const auto member = std::get<std::optional<std::vector<std::string>> GenerationConfig::*>(option->member);
+  for (const std::string& text : (this->*member).value_or(std::vector<std::string>{})) texts.emplace_back(text);
   texts.emplace_back(std::string(value));
   decode::assign(*this, *option, texts, {}, name);
 }

@@ -23,6 +23,7 @@ using OptionMember =
                  std::optional<std::vector<std::string>> GenerationConfig::*,
                  std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
                  std::optional<std::vector<SequenceBias>> GenerationConfig::*,
+                 std::optional<std::vector<LogitBias>> GenerationConfig::*,
                  std::optional<LengthDecay> GenerationConfig::*, std::optional<EarlyStopping> GenerationConfig::*,
                  std::optional<DraftSchedule> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "decode/options.h"
+#include "decode/profiles.h"
 #include "json/value.h"
 #include "skald/error.h"
 
@@ -100,6 +101,10 @@ std::vector<std::string> idle_options(const GenerationConfig& config, const Gene
   idle("epsilon_cutoff", request.epsilon_cutoff.value_or(0) != 0);
   idle("eta_cutoff", request.eta_cutoff.value_or(0) != 0);
   idle("top_h", request.top_h.has_value());
+  idle("top_n_sigma", request.top_n_sigma.value_or(0) != 0);
+  idle("xtc_probability", request.xtc_probability.value_or(0) != 0);
+  idle("dynatemp_range", request.dynatemp_range.value_or(0) != 0);
+  idle("mirostat", request.mirostat.value_or(0) != 0);
   return warnings;
 }
 
@@ -109,10 +114,10 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
   check(request);
   const bool native = door != Door::transformers;
   const GenerationConfig defaults = door_defaults(door);
-  GenerationConfig lower = defaults;
+  const GenerationConfig asked = request.over(model_file);
+  GenerationConfig lower = asked.profile ? profile_of(asked).defaults.over(defaults) : defaults;
   lower.max_new_tokens.reset();  // only where no rank says how long: see resolve_length
-  ResolvedConfig resolved{.config = request.over(model_file).over(lower),
-                          .length_asked = request.max_new_tokens || request.max_length};
+  ResolvedConfig resolved{.config = asked.over(lower), .length_asked = request.max_new_tokens || request.max_length};
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);

@@ -10,6 +10,7 @@
 #include "decode/strategies/beam_search.h"
 #include "decode/strategies/contrastive.h"
 #include "decode/strategies/sampling.h"
+#include "decode/text_options.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -73,9 +74,10 @@ void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
   for (const auto& bias : config.sequence_bias.value_or(std::vector<SequenceBias>{})) {
     check_ids("sequence_bias", bias.ids, vocab_size);
   }
-  for (const auto& bias : config.logit_bias.value_or(std::vector<SequenceBias>{})) {
-    check_ids("logit_bias", bias.ids, vocab_size);
+  for (const auto& bias : config.logit_bias.value_or(std::vector<LogitBias>{})) {
+    check_ids("logit_bias", {{bias.token}}, vocab_size);
   }
+  check_ids("penalty_exempt_tokens", config.penalty_exempt_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("forced_eos_token_id", config.forced_eos_token_id.value_or(std::vector<TokenId>{}), vocab_size);
@@ -115,9 +117,11 @@ std::string adapter_name(const std::string& folder) {
 CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape,
                      const text::Tokenizer* tokenizer, const AdapterNames& adapters, Engine& engine)
     : resolved_(resolved), shape_(shape), tokenizer_(tokenizer), engine_(engine) {
-  const GenerationConfig& config = resolved.config;
+  const GenerationConfig& config = resolved_.config;
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
+  if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, tokenizer);
+  dry_breakers_ = decode::dry_breakers(config, tokenizer);
   check_ids(config, shape.vocab_size);
   check_contrastive(config);
   if (config.dola_layers && shape.encodes) {
@@ -216,7 +220,8 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
                                    .tokenizer = tokenizer_,
                                    .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
                                    .prompt_index = prompt_index,
-                                   .vocab_size = static_cast<std::size_t>(shape_.vocab_size)};
+                                   .vocab_size = static_cast<std::size_t>(shape_.vocab_size),
+                                   .dry_breakers = dry_breakers_};
   if (shape_.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
   const std::int64_t length = std::ssize(sampling.prompt);
   check_length(sampling);

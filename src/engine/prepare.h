@@ -38,11 +38,12 @@ struct CallSetup {
   void check_length(const decode::SamplingRequest& request) const;
   void limit_length(decode::SamplingRequest& request) const;
 
-  const decode::ResolvedConfig& resolved_;
+  decode::ResolvedConfig resolved_;  // texts of options looked up
   const models::ModelShape& shape_;
   const text::Tokenizer* tokenizer_;
   Engine& engine_;
   decode::StopRules stops_;  // but for the length
+  std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
   std::int32_t adapter_ = 0;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };

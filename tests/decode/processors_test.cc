@@ -10,35 +10,11 @@
 #include "decode/chain.h"
 #include "decode/options.h"
 #include "decode/processors/repetition_penalty.h"
+#include "decode/processors_support.h"
 #include "json/value.h"
 
 namespace skald::decode {
 namespace {
-
-constexpr float kOut = -std::numeric_limits<float>::infinity();
-
-// What is left of the candidates, densely: [vocab], -inf where a token is out.
-std::vector<float> dense(const Candidates& candidates, std::size_t vocab) {
-  std::vector<float> logits(vocab, kOut);
-  candidates.for_each([&](TokenId token, float logit) { logits[static_cast<std::size_t>(token)] = logit; });
-  return logits;
-}
-
-std::vector<float> random_logits(std::mt19937& rng, std::size_t n, bool tied) {
-  std::vector<float> logits(n);
-  std::normal_distribution<float> normal(0, 3);
-  for (float& logit : logits) logit = tied ? std::round(normal(rng)) : normal(rng);
-  return logits;
-}
-
-std::vector<double> softmax(const std::vector<float>& logits) {
-  const double max = *std::max_element(logits.begin(), logits.end());
-  std::vector<double> p;
-  for (const float logit : logits) p.push_back(std::exp(logit - max));
-  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
-  for (double& value : p) value /= sum;
-  return p;
-}
 
 std::vector<float> apply(const GenerationConfig& config, std::vector<float> logits,
                          const std::vector<TokenId>& history = {1}) {
@@ -154,7 +130,7 @@ TEST(Processors, RepetitionPenaltyRewinds) {
   constexpr std::size_t kVocab = 12;
   std::vector<TokenId> history;
   for (int i = 0; i < 5; ++i) history.push_back(static_cast<TokenId>(rng() % kVocab));
-  std::unique_ptr<LogitsProcessor> processor = std::make_unique<RepetitionPenalty>(2.0, kVocab);
+  std::unique_ptr<LogitsProcessor> processor = std::make_unique<RepetitionPenalty>(2.0, TokenWindow());
   for (int step = 0; step < 300; ++step) {
     std::vector<float> logits(kVocab, 1), expected(kVocab, 1);
     for (const TokenId token : history) expected[static_cast<std::size_t>(token)] = 0.5;

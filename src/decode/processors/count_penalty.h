@@ -1,26 +1,28 @@
-// frequency_penalty, presence_penalty: the logit of a token that was generated c > 0 times loses frequency * c +
-// presence. The prompt does not count. As in OpenAI's API.
+// frequency_penalty, presence_penalty: the logit of a token that was seen c > 0 times loses frequency * c + presence.
+// As in OpenAI's API, where the prompt does not count; in llama.cpp it does.
 #pragma once
 
 #include <memory>
-#include <unordered_map>
+#include <utility>
 
 #include "decode/processor.h"
+#include "decode/processors/token_window.h"
 
 namespace skald::decode {
 
 class CountPenalty final : public LogitsProcessor {
  public:
-  CountPenalty(double frequency, double presence)
-      : frequency_(static_cast<float>(frequency)), presence_(static_cast<float>(presence)) {}
+  CountPenalty(double frequency, double presence, TokenWindow seen)
+      : frequency_(static_cast<float>(frequency)), presence_(static_cast<float>(presence)), seen_(std::move(seen)) {}
+
   void apply(const StepContext& step, Candidates& candidates) override {
-    counts_.clear();
-    for (const TokenId token : step.history.subspan(static_cast<std::size_t>(step.prompt_length))) ++counts_[token];
-    for (const auto& entry : counts_) {
-      const auto count = static_cast<float>(entry.second);
-      candidates.update(entry.first, [&](float logit) { return logit - frequency_ * count - presence_; });
+    for (const TokenWindow::Count& seen : seen_.follow(step.history)) {
+      const float penalty = frequency_ * static_cast<float>(seen.n) + presence_;
+      candidates.update(seen.token, [penalty](float logit) { return logit - penalty; });
     }
   }
+  void accept(TokenId /*token*/) override { seen_.accept(); }
+  void rewind(std::int64_t n_tokens) override { seen_.rewind(n_tokens); }
   [[nodiscard]] std::string_view name() const override { return "frequency_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<CountPenalty>(*this);
@@ -28,7 +30,7 @@ class CountPenalty final : public LogitsProcessor {
 
  private:
   float frequency_, presence_;
-  std::unordered_map<TokenId, std::int32_t> counts_;
+  TokenWindow seen_;
 };
 
 }  // namespace skald::decode

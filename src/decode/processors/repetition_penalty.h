@@ -2,37 +2,33 @@
 // once, however often it was seen. Keskar et al. 2019, https://arxiv.org/abs/1909.05858
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <vector>
+#include <utility>
 
 #include "decode/processor.h"
+#include "decode/processors/token_window.h"
 
 namespace skald::decode {
 
 class RepetitionPenalty final : public LogitsProcessor {
  public:
-  RepetitionPenalty(double penalty, std::size_t vocab_size)
-      : penalty_(static_cast<float>(penalty)), seen_(vocab_size, false) {}
+  RepetitionPenalty(double penalty, TokenWindow seen) : penalty_(static_cast<float>(penalty)), seen_(std::move(seen)) {}
 
-  void apply(const StepContext& step, Candidates& candidates) override;
-  void accept(TokenId /*token*/) override { ++length_; }
-  void rewind(std::int64_t n_tokens) override;
+  void apply(const StepContext& step, Candidates& candidates) override {
+    for (const TokenWindow::Count& seen : seen_.follow(step.history)) {
+      candidates.update(seen.token, [r = penalty_](float logit) { return logit < 0 ? logit * r : logit / r; });
+    }
+  }
+  void accept(TokenId /*token*/) override { seen_.accept(); }
+  void rewind(std::int64_t n_tokens) override { seen_.rewind(n_tokens); }
   [[nodiscard]] std::string_view name() const override { return "repetition_penalty"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
     return std::make_unique<RepetitionPenalty>(*this);
   }
 
  private:
-  struct FirstUse {
-    TokenId token;
-    std::size_t position;
-  };
   float penalty_;
-  std::vector<bool> seen_;            // [vocab_size]
-  std::vector<FirstUse> first_uses_;  // the seen tokens, positions ascending: a rewind takes from the end
-  std::size_t marked_ = 0;            // positions of the history that are in `seen_`
-  std::size_t length_ = 0;            // of the history after the last accept
+  TokenWindow seen_;
 };
 
 }  // namespace skald::decode
