@@ -85,7 +85,7 @@ void GenerationFlags::add_option(Flags& flags, const OptionInfo& option) {
                                   : option.type == "json"   ? "JSON"
                                                             : "TEXT";
   const std::string range = option.range.empty() ? "" : " Range: " + std::string(option.range) + ".";
-  const bool is_text = option.type == "texts";
+  const bool is_text = option.type == "texts" || option.type == "list";  // may be given more than once
   flags.add(
       all_names(option), placeholder, std::string(option.meaning) + range,
       [this, &option, is_text](const std::string& name, const std::string& value) {

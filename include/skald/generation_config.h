@@ -100,6 +100,7 @@ struct GenerationConfig {
   std::optional<std::int64_t> no_repeat_ngram_size = {};
   std::optional<std::int64_t> encoder_no_repeat_ngram_size = {};
   std::optional<std::vector<std::vector<TokenId>>> bad_words_ids = {};
+  std::optional<std::vector<std::string>> banned_strings = {};
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
   std::optional<std::vector<LogitBias>> logit_bias = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};

@@ -36,6 +36,8 @@ class ProcessorChain {
   std::vector<std::unique_ptr<LogitsProcessor>> processors_;
 };
 
+class Constraints;
+
 /// What a chain is made for.
 struct ChainSetup {
   std::int64_t prompt_length = 0;          // of the visible history
@@ -43,8 +45,9 @@ struct ChainSetup {
   std::int64_t max_length = 0;             // of the visible history in the end
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
-  std::size_t min_keep = 1;        // tokens that a warper leaves at least
-  const Hooks* hooks = nullptr;    // the caller's own processors
+  std::size_t min_keep = 1;      // tokens that a warper leaves at least
+  const Hooks* hooks = nullptr;  // the caller's own processors
+  const Constraints* constraints = nullptr;
   std::int64_t n_completions = 1;  // of a prompt
   std::uint64_t seed = 0;          // of the request: for processors that toss coins
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "decode/constraints/constraints.h"
 #include "decode/processors/count_penalty.h"
 #include "decode/processors/cutoffs.h"
 #include "decode/processors/dynamic_temperature.h"
@@ -154,6 +155,10 @@ void add_hooks(const R& r, C& chain) {
   }
 }
 
+void add_constraints(const R& r, C& chain) {
+  if (r.setup.constraints != nullptr) r.setup.constraints->add_to(chain);
+}
+
 void add_temperature(const R& r, C& chain) {
   const double t = r.config.temperature.value_or(1);
   if (const double range = r.config.dynatemp_range.value_or(0); range > 0) {
@@ -246,6 +251,7 @@ constexpr ChainPlace kPlaces[] = {
     {"suppress_tokens", Role::rule, add_suppress},
     {"begin_suppress_tokens", Role::rule, add_begin_suppress},
     {"logits_processors", Role::rule, add_hooks},
+    {"constraints", Role::rule, add_constraints},  // behind all that could bring a token back
     {"temperature", Role::warper, add_temperature},
     {"top_n_sigma", Role::truncation, add_top_n_sigma},
     {"top_h", Role::truncation, add_top_h},

@@ -261,6 +261,12 @@ const Option kOptions[] = {
      &G::bad_words_ids,
      0,
      kLargestId},
+    {{"banned_strings", "--banned-strings", "--bad-words,--ban", "list", "at most 64 texts of 1 to 1024 bytes",
+      "Texts that the continuation never has, wherever its tokens are cut. As a flag: separated by commas, or a JSON "
+      "list."},
+     &G::banned_strings,
+     0,
+     0},
     {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
       "Numbers added to the logit of a sequence's last token where the others come right before it."},
      &G::sequence_bias,

@@ -13,8 +13,8 @@
 namespace skald::decode {
 namespace {
 
-constexpr std::size_t kMaxStopStrings = 64;
-constexpr std::size_t kMaxStopBytes = 1024;
+constexpr std::size_t kMaxTexts = 64;
+constexpr std::size_t kMaxTextBytes = 1024;
 
 // "--top-p" and "top-p" are "top_p".
 std::string canonical(std::string_view name) {
@@ -77,7 +77,7 @@ std::string type_rule(const Option& option) {
   if (type == "choice" && range.find(" or ") == std::string::npos) return "must be one of " + range;
   if (type == "json" || type == "choice") return "must be " + range;
   if (type == "text") return "must be a text: " + range;
-  if (type == "texts") return "must be a text or a list of texts, " + range;
+  if (type == "texts" || type == "list") return "must be a text or a list of texts, " + range;
   return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
 }
 
@@ -103,16 +103,15 @@ std::int64_t integer_of(const json::Value& value, const Place& place) {
   return value.as_integer();
 }
 
-void check_stop_strings(const std::vector<std::string>& strings, const Place& place) {
-  if (strings.size() > kMaxStopStrings) {
-    place.fail(std::to_string(strings.size()) + " texts",
-               "at most " + std::to_string(kMaxStopStrings) + " are allowed");
+void check_texts(const std::vector<std::string>& strings, const Place& place) {
+  if (strings.size() > kMaxTexts) {
+    place.fail(std::to_string(strings.size()) + " texts", "at most " + std::to_string(kMaxTexts) + " are allowed");
   }
   for (std::size_t i = 0; i < strings.size(); ++i) {
     const std::string which = "text " + std::to_string(i);
-    if (strings[i].empty()) place.fail(which, "is empty: a stop string has 1 to 1024 bytes");
-    if (strings[i].size() > kMaxStopBytes) {
-      place.fail(which, "has " + std::to_string(strings[i].size()) + " bytes: a stop string has 1 to 1024");
+    if (strings[i].empty()) place.fail(which, "is empty: each has 1 to 1024 bytes");
+    if (strings[i].size() > kMaxTextBytes) {
+      place.fail(which, "has " + std::to_string(strings[i].size()) + " bytes: each has 1 to 1024");
     }
     if (first_invalid_utf8(strings[i]) != strings[i].size()) place.fail(quoted(strings[i]), "is not UTF-8");
   }
@@ -259,7 +258,7 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
     add(value);
   }
   if (place.option.info.type != "names") {
-    check_stop_strings(texts, place);
+    check_texts(texts, place);
   } else {
     for (const std::string& name : texts) {
       if (!is_listed(name, place)) place.fail(quoted(name), "is none " + std::string(place.option.info.range));
@@ -327,10 +326,21 @@ json::Array split_names(std::string_view text) {
   return names;
 }
 
+json::Array split_at_commas(std::string_view text) {
+  json::Array items;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    items.emplace_back(std::string(text.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return items;
+}
+
 // What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
 json::Value parse_typed(std::string_view type, std::string_view text) {
   if (type == "texts" || type == "text") return std::string(text);
-  if (type == "json") return json::parse(text, "value");
+  if (type == "json" || (type == "list" && text.starts_with('['))) return json::parse(text, "value");
+  if (type == "list") return split_at_commas(text);
   if (type == "boolean" || (type == "choice" && (text == "true" || text == "false"))) {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;
@@ -446,14 +456,23 @@ void GenerationConfig::set(std::string_view name, std::string_view value) {
     throw UnsupportedError({.field = std::string(name), .rule = "is not available in this version of skald"});
   }
   if (option == nullptr) throw OptionError({.field = quoted(name), .rule = decode::unknown_option_rule(name)});
-  if (option->info.type != "texts") {
-    return decode::assign(*this, *option, decode::parse_typed(option->info.type, value), {}, name);
+  const json::Value typed = decode::parse_typed(option->info.type, value);
+  if (option->info.type != "texts" && option->info.type != "list") {
+    return decode::assign(*this, *option, typed, {}, name);
   }
-  json::Array texts;  // one more text: a flag is given once for each
-  const auto member = std::get<std::optional<std::vector<std::string>> GenerationConfig::*>(option->member);
-  for (const std::string& text : (this->*member).value_or(std::vector<std::string>{})) texts.emplace_back(text);
-  texts.emplace_back(std::string(value));
-  decode::assign(*this, *option, texts, {}, name);
+  // These add up: a flag may be given more than once.
+  json::Array items;
+  const auto add = [&](const json::Value& more) {
+    if (!more.is_array()) return items.push_back(more);
+    items.insert(items.end(), more.as_array().begin(), more.as_array().end());
+  };
+  std::visit(
+      [&](auto member) {
+        if (this->*member) add(decode::to_value(*(this->*member)));
+      },
+      option->member);
+  add(typed);
+  decode::assign(*this, *option, items, {}, name);
 }
 
 GenerationConfig GenerationConfig::load(const std::string& path) {

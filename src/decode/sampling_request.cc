@@ -11,6 +11,7 @@ ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
           .vocab_size = vocab_size,
           .min_keep = min_keep,
           .hooks = hooks.get(),
+          .constraints = constraints.get(),
           .n_completions = config.num_return_sequences.value_or(1),
           .seed = seed,
           .dry_breakers = dry_breakers};

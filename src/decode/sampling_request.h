@@ -55,6 +55,7 @@ struct SamplingRequest {
   std::shared_ptr<TorchDraws> torch_draws = {};               // null: draws by the counter-based generator
   std::shared_ptr<const Hooks> hooks = {};                    // null: none
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};  // null: none
+  std::shared_ptr<const Constraints> constraints = {};        // null: none
 
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.

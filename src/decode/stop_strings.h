@@ -23,6 +23,15 @@ class StopStrings {
   [[nodiscard]] std::size_t depth(State state) const { return nodes_[state].depth; }
   /// Length of the longest string that ends here; 0: none.
   [[nodiscard]] std::size_t match(State state) const { return nodes_[state].match; }
+  /// States are 0 .. size() - 1.
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+  /// The state of the longest proper suffix of what `state` has matched.
+  [[nodiscard]] State fail(State state) const { return nodes_[state].fail; }
+  /// Calls `visit(byte, child)` for every byte that makes the match one longer.
+  template <typename Visit>
+  void for_each_child(State state, Visit visit) const {
+    for (State c = nodes_[state].first_child; c != 0; c = nodes_[c].next_sibling) visit(nodes_[c].byte, c);
+  }
 
  private:
   struct Node {

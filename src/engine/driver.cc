@@ -222,8 +222,9 @@ void Driver::tell(Group& group) {
 }
 
 void Driver::tell(const StreamCallback& stream, decode::Output& output) {
+  if (output.finish_told) return;  // all of it: what may be taken back is told at the end
   const Completion& completion = output.completion;
-  const bool ends = output.finished && !output.finish_told;
+  const bool ends = output.finished;
   const std::size_t text_end = ends ? completion.text.size() : std::min(completion.text.size(), output.text_settled);
   const std::size_t tokens_end =
       ends ? completion.token_ids.size() : std::min(completion.token_ids.size(), output.tokens_settled);

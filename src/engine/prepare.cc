@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "decode/constraints/constraints.h"
 #include "decode/strategies/beam_search.h"
 #include "decode/strategies/contrastive.h"
 #include "decode/strategies/sampling.h"
@@ -128,6 +129,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::Model
     throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
   }
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
+  constraints_ = decode::Constraints::make(config, tokenizer, static_cast<std::size_t>(shape.vocab_size));
   adapter_ = find_adapter(config.adapter.value_or(""), adapters);
   if (config.max_time) {
     stops_.deadline =
@@ -221,7 +223,8 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
                                    .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
                                    .prompt_index = prompt_index,
                                    .vocab_size = static_cast<std::size_t>(shape_.vocab_size),
-                                   .dry_breakers = dry_breakers_};
+                                   .dry_breakers = dry_breakers_,
+                                   .constraints = constraints_};
   if (shape_.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
   const std::int64_t length = std::ssize(sampling.prompt);
   check_length(sampling);

@@ -44,6 +44,7 @@ struct CallSetup {
   Engine& engine_;
   decode::StopRules stops_;  // but for the length
   std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
+  std::shared_ptr<const decode::Constraints> constraints_ = {};
   std::int32_t adapter_ = 0;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };

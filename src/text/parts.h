@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/roles.h"
+#include "text/token_bytes.h"
 #include "text/tokenizer.h"
 
 namespace skald::text {
@@ -57,6 +59,8 @@ struct Tokenizer::Parts final : TokenLookup {
   TokenId limit = 0;            // one past the largest id
   SpecialTokens roles;
   mutable ScratchPool scratch;
+  std::once_flag bytes_once;
+  std::optional<TokenBytes> bytes;  // set by the first that asks
 
  private:
   void read_added_tokens(const json::Fields& fields, const TokenSettings& settings);

@@ -138,6 +138,10 @@ std::optional<TokenId> Tokenizer::token_to_id(std::string_view token) const {
 
 std::string_view Tokenizer::id_to_token(TokenId id) const { return parts_->spelling(id); }
 std::string Tokenizer::token_bytes(TokenId id) const { return parts_->decoder.token_bytes(parts_->spelling(id)); }
+const TokenBytes& Tokenizer::bytes() const {
+  std::call_once(parts_->bytes_once, [this] { parts_->bytes.emplace(*this); });
+  return *parts_->bytes;
+}
 std::size_t Tokenizer::vocab_size() const { return parts_->size; }
 TokenId Tokenizer::id_limit() const { return parts_->limit; }
 bool Tokenizer::is_special(TokenId id) const { return parts_->is_special(id); }

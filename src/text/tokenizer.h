@@ -65,6 +65,9 @@ class Tokenizer {
   /// The bytes that the token stands for in the middle of a text (" the", "\n"); empty where `id` is no token.
   [[nodiscard]] std::string token_bytes(TokenId id) const;
 
+  /// The same of every token, for looking up; made when it is first asked for.
+  [[nodiscard]] const class TokenBytes& bytes() const;
+
   [[nodiscard]] std::size_t vocab_size() const;  // number of tokens, added ones included
   [[nodiscard]] TokenId id_limit() const;        // one past the largest id
   [[nodiscard]] bool is_special(TokenId id) const;

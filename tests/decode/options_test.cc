@@ -71,7 +71,7 @@ TEST(Options, RefusalsNameOptionValueAndRange) {
             "num_return_sequences = 1000000000: must be an integer in [1, 128]");
   EXPECT_EQ(refused("logprobs", "21"), "logprobs = 21: must be an integer in [0, 20]");
   EXPECT_EQ(refused("do_sample", "maybe"), "do_sample = 'maybe': must be true or false");
-  EXPECT_EQ(refused("stop_strings", ""), "stop_strings = text 0: is empty: a stop string has 1 to 1024 bytes");
+  EXPECT_EQ(refused("stop_strings", ""), "stop_strings = text 0: is empty: each has 1 to 1024 bytes");
   EXPECT_NE(refused("stop_strings", std::string(1025, 'x')).find("has 1025 bytes"), std::string::npos);
   EXPECT_NE(refused("eos_token_id", "1,x").find("must be a token id"), std::string::npos);
   EXPECT_EQ(refused("top_q", "1"), "'top_q': is not an option of text generation; did you mean top_k?");

@@ -92,6 +92,7 @@ class BpeDecoder final : public Decoder {
 /// Where a tokenizer has no decoder: a space between tokens.
 class SpaceBetween final : public Decoder {
  public:
+  [[nodiscard]] std::string token_bytes(std::string token) const override { return " " + token; }
   [[nodiscard]] std::unique_ptr<DecoderStream> start() const override;
 };
 
