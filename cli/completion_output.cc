@@ -32,7 +32,11 @@ std::string completion_json(const Completion& completion) {
       .add_raw("token_ids", json_integers(completion.token_ids))
       .add("finish_reason", to_string(completion.finish_reason))
       .add("prompt_tokens", completion.prompt_tokens)
-      .add("seed", completion.seed);
+      .add("seed", completion.seed)
+      .add("model_passes", completion.model_passes);
+  if (completion.drafted_tokens > 0) {
+    object.add("drafted_tokens", completion.drafted_tokens).add("accepted_tokens", completion.accepted_tokens);
+  }
   if (!completion.stop_text.empty()) object.add("stop_text", completion.stop_text);
   if (completion.score) object.add("score", *completion.score);
   if (!completion.logprobs.empty()) object.add_raw("logprobs", json_array(completion.logprobs, logprob_json));

@@ -56,6 +56,20 @@ void LoadFlags::add_to(Flags& flags) {
       "--lora", "DIR", "Folder of a LoRA adapter that requests may name with --adapter; a single one is used unasked.",
       [this](const std::string&, const std::string& value) { options_.adapters.push_back(value); },
       /*repeatable=*/true);
+  flags.add("--draft-model", "DIR",
+            "Folder of a smaller model that drafts tokens for this one: the same text, sooner where it guesses well.",
+            [this](const std::string&, const std::string& value) { options_.draft = value; });
+  flags.add(
+      "--expert", "NAME=DIR", "Folder of a model that --experts may name, with the same tokenizer.",
+      [this](const std::string& name, const std::string& value) {
+        const std::size_t equals = value.find('=');
+        if (equals == 0 || equals == std::string::npos || equals + 1 == value.size()) {
+          throw OptionError(
+              {.field = name, .value = value, .rule = "must be NAME=DIR, for example kind=path/to/model"});
+        }
+        options_.experts[value.substr(0, equals)] = value.substr(equals + 1);
+      },
+      /*repeatable=*/true);
   flags.toggle("--strict", options_.strict, "Refuse a model with tensors that its architecture does not read.");
   flags.toggle("--check-weights", options_.check_weights, "Report weights that are not finite numbers.");
 }

@@ -51,6 +51,23 @@ struct DolaLayers {
   friend bool operator==(const DolaLayers&, const DolaLayers&) = default;
 };
 
+/// What a text can be guided to: two texts that stand before the prompt in two further copies of the sequence, one that
+/// carries the attribute and one that opposes it.
+struct Attribute {
+  std::string name;
+  std::string positive;
+  std::string negative;
+  friend bool operator==(const Attribute&, const Attribute&) = default;
+};
+
+/// A term of the logits: weight * (log-probabilities of an expert model - those of an anti-expert).
+struct ExpertTerm {
+  std::string expert = {};       // name of a loaded model; empty: none
+  std::string anti_expert = {};  // likewise
+  double weight = 1;
+  friend bool operator==(const ExpertTerm&, const ExpertTerm&) = default;
+};
+
 /// Options of one request. A field left unset takes the value of the next lower rank: the model's
 /// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
 /// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
@@ -114,6 +131,14 @@ struct GenerationConfig {
   // Other strategies.
   std::optional<double> penalty_alpha = {};
   std::optional<DolaLayers> dola_layers = {};
+  // Guidance.
+  std::optional<double> guidance_scale = {};
+  std::optional<std::string> negative_prompt = {};
+  std::optional<std::vector<TokenId>> negative_prompt_ids = {};
+  std::optional<std::string> guide_attribute = {};  // "cheerful", or several: "cheerful=2,formal"
+  std::optional<double> guide_strength = {};
+  std::optional<std::vector<Attribute>> attributes = {};  // of the caller's own
+  std::optional<std::vector<ExpertTerm>> experts = {};
   // Drafts: they change speed only.
   std::optional<std::int64_t> prompt_lookup_num_tokens = {};
   std::optional<std::int64_t> max_matching_ngram_size = {};

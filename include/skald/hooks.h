@@ -30,9 +30,9 @@ using AllowedTokens = std::function<std::vector<TokenId>(const StepView&)>;
 /// Called on the engine's thread, one at a time; an exception ends the call and is rethrown from Generation::wait().
 /// The engine cannot be entered from here.
 struct Hooks {
-  std::vector<LogitsHook> logits_processors;  // in order, after the options' own changes and before the warpers
-  std::vector<StopHook> stopping_criteria;    // any of them ends the completion
-  AllowedTokens prefix_allowed_tokens_fn;     // empty: all
+  std::vector<LogitsHook> logits_processors = {};  // in order, after the options' own changes and before the warpers
+  std::vector<StopHook> stopping_criteria = {};    // any of them ends the completion
+  AllowedTokens prefix_allowed_tokens_fn = {};     // empty: all
 };
 
 }  // namespace skald

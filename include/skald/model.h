@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "skald/export.h"
 #include "skald/generation_config.h"
+#include "skald/hooks.h"
 #include "skald/tokenizer.h"
 
 namespace skald {
@@ -87,9 +89,11 @@ struct LoadOptions {
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  std::vector<std::string> adapters = {};  // folders of LoRA adapters that requests may name
-  std::int64_t prefill_chunk = 512;        // prompt rows of one step at most
-  std::size_t kv_budget_bytes = 0;         // 0: from free memory
+  std::vector<std::string> adapters = {};           // folders of LoRA adapters that requests may name
+  std::string draft = {};                           // folder of a smaller model that drafts for this one
+  std::map<std::string, std::string> experts = {};  // folders of models that guidance may name, by name
+  std::int64_t prefill_chunk = 512;                 // prompt rows of one step at most
+  std::size_t kv_budget_bytes = 0;                  // 0: from free memory
   std::function<void(double fraction)> progress = {};
 };
 
@@ -128,9 +132,10 @@ class SKALD_API Model {
   [[nodiscard]] std::vector<Completion> generate(const std::vector<Prompt>& prompts,
                                                  const GenerationConfig& config = {}) const;
 
-  /// Starts a call and returns at once. `stream` is called on the engine's thread, once a step and completion.
+  /// Starts a call and returns at once. `stream` is called on the engine's thread, once a step and completion; so are
+  /// `hooks`, code of the caller's own in the decoding loop.
   [[nodiscard]] Generation submit(std::vector<Prompt> prompts, const GenerationConfig& config,
-                                  StreamCallback stream = {}, Door door = Door::library) const;
+                                  StreamCallback stream = {}, Door door = Door::library, Hooks hooks = {}) const;
 
   /// The model's own generation_config.json, with eos and friends from config.json where it has none.
   [[nodiscard]] const GenerationConfig& generation_config() const;

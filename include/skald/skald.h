@@ -7,6 +7,7 @@
 
 #include "skald/error.h"
 #include "skald/generation_config.h"
+#include "skald/hooks.h"
 #include "skald/hub.h"
 #include "skald/log.h"
 #include "skald/model.h"

@@ -12,7 +12,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"diversity_penalty", "0 0.0"},
     {"force_words_ids", "[]"},
     {"constraints", "[]"},
-    {"guidance_scale", "1 1.0"},
     {"token_healing", "false"},
     {"low_memory", "*"},  // how contrastive search is computed
     // Drafting: it changes speed only.

@@ -110,13 +110,20 @@ void LogitsSource::combine(std::int64_t position) {
   if (guidance_->unconditional >= 0) {
     normalize(out);
     const std::span<const float> u = branch(guidance_->unconditional);
-    for (std::size_t t = 0; t < out.size(); ++t) out[t] = guidance_->scale * (out[t] - u[t]) + u[t];
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      if (u[t] > -std::numeric_limits<float>::infinity()) out[t] = guidance_->scale * (out[t] - u[t]) + u[t];
+    }
   }
   const auto add = [out](std::span<const float> log_probs, float weight) {
     for (std::size_t t = 0; t < std::min(out.size(), log_probs.size()); ++t) {
       if (log_probs[t] > -std::numeric_limits<float>::infinity()) out[t] += weight * log_probs[t];
     }
   };
+  // What a smaller vocabulary does not have cannot come.
+  for (std::size_t v = 1; v < tracks_.size(); ++v) {
+    if (vocab_sizes_[v] < out.size())
+      std::ranges::fill(out.subspan(vocab_sizes_[v]), -std::numeric_limits<float>::infinity());
+  }
   for (const Guidance::Term& term : guidance_->terms) {
     if (term.plus >= 0) add(branch(term.plus), term.weight);
     if (term.minus >= 0) add(branch(term.minus), -term.weight);

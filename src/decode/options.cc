@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxTexts = 64;
 constexpr std::size_t kMaxTextBytes = 1024;
+constexpr std::size_t kMaxGuideBytes = 65536;
 
 // "--top-p" and "top-p" are "top_p".
 std::string canonical(std::string_view name) {
@@ -206,6 +207,48 @@ void convert(const json::Value& value, const Place& place, std::optional<DraftSc
   if (found == std::end(kDraftSchedules)) place.fail(value);
   out = static_cast<DraftSchedule>(found - kDraftSchedules);
 }
+std::string text_of(const json::Value& value, const Place& place) {
+  if (!value.is_string() || value.as_string().size() > kMaxGuideBytes) place.fail(value);
+  if (first_invalid_utf8(value.as_string()) != value.as_string().size())
+    place.fail(quoted(value.as_string()), "is not UTF-8");
+  return value.as_string();
+}
+// An object of {"positive": text, "negative": text} by name.
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<Attribute>>& out) {
+  if (!value.is_object()) place.fail(value);
+  std::vector<Attribute> attributes;
+  for (const auto& [name, pair] : value.as_object()) {
+    const json::Value* const positive = pair.is_object() ? pair.find("positive") : nullptr;
+    const json::Value* const negative = pair.is_object() ? pair.find("negative") : nullptr;
+    if (positive == nullptr || negative == nullptr || pair.as_object().size() != 2) {
+      place.fail(quoted(name), "must have a text \"positive\" and a text \"negative\", and nothing else");
+    }
+    attributes.push_back({name, text_of(*positive, place), text_of(*negative, place)});
+  }
+  out = std::move(attributes);
+}
+// A list of {"expert": name, "anti_expert": name, "weight": number}, each of which may be left out.
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<ExpertTerm>>& out) {
+  if (!value.is_array()) place.fail(value);
+  std::vector<ExpertTerm> terms;
+  for (const json::Value& item : value.as_array()) {
+    if (!item.is_object()) place.fail(item);
+    ExpertTerm& term = terms.emplace_back();
+    for (const auto& [key, field] : item.as_object()) {
+      if (key == "expert") {
+        term.expert = text_of(field, place);
+      } else if (key == "anti_expert") {
+        term.anti_expert = text_of(field, place);
+      } else if (key == "weight") {
+        term.weight = bias_of(field, place);
+      } else {
+        place.fail(quoted(key), "is not a field of an expert term: expert, anti_expert and weight are");
+      }
+    }
+    if (!(std::abs(term.weight) <= 100)) place.fail(std::to_string(term.weight), "the weight must be in [-100, 100]");
+  }
+  out = std::move(terms);
+}
 void convert(const json::Value& value, const Place& place, std::optional<DolaLayers>& out) {
   const std::string name = value.is_string() ? value.as_string() : "";
   if (name == "low" || name == "high") {
@@ -283,6 +326,23 @@ json::Value to_value(DraftSchedule schedule) {
 json::Value to_value(const DolaLayers& layers);
 json::Value to_value(const SequenceBias& bias);
 json::Value to_value(const LogitBias& bias);
+json::Value to_value(const std::vector<Attribute>& attributes) {
+  json::Object by_name;
+  for (const Attribute& a : attributes) {
+    json::Object pair;
+    pair.push_back({"positive", a.positive});
+    pair.push_back({"negative", a.negative});
+    by_name.push_back({a.name, std::move(pair)});
+  }
+  return by_name;
+}
+json::Value to_value(const ExpertTerm& term) {
+  json::Object fields;
+  fields.push_back({"expert", term.expert});
+  fields.push_back({"anti_expert", term.anti_expert});
+  fields.push_back({"weight", term.weight});
+  return fields;
+}
 
 template <typename T>
 json::Value to_value(const T& value) {

@@ -15,17 +15,18 @@
 namespace skald::decode {
 
 /// The member of GenerationConfig that an option sets.
-using OptionMember =
-    std::variant<std::optional<std::int64_t> GenerationConfig::*, std::optional<double> GenerationConfig::*,
-                 std::optional<bool> GenerationConfig::*, std::optional<std::uint64_t> GenerationConfig::*,
-                 std::optional<TokenId> GenerationConfig::*, std::optional<std::string> GenerationConfig::*,
-                 std::optional<std::vector<TokenId>> GenerationConfig::*,
-                 std::optional<std::vector<std::string>> GenerationConfig::*,
-                 std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
-                 std::optional<std::vector<SequenceBias>> GenerationConfig::*,
-                 std::optional<std::vector<LogitBias>> GenerationConfig::*,
-                 std::optional<LengthDecay> GenerationConfig::*, std::optional<EarlyStopping> GenerationConfig::*,
-                 std::optional<DraftSchedule> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;
+using OptionMember = std::variant<
+    std::optional<std::int64_t> GenerationConfig::*, std::optional<double> GenerationConfig::*,
+    std::optional<bool> GenerationConfig::*, std::optional<std::uint64_t> GenerationConfig::*,
+    std::optional<TokenId> GenerationConfig::*, std::optional<std::string> GenerationConfig::*,
+    std::optional<std::vector<TokenId>> GenerationConfig::*,
+    std::optional<std::vector<std::string>> GenerationConfig::*,
+    std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
+    std::optional<std::vector<SequenceBias>> GenerationConfig::*, std::optional<LengthDecay> GenerationConfig::*,
+    std::optional<EarlyStopping> GenerationConfig::*, std::optional<DraftSchedule> GenerationConfig::*,
+    std::optional<std::vector<Attribute>> GenerationConfig::*,
+    std::optional<std::vector<LogitBias>> GenerationConfig::*,
+    std::optional<std::vector<ExpertTerm>> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;
 
 struct Option {
   OptionInfo info;  // type and range follow from the member and the bounds

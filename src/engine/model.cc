@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <utility>
 
 #include "base/buffer.h"
@@ -40,11 +41,21 @@ struct Model::Impl {
   std::optional<Tokenizer> tokenizer;
   std::shared_ptr<ThreadPool> threads;
   std::shared_ptr<const models::DecoderModel> model;
-  engine::AdapterNames adapters;
+  engine::Names adapters, experts;
+  std::optional<Tokenizer> draft_tokenizer;  // where it is not the same
+  bool drafts = false;                       // model 1 is the draft model
   std::unique_ptr<Engine> engine;
 
   [[nodiscard]] const text::Tokenizer* text_tokenizer() const {
     return tokenizer ? &TokenizerAccess::parts_of(*tokenizer) : nullptr;
+  }
+  [[nodiscard]] engine::ModelSet models() const {
+    return {.shape = model->shape(),
+            .tokenizer = text_tokenizer(),
+            .adapters = adapters,
+            .draft = drafts ? 1 : -1,
+            .draft_tokenizer = draft_tokenizer ? &TokenizerAccess::parts_of(*draft_tokenizer) : nullptr,
+            .experts = experts};
   }
 };
 
@@ -67,6 +78,50 @@ nn::StatePoolOptions state_options(const models::DecoderModel& model, const Load
           .budget_bytes = options.kv_budget_bytes > 0 ? options.kv_budget_bytes : free_share,
           .longest_draft = rewinds ? kLongestRewind : 0,
           .longest_chunk = options.prefill_chunk};
+}
+
+// The pools share the memory in proportion to what a position costs in each.
+std::vector<engine::ModelSlot> make_slots(const std::vector<std::shared_ptr<const models::DecoderModel>>& models,
+                                          const LoadOptions& options) {
+  std::vector<double> costs;
+  for (const auto& model : models) {
+    const nn::StatePool pool(model->state_layout(), {.kv_type = model->shape().kv_type, .budget_bytes = 0});
+    costs.push_back(static_cast<double>(std::max<std::size_t>(1, pool.bytes_per_position())));
+  }
+  const double all = std::accumulate(costs.begin(), costs.end(), 0.0);
+  std::vector<engine::ModelSlot> slots;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    nn::StatePoolOptions state = state_options(*models[m], options);
+    state.budget_bytes = static_cast<std::size_t>(static_cast<double>(state.budget_bytes) * (costs[m] / all));
+    slots.push_back({.model = models[m], .state = std::make_unique<nn::StatePool>(models[m]->state_layout(), state)});
+  }
+  return slots;
+}
+
+// A model that works beside `main`: a draft or an expert.
+std::shared_ptr<const models::DecoderModel> load_companion(const std::string& folder, const models::DecoderModel& main,
+                                                           const LoadOptions& options, ThreadPool& threads) {
+  require_folder(folder);
+  std::shared_ptr<const models::DecoderModel> model =
+      models::load_model(folder, {.bits = options.bits, .strict = options.strict}, threads);
+  if (!model->shape().encodes && !main.shape().encodes) return model;
+  throw UnsupportedError({.file = folder, .rule = "drafts and experts are for models without an encoder"});
+}
+
+bool same_tokens(const text::Tokenizer& a, const text::Tokenizer& b) {
+  if (a.id_limit() != b.id_limit()) return false;
+  for (TokenId id = 0; id < a.id_limit(); ++id) {
+    if (a.id_to_token(id) != b.id_to_token(id)) return false;
+  }
+  return true;
+}
+
+// The tokenizer in `folder` where it has other tokens than `own`; a folder without one is taken to have the same.
+std::optional<Tokenizer> other_tokenizer(const std::string& folder, const std::optional<Tokenizer>& own) {
+  if (!own || !engine::has_tokenizer_file(folder)) return std::nullopt;
+  Tokenizer tokenizer = Tokenizer::load(folder);
+  if (same_tokens(TokenizerAccess::parts_of(tokenizer), TokenizerAccess::parts_of(*own))) return std::nullopt;
+  return tokenizer;
 }
 
 void check_load_options(const LoadOptions& options) {
@@ -98,10 +153,20 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   for (const std::string& folder : options.adapters)
     impl->adapters[engine::adapter_name(folder)] = load_lora(folder, *model);
   impl->model = std::move(model);
-  std::vector<engine::ModelSlot> slots(1);
-  slots[0].model = impl->model;
-  slots[0].state = std::make_unique<nn::StatePool>(impl->model->state_layout(), state_options(*impl->model, options));
-  impl->engine = std::make_unique<Engine>(std::move(slots), impl->threads,
+  std::vector<std::shared_ptr<const models::DecoderModel>> all{impl->model};
+  if (!options.draft.empty()) {
+    all.push_back(load_companion(options.draft, *impl->model, options, *impl->threads));
+    impl->draft_tokenizer = other_tokenizer(options.draft, impl->tokenizer);
+    impl->drafts = true;
+  }
+  for (const auto& [name, folder] : options.experts) {
+    impl->experts[name] = static_cast<decode::ModelIndex>(all.size());
+    all.push_back(load_companion(folder, *impl->model, options, *impl->threads));
+    if (other_tokenizer(folder, impl->tokenizer)) {
+      throw UnsupportedError({.file = folder, .rule = "an expert must have the tokenizer of the model that it guides"});
+    }
+  }
+  impl->engine = std::make_unique<Engine>(make_slots(all, options), impl->threads,
                                           engine::EngineOptions{.prefill_chunk = options.prefill_chunk});
   return Model(std::move(impl));
 }
@@ -185,8 +250,8 @@ bool Generation::wait_for(std::chrono::milliseconds time) {
 
 void Generation::cancel() { impl_->group->cancel(); }
 
-Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream,
-                         Door door) const {
+Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream, Door door,
+                         Hooks hooks) const {
   const std::shared_ptr<Impl> impl = impl_;  // a callback may drop this Model before this returns
   impl->engine->check_usable();
   const decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
@@ -199,9 +264,12 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
                        .value = std::to_string(prompts.size()),
                        .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
   }
-  const engine::CallSetup setup(resolved, impl->model->shape(), impl->text_tokenizer(), impl->adapters, *impl->engine);
+  const engine::ModelSet models = impl->models();
+  engine::CallSetup setup(resolved, models, *impl->engine);
+  setup.set_hooks(std::move(hooks));
   auto group = std::make_shared<Group>(std::move(stream));
-  if (impl->tokenizer) group->keep_alive = std::make_shared<Tokenizer>(*impl->tokenizer);
+  group->keep_alive = std::make_shared<std::vector<std::optional<Tokenizer>>>(
+      std::vector<std::optional<Tokenizer>>{impl->tokenizer, impl->draft_tokenizer});
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
   }

@@ -12,6 +12,7 @@
 #include "decode/strategies/contrastive.h"
 #include "decode/strategies/sampling.h"
 #include "decode/text_options.h"
+#include "engine/guidance.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -97,7 +98,7 @@ TokenId find_decoder_start(const GenerationConfig& config, std::int64_t vocab_si
   return start;
 }
 
-std::int32_t find_adapter(const std::string& name, const AdapterNames& adapters) {
+std::int32_t find_adapter(const std::string& name, const Names& adapters) {
   if (name.empty()) return 0;
   if (const auto found = adapters.find(adapter_name(name)); found != adapters.end()) return found->second;
   std::string known;
@@ -115,44 +116,49 @@ std::string adapter_name(const std::string& folder) {
   return path.has_filename() ? path.filename() : path.parent_path().filename();
 }
 
-CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape,
-                     const text::Tokenizer* tokenizer, const AdapterNames& adapters, Engine& engine)
-    : resolved_(resolved), shape_(shape), tokenizer_(tokenizer), engine_(engine) {
+CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& models, Engine& engine)
+    : resolved_(resolved), models_(models), engine_(engine) {
+  const models::ModelShape& shape = models.shape;
   const GenerationConfig& config = resolved_.config;
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
-  if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, tokenizer);
-  dry_breakers_ = decode::dry_breakers(config, tokenizer);
+  if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, models.tokenizer);
+  dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
   check_ids(config, shape.vocab_size);
   check_contrastive(config);
   if (config.dola_layers && shape.encodes) {
     throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
   }
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
-  constraints_ = decode::Constraints::make(config, tokenizer, static_cast<std::size_t>(shape.vocab_size));
-  adapter_ = find_adapter(config.adapter.value_or(""), adapters);
+  constraints_ = decode::Constraints::make(config, models.tokenizer, static_cast<std::size_t>(shape.vocab_size));
+  adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
   if (config.max_time) {
     stops_.deadline =
         std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                                std::chrono::duration<double>(*config.max_time));
   }
   if (!config.stop_strings || config.stop_strings->empty()) return;
-  if (tokenizer == nullptr) {
+  if (models.tokenizer == nullptr) {
     throw OptionError(
         ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
   }
   stops_.strings = std::make_shared<decode::StopStrings>(*config.stop_strings);
-  stops_.stop_tokens = special_stops(config, *tokenizer);
+  stops_.stop_tokens = special_stops(config, *models.tokenizer);
+}
+
+void CallSetup::set_hooks(Hooks hooks) {
+  if (hooks.logits_processors.empty() && hooks.stopping_criteria.empty() && !hooks.prefix_allowed_tokens_fn) return;
+  hooks_ = std::make_shared<const Hooks>(std::move(hooks));
 }
 
 std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const {
   std::vector<TokenId> ids;
   if (const auto* const text = std::get_if<std::string>(&prompt)) {
-    if (tokenizer_ == nullptr) {
+    if (models_.tokenizer == nullptr) {
       throw OptionError({.field = prompt_name(prompt_index),
                          .rule = "is text, and this model's folder has no tokenizer: give token ids"});
     }
-    ids = tokenizer_->encode(*text).ids;
+    ids = models_.tokenizer->encode(*text).ids;
   } else {
     ids = std::get<std::vector<TokenId>>(prompt);
   }
@@ -164,10 +170,10 @@ std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t pr
     ids.push_back(bos);
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= 0 && ids[i] < shape_.vocab_size) continue;
+    if (ids[i] >= 0 && ids[i] < models_.shape.vocab_size) continue;
     throw OptionError({.field = prompt_name(prompt_index) + "[" + std::to_string(i) + "]",
                        .value = std::to_string(ids[i]),
-                       .rule = "must be in [0, " + std::to_string(shape_.vocab_size) + ")"});
+                       .rule = "must be in [0, " + std::to_string(models_.shape.vocab_size) + ")"});
   }
   return ids;
 }
@@ -180,8 +186,8 @@ void CallSetup::check_length(const decode::SamplingRequest& request) const {
          .value = std::to_string(ids.size()) + " tokens",
          .rule = std::string("is longer than the ") + whose + " " + std::to_string(positions) + " positions"});
   };
-  check(request.encoder_input, shape_.encoder_positions, "encoder's");
-  check(request.prompt, shape_.hard_limit ? shape_.max_positions : 0, "model's");
+  check(request.encoder_input, models_.shape.encoder_positions, "encoder's");
+  check(request.prompt, models_.shape.hard_limit ? models_.shape.max_positions : 0, "model's");
 }
 
 void CallSetup::limit_length(decode::SamplingRequest& request) const {
@@ -203,10 +209,23 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
     stops.max_new_tokens = n;
     stops.max_new_notice = std::move(notice);
   };
-  if (shape_.hard_limit) {
+  if (models_.shape.hard_limit) {
     // The last position's logits still give one token.
-    cut(shape_.max_positions - prompt_length + 1,
-        "stopped at the model's last position, " + std::to_string(shape_.max_positions));
+    cut(models_.shape.max_positions - prompt_length + 1,
+        "stopped at the model's last position, " + std::to_string(models_.shape.max_positions));
+  }
+  if (request.guidance) {
+    for (const decode::Guidance::Branch& branch : request.guidance->branches) {
+      const std::int64_t positions = engine_.language_model().position_limit(branch.model);
+      if (positions == 0) continue;
+      if (std::ssize(branch.prompt) > positions) {
+        throw LimitError(
+            {.field = prompt_name(request.prompt_index),
+             .value = std::to_string(branch.prompt.size()) + " tokens",
+             .rule = "with what guides it is longer than the model's " + std::to_string(positions) + " positions"});
+      }
+      cut(positions - std::ssize(branch.prompt) + 1, "stopped where the text that guides it reaches the last position");
+    }
   }
   if (!resolved_.length_asked) {
     const std::int64_t encoder_length = std::ssize(request.encoder_input);
@@ -219,32 +238,67 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
   decode::SamplingRequest sampling{.prompt = prompt_ids(prompt, prompt_index),
                                    .config = resolved_.config,
                                    .stops = stops_,
-                                   .tokenizer = tokenizer_,
+                                   .tokenizer = models_.tokenizer,
                                    .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
                                    .prompt_index = prompt_index,
-                                   .vocab_size = static_cast<std::size_t>(shape_.vocab_size),
+                                   .vocab_size = static_cast<std::size_t>(models_.shape.vocab_size),
+                                   .hooks = hooks_,
                                    .dry_breakers = dry_breakers_,
                                    .constraints = constraints_};
-  if (shape_.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
-  const std::int64_t length = std::ssize(sampling.prompt);
+  if (models_.shape.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
   check_length(sampling);
+  sampling.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), sampling.prompt);
   limit_length(sampling);
-  const std::int64_t longest = length + sampling.stops.max_new_tokens;
-  if (!shape_.hard_limit && shape_.max_positions > 0 && length + sampling.stops.max_new_tokens > shape_.max_positions &&
-      (resolved_.length_asked || length > shape_.max_positions)) {
-    log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
-                                      std::to_string(shape_.max_positions) + ", quality may suffer beyond");
-  }
-  if (one_by_one(sampling.config)) sampling.draft.lookup = sampling.config.prompt_lookup_num_tokens.value_or(0);
-  std::int64_t branches = widest(resolved_.config);
-  if (sampling.draft.drafts() && !engine_.language_model().rewinds(0)) branches *= 2;
+  warn_of_length(sampling);
+  set_up_drafts(sampling);
+  std::vector<SequenceNeed> needs = needs_of(sampling);
   std::vector<TokenId> encoder_input = sampling.encoder_input;
   auto strategy = make_strategy(std::move(sampling), engine_.language_model());
   return {.strategy = std::move(strategy),
-          .needs = {{.prompt_length = length, .longest = longest, .branches = branches}},
+          .needs = std::move(needs),
           .encoder_input = std::move(encoder_input),
           .adapter = adapter_,
           .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};
+}
+
+void CallSetup::warn_of_length(const decode::SamplingRequest& request) const {
+  const std::int64_t trained = models_.shape.max_positions;
+  const std::int64_t length = std::ssize(request.prompt);
+  const std::int64_t longest = length + request.stops.max_new_tokens;
+  if (models_.shape.hard_limit || trained == 0 || longest <= trained) return;
+  if (!resolved_.length_asked && length <= trained) return;
+  log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
+                                    std::to_string(trained) + ", quality may suffer beyond");
+}
+
+// A prompt's own repetitions are looked up where that is asked for; else the draft model drafts, where one is loaded.
+void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
+  const GenerationConfig& config = request.config;
+  if (!one_by_one(config)) return;
+  request.draft.lookup = config.prompt_lookup_num_tokens.value_or(0);
+  if (request.draft.lookup == 0 && config.num_assistant_tokens.value_or(1) > 0) request.draft.model = models_.draft;
+}
+
+std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& request) const {
+  const std::int64_t n_new = request.stops.max_new_tokens;
+  const decode::LanguageModel& model = engine_.language_model();
+  const bool drafts = request.draft.drafts();
+  std::vector<SequenceNeed> needs;
+  const auto add = [&](decode::ModelIndex index, std::int64_t prompt_length, std::int64_t branches) {
+    needs.push_back({.model = index,
+                     .prompt_length = prompt_length,
+                     .longest = prompt_length + n_new,
+                     .branches = branches * (drafts && !model.rewinds(index) ? 2 : 1)});
+  };
+  const std::int64_t length = std::ssize(request.prompt);
+  const std::int64_t branches = widest(request.config);
+  add(0, length, branches);
+  if (request.guidance) {
+    for (const decode::Guidance::Branch& b : request.guidance->branches) add(b.model, std::ssize(b.prompt), branches);
+  }
+  // What is certain, and the draft that goes on from it.
+  if (request.draft.model >= 0) needs.push_back({request.draft.model, length, length + n_new, 2 * branches});
+  return needs;
 }
 
 }  // namespace skald::engine

@@ -3,30 +3,28 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "decode/resolve.h"
 #include "decode/sampling_request.h"
 #include "engine/engine.h"
-#include "models/decoder_model.h"
+#include "engine/model_set.h"
 #include "skald/model.h"
-#include "text/tokenizer.h"
 
 namespace skald::engine {
 
 /// What an adapter is called: the last part of its folder's path.
 std::string adapter_name(const std::string& folder);
 
-/// Numbers of a model's adapters by name.
-using AdapterNames = std::map<std::string, std::int32_t>;
-
 /// What all prompts of one call have in common.
 struct CallSetup {
   /// Throws OptionError for options that this model cannot take.
-  CallSetup(const decode::ResolvedConfig& resolved, const models::ModelShape& shape, const text::Tokenizer* tokenizer,
-            const AdapterNames& adapters, Engine& engine);
+  CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& models, Engine& engine);
+
+  /// Code of the caller's own that every request of the call runs.
+  void set_hooks(Hooks hooks);
 
   /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
   /// text without a tokenizer), LimitError for one that is too long. The prompt of an encoder-decoder is its encoder's
@@ -37,12 +35,15 @@ struct CallSetup {
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
   void check_length(const decode::SamplingRequest& request) const;
   void limit_length(decode::SamplingRequest& request) const;
+  void warn_of_length(const decode::SamplingRequest& request) const;
+  void set_up_drafts(decode::SamplingRequest& request) const;
+  [[nodiscard]] std::vector<SequenceNeed> needs_of(const decode::SamplingRequest& request) const;
 
   decode::ResolvedConfig resolved_;  // texts of options looked up
-  const models::ModelShape& shape_;
-  const text::Tokenizer* tokenizer_;
+  const ModelSet& models_;
   Engine& engine_;
-  decode::StopRules stops_;  // but for the length
+  decode::StopRules stops_;             // but for the length
+  std::shared_ptr<const Hooks> hooks_;  // null: none
   std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   std::int32_t adapter_ = 0;

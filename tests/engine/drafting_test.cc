@@ -75,5 +75,48 @@ TEST(PromptLookup, ChangesNothingButTheNumberOfPasses) {
   EXPECT_LT(accepted, drafted);
 }
 
+TEST(DraftModel, ChangesNothingButTheNumberOfPasses) {
+  const test::FakeOptions model{.memory = 3};
+  std::int64_t drafted = 0, accepted = 0;
+  for (const test::FakeOptions& draft :
+       {model, test::FakeOptions{.vocab_size = 80, .memory = 3}, test::FakeOptions{.vocab_size = 120, .memory = 3},
+        test::FakeOptions{.memory = 2}, test::FakeOptions{.max_positions = 60, .hard_limit = true, .memory = 3}}) {
+    for (GenerationConfig config : drawn_configs()) {
+      const std::vector<Prompt> prompts{test::some_prompt(40, 1), test::some_prompt(30)};
+      const auto plain = Rig({.model = model}).run(prompts, config);
+      config.num_assistant_tokens = 5;
+      config.assistant_confidence_threshold = 0.1;
+      const auto sped =
+          Rig({.model = model, .threads = 2, .engine = {.prefill_chunk = 16}, .draft = draft}).run(prompts, config);
+      expect_same_text(plain, sped);
+      for (const Completion& c : sped) {
+        drafted += c.drafted_tokens;
+        accepted += c.accepted_tokens;
+      }
+    }
+  }
+  EXPECT_GT(accepted, 300);
+  EXPECT_LT(accepted, drafted);
+}
+
+TEST(DraftModel, OfTheSameModelIsAlwaysRight) {
+  GenerationConfig config{.max_new_tokens = 61, .temperature = 0.7, .seed = 4, .num_assistant_tokens = 5};
+  config.num_assistant_tokens_schedule = DraftSchedule::constant;
+  config.assistant_confidence_threshold = 0;
+  const auto done = Rig({.draft = test::FakeOptions{}}).run({test::some_prompt(20)}, config);
+  EXPECT_EQ(done[0].accepted_tokens, done[0].drafted_tokens);
+  EXPECT_EQ(done[0].model_passes, 11);  // the prompt's, then six tokens each
+}
+
+TEST(Drafts, RunBesideAllOtherCalls) {
+  GenerationConfig config = drawn_configs()[2];
+  const auto alone = Rig().run({test::some_prompt(33)}, config);
+  Rig rig({.threads = 2, .engine = {.prefill_chunk = 7}, .draft = test::FakeOptions{.memory = 2}});
+  const auto beams = rig.submit({test::some_prompt(50, 4)}, {.max_new_tokens = 30, .num_beams = 3});
+  const auto together = rig.submit({test::some_prompt(20, 1), test::some_prompt(33)}, config)->wait();
+  static_cast<void>(beams->wait());
+  expect_same_text(alone, {together.begin() + 3, together.end()});
+}
+
 }  // namespace
 }  // namespace skald

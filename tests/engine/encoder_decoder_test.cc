@@ -101,7 +101,8 @@ std::vector<Completion> run_in_least_memory(const Prompt& prompt, const Generati
   GenerationConfig given = config;
   given.decoder_start_token_id = 0;
   const decode::ResolvedConfig resolved = decode::resolve(given, {}, Door::library);
-  const engine::CallSetup setup(resolved, model->shape(), nullptr, {}, engine);
+  const engine::ModelSet models{.shape = model->shape()};
+  const engine::CallSetup setup(resolved, models, engine);
   auto group = std::make_shared<engine::Group>();
   group->add(setup.make_request(prompt, 0));
   engine.submit(group);

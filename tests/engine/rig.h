@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,18 +20,30 @@ struct RigOptions {
   engine::EngineOptions engine = {};
   std::size_t budget_bytes = std::size_t{64} << 20;
   const text::Tokenizer* tokenizer = nullptr;
+  std::optional<FakeOptions> draft = {};
+  engine::Names experts = {};  // numbers of models: the draft is 1, else further ones are
+  std::vector<FakeOptions> further = {};
 };
 
 class Rig {
  public:
-  explicit Rig(const RigOptions& options = {}) : tokenizer_(options.tokenizer) {
-    model_ = std::make_shared<FakeModel>(options.model);
-    std::vector<engine::ModelSlot> slots(1);
-    slots[0].model = model_;
-    slots[0].state = std::make_unique<nn::StatePool>(
-        model_->state_layout(),
-        nn::StatePoolOptions{
-            .budget_bytes = options.budget_bytes, .longest_draft = 272, .longest_chunk = options.engine.prefill_chunk});
+  explicit Rig(const RigOptions& options = {})
+      : model_(std::make_shared<FakeModel>(options.model)), set_{.shape = model_->shape()} {
+    std::vector<std::shared_ptr<FakeModel>> models{model_};
+    if (options.draft) models.push_back(std::make_shared<FakeModel>(*options.draft));
+    for (const FakeOptions& further : options.further) models.push_back(std::make_shared<FakeModel>(further));
+    std::vector<engine::ModelSlot> slots;
+    for (const auto& model : models) {
+      slots.push_back(
+          {.model = model,
+           .state = std::make_unique<nn::StatePool>(
+               model->state_layout(), nn::StatePoolOptions{.budget_bytes = options.budget_bytes,
+                                                           .longest_draft = 272,
+                                                           .longest_chunk = options.engine.prefill_chunk})});
+    }
+    set_.draft = options.draft ? 1 : -1;
+    set_.experts = options.experts;
+    set_.tokenizer = options.tokenizer;
     engine_ = std::make_unique<engine::Engine>(std::move(slots), std::make_shared<ThreadPool>(options.threads),
                                                options.engine);
   }
@@ -39,7 +52,8 @@ class Rig {
                                         StreamCallback stream = {}, bool lockstep = false) {
     engine_->check_usable();
     const decode::ResolvedConfig resolved = decode::resolve(config, {}, Door::library);
-    const engine::CallSetup setup(resolved, model_->shape(), tokenizer_, {}, *engine_);
+    engine::CallSetup setup(resolved, set_, *engine_);
+    setup.set_hooks(hooks_);
     auto group = std::make_shared<engine::Group>(std::move(stream), lockstep);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
@@ -52,12 +66,15 @@ class Rig {
     return submit(prompts, config)->wait();
   }
 
+  /// Code that all later calls run.
+  void set_hooks(Hooks hooks) { hooks_ = std::move(hooks); }
   [[nodiscard]] engine::Engine& engine() { return *engine_; }
   [[nodiscard]] const FakeModel& model() const { return *model_; }
 
  private:
-  const text::Tokenizer* tokenizer_;
   std::shared_ptr<FakeModel> model_;
+  engine::ModelSet set_;
+  Hooks hooks_;
   std::unique_ptr<engine::Engine> engine_;
 };
 

@@ -12,21 +12,41 @@ DraftModel::DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftM
     : options_(std::move(options)),
       n_prompt_(prompt.size()),
       vocab_size_(static_cast<std::size_t>(model.vocab_size(0))),
+      n_tokens_known_(model.vocab_size(options_.model)),
+      n_positions_(model.position_limit(options_.model)),
       length_(length),
       pick_(std::move(pick)),
-      seen_(model, options_.model, std::move(prompt)) {}
+      seen_(model, options_.model, std::move(prompt)) {
+  lost_ = std::ranges::any_of(seen_.tokens(), [&](TokenId token) { return token >= n_tokens_known_; });
+}
 
 void DraftModel::begin(const DraftStart& start) {
   draft_.clear();
   ahead_.reset();
-  n_wanted_ = static_cast<std::size_t>(std::min(start.longest, length_.next()));
+  std::int64_t longest = std::min(start.longest, length_.next());
+  if (n_positions_ > 0) {
+    const auto n_tokens = static_cast<std::int64_t>(n_prompt_ + start.generated.size());
+    longest = std::clamp<std::int64_t>(n_positions_ - n_tokens, 0, longest);
+  }
+  n_wanted_ = follow(start.generated) ? static_cast<std::size_t>(longest) : 0;
   if (n_wanted_ == 0) return;
-  for (std::size_t i = seen_.tokens().size() - n_prompt_; i < start.generated.size(); ++i)
-    seen_.push(start.generated[i]);
   chain_ = ProcessorChain(*start.chain);
   history_.assign(start.history.begin(), start.history.end());
   prompt_length_ = start.prompt_length;
   n_generated_ = static_cast<std::int64_t>(start.generated.size());
+}
+
+// False: there is a token that the draft model does not have.
+bool DraftModel::follow(std::span<const TokenId> generated) {
+  const auto seen = std::span(seen_.tokens()).subspan(n_prompt_);
+  const auto differs = std::ranges::mismatch(seen, generated).in2;  // a token may have been taken back
+  const auto n_same = static_cast<std::size_t>(differs - generated.begin());
+  if (n_same < seen.size()) seen_.truncate(n_prompt_ + n_same);
+  for (const TokenId token : generated.subspan(n_same)) {
+    if (token >= n_tokens_known_) return false;
+    seen_.push(token);
+  }
+  return !lost_;
 }
 
 bool DraftModel::plan(StepPlan& plan) {

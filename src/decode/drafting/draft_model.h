@@ -34,9 +34,13 @@ class DraftModel final : public Drafter {
   void learn(std::int64_t n_kept) override { length_.learn(static_cast<std::int64_t>(draft_.size()), n_kept); }
 
  private:
+  [[nodiscard]] bool follow(std::span<const TokenId> generated);
+
   DraftModelOptions options_;
   std::size_t n_prompt_;
-  std::size_t vocab_size_;  // of the model that is drafted for
+  std::size_t vocab_size_;       // of the model that is drafted for
+  std::int64_t n_tokens_known_;  // vocabulary of the draft model
+  std::int64_t n_positions_;     // that the draft model has; 0: any number
   DraftLength length_;
   Pick pick_;
   Track seen_;                  // what is certain
@@ -48,6 +52,7 @@ class DraftModel final : public Drafter {
   std::int64_t n_generated_ = 0;  // before the draft
   std::size_t n_wanted_ = 0;      // tokens that the draft should have
   TokenId next_ = -1;             // chosen by take()
+  bool lost_ = false;             // the prompt has a token that the draft model does not have
   bool sure_ = true;              // it is probable enough to go on
   std::vector<TokenId> draft_;
 };

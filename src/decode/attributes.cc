@@ -1,0 +1,25 @@
+#include "decode/attributes.h"
+
+#include "decode/options.h"
+#include "json/value.h"
+
+namespace skald::decode {
+namespace {
+
+constexpr char kLibrary[] = {
+#include <attributes.inc>  // data/attributes.json as numbers, made by cmake/embed.cmake
+};
+
+}  // namespace
+
+std::span<const Attribute> attribute_library() {
+  static const std::vector<Attribute> library = [] {
+    GenerationConfig config;
+    assign(config, *find_option("attributes"), json::parse({kLibrary, sizeof kLibrary}, "attributes.json"),
+           "attributes.json", "attributes");
+    return *config.attributes;
+  }();
+  return library;
+}
+
+}  // namespace skald::decode
