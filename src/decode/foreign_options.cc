@@ -15,12 +15,12 @@ constexpr ForeignOption kForeignOptions[] = {
     {"token_healing", "false"},
     {"low_memory", "*"},  // how contrastive search is computed
     // Drafting: it changes speed only.
-    {"use_mtp", "*"},
+    {"use_mtp", "false"},
     {"assistant_early_exit", "*"},
     {"assistant_lookbehind", "*"},
     {"target_lookbehind", "*"},
     {"assistant_ensemble_weight", ""},  // lossy
-    {"speculation_type", "*"},
+    {"speculation_type", ""},
     {"is_assistant", "*"},
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},

@@ -109,7 +109,7 @@ TEST(Options, RefusesWhatWouldChangeTheResult) {
   EXPECT_EQ(
       refused(R"({"num_beam_groups": 4})"),
       "config.json: num_beam_groups = 4: not available in this version of skald; remove it or set it to its default");
-  EXPECT_NE(refused(R"({"guidance_scale": 2})").find("guidance_scale"), std::string::npos);
+  EXPECT_NE(refused(R"({"speculation_type": "dflash"})").find("speculation_type"), std::string::npos);
   EXPECT_NE(refused(R"({"temprature": 1})").find("did you mean temperature?"), std::string::npos);
   EXPECT_EQ(refused(R"({"temperature": "0.7"})"), "config.json: temperature = '0.7': must be a number in [0, 1000000]");
   EXPECT_NE(refused("[]").find("must be an object"), std::string::npos);
