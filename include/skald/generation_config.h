@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "skald/export.h"
@@ -28,6 +29,36 @@ struct LogitBias {
   double bias = 0;
   friend bool operator==(const LogitBias&, const LogitBias&) = default;
 };
+
+/// watermarking_config of Kirchenbauer et al. 2023, https://arxiv.org/abs/2306.04634 : `bias` is added to the logits of
+/// "green" tokens, a share of the vocabulary that the tokens before choose. As transformers' WatermarkingConfig.
+struct GreenListWatermark {
+  enum class Seeding {
+    lefthash,  // the last token chooses
+    selfhash,  // the token itself and those before it
+  };
+  double greenlist_ratio = 0.25;  // (0, 1)
+  double bias = 2;
+  std::int64_t hashing_key = 15485863;
+  Seeding seeding_scheme = Seeding::lefthash;
+  std::int64_t context_width = 1;  // tokens that choose
+  friend bool operator==(const GreenListWatermark&, const GreenListWatermark&) = default;
+};
+
+/// watermarking_config of SynthID-Text (Dathathri et al. 2024, https://doi.org/10.1038/s41586-024-08025-4 ): tokens
+/// whose hash with each key wins a tournament become likelier. As transformers' SynthIDTextWatermarkingConfig.
+struct SynthIdWatermark {
+  std::int64_t ngram_len = 5;                // tokens that are hashed together
+  std::vector<std::int64_t> keys = {};       // one round of the tournament each
+  std::int64_t context_history_size = 1024;  // contexts that are remembered: in a repeated one nothing is marked
+  std::int64_t sampling_table_seed = 0;
+  std::int64_t sampling_table_size = 65536;
+  bool skip_first_ngram_calls = false;  // do not mark the first ngram_len - 1 tokens
+  bool debug_mode = false;              // mark an even distribution instead of the model's
+  friend bool operator==(const SynthIdWatermark&, const SynthIdWatermark&) = default;
+};
+
+using WatermarkingConfig = std::variant<GreenListWatermark, SynthIdWatermark>;
 
 /// exponential_decay_length_penalty: from `start` generated tokens on, ending becomes likelier by `factor` a token.
 struct LengthDecay {
@@ -84,7 +115,7 @@ struct GenerationConfig {
   std::optional<TokenId> bos_token_id = {};
   std::optional<TokenId> decoder_start_token_id = {};  // of encoder-decoder models
   // How tokens are chosen.
-  std::optional<std::string> profile = {};                // whose rules and defaults: hf, hf4, llamacpp, vllm, ct2, fllm
+  std::optional<std::string> profile = {};  // whose rules and defaults: hf, hf4, llamacpp, vllm, ct2, fllm
   std::optional<std::vector<std::string>> samplers = {};  // in this order, and no others
   std::optional<bool> do_sample = {};
   std::optional<double> temperature = {};
@@ -127,6 +158,7 @@ struct GenerationConfig {
   std::optional<LengthDecay> exponential_decay_length_penalty = {};
   std::optional<bool> remove_invalid_values = {};
   std::optional<bool> renormalize_logits = {};
+  std::optional<WatermarkingConfig> watermarking_config = {};
   std::optional<std::uint64_t> seed = {};
   // Other strategies.
   std::optional<double> penalty_alpha = {};

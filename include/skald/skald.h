@@ -13,3 +13,4 @@
 #include "skald/model.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
+#include "skald/watermark.h"

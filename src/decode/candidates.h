@@ -79,6 +79,14 @@ class Candidates {
     }
   }
 
+  /// Replaces the logit of every candidate by `change(token, logit)`.
+  template <typename Change>
+  void change_each(Change change) {
+    for (std::size_t t = 0; dense_ && t < logits_.size(); ++t) logits_[t] = change(static_cast<TokenId>(t), logits_[t]);
+    for (Candidate& c : entries_) c.logit = change(c.token, c.logit);
+    sorted_ = false;
+  }
+
   /// Lets `change` write all logits [vocab_size] in place; filters that came before are kept as -inf.
   template <typename Change>
   void edit(Change change) {

@@ -9,6 +9,7 @@
 #include "decode/processors/dynamic_temperature.h"
 #include "decode/processors/encoder_repetition_penalty.h"
 #include "decode/processors/forced_tokens.h"
+#include "decode/processors/green_list.h"
 #include "decode/processors/length_decay.h"
 #include "decode/processors/log_softmax.h"
 #include "decode/processors/min_length.h"
@@ -19,6 +20,7 @@
 #include "decode/processors/repetition_penalty.h"
 #include "decode/processors/sequence_bias.h"
 #include "decode/processors/suppress_tokens.h"
+#include "decode/processors/synthid.h"
 #include "decode/processors/temperature.h"
 #include "decode/processors/top_h.h"
 #include "decode/processors/top_k.h"
@@ -229,6 +231,15 @@ void add_mirostat(const R& r, C& chain) {
                                                           .vocab_size = r.setup.vocab_size}));
 }
 
+void add_watermark(const R& r, C& chain) {
+  if (!r.config.watermarking_config) return;
+  if (const auto* const green = std::get_if<GreenListWatermark>(&*r.config.watermarking_config)) {
+    chain.add(std::make_unique<GreenListBias>(*green, r.setup.vocab_size));
+  } else {
+    chain.add(std::make_unique<SynthId>(std::get<SynthIdWatermark>(*r.config.watermarking_config)));
+  }
+}
+
 void add_log_softmax(const R& r, C& chain) {
   if (r.config.renormalize_logits.value_or(false)) chain.add(std::make_unique<LogSoftmax>());
 }
@@ -263,6 +274,7 @@ constexpr ChainPlace kPlaces[] = {
     {"eta_cutoff", Role::truncation, add_eta},
     {"xtc", Role::truncation, add_xtc},
     {"mirostat", Role::warper, add_mirostat},
+    {"watermarking_config", Role::last, add_watermark},
     {"renormalize_logits", Role::last, add_log_softmax},
 };
 

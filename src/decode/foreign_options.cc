@@ -24,7 +24,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"is_assistant", "*"},
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},
-    {"watermarking_config", ""},
     // What comes back, the cache, and speed.
     {"output_attentions", "*"},
     {"output_hidden_states", "*"},

@@ -315,6 +315,14 @@ const Option kOptions[] = {
      &G::renormalize_logits,
      0,
      1},
+    {{"watermarking_config", "--watermarking-config", "--watermark", "json",
+      "{\"greenlist_ratio\": ...} or {\"keys\": ...}",
+      "Marks the text so that a detector with the same settings finds it: green lists (greenlist_ratio, bias, "
+      "hashing_key, seeding_scheme, context_width) or, with keys, SynthID (ngram_len, keys, context_history_size, "
+      "sampling_table_seed, sampling_table_size, skip_first_ngram_calls, debug_mode). See watermarks.md."},
+     &G::watermarking_config,
+     0,
+     0},
     {{"seed", "--seed", "", "integer", "[0, 9007199254740991]",
       "Equal seeds give equal texts, whatever else runs. Unset: a fresh one for each request, which is reported."},
      &G::seed,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "decode/foreign_options.h"
+#include "decode/watermark_config.h"
 #include "skald/error.h"
 
 namespace skald::decode {
@@ -196,6 +197,9 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   }
   out = std::move(biases);
 }
+void convert(const json::Value& value, const Place& place, std::optional<WatermarkingConfig>& out) {
+  out = read_watermarking_config(value, place.file, place.name);
+}
 void convert(const json::Value& value, const Place& place, std::optional<EarlyStopping>& out) {
   const bool never = value.is_string() && value.as_string() == "never";
   if (!value.is_bool() && !never) place.fail(value);
@@ -343,6 +347,7 @@ json::Value to_value(const ExpertTerm& term) {
   fields.push_back({"weight", term.weight});
   return fields;
 }
+json::Value to_value(const WatermarkingConfig& config) { return watermarking_to_json(config); }
 
 template <typename T>
 json::Value to_value(const T& value) {

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import BINARY, refused, run
 
-COMMANDS = ["generate", "inspect", "tokenize", "bench", "info", "completion"]
+COMMANDS = ["generate", "inspect", "tokenize", "detect", "bench", "info", "completion"]
 
 
 def test_without_arguments_it_explains_itself():
