@@ -14,7 +14,9 @@ class MinP final : public LogitsProcessor {
   /// At least `keep` tokens stay.
   explicit MinP(double p, std::size_t keep = 1) : log_p_(static_cast<float>(std::log(p))), keep_(keep) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
-    candidates.keep_from(std::min(candidates.max() + log_p_, candidates.kth_largest(keep_)));
+    const float least = candidates.max() + log_p_;
+    if (keep_ == 1 || candidates.kth_largest(keep_) >= least) return candidates.keep_from(least);
+    candidates.keep_best(candidates.best(keep_).size());
   }
   [[nodiscard]] std::string_view name() const override { return "min_p"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<MinP>(*this); }

@@ -19,15 +19,19 @@ class SequenceBiases final : public LogitsProcessor {
       std::erase_if(biases_, [&](const SequenceBias& other) { return other.ids == bias.ids; });
       biases_.push_back(std::move(bias));
     }
-    std::ranges::stable_sort(biases_, {}, [](const SequenceBias& bias) { return bias.ids.size(); });
+    // By the token that they act on; of each, sequences of one token come first, as in the reference's sums.
+    std::ranges::stable_sort(biases_, {},
+                             [](const SequenceBias& b) { return std::pair(b.ids.back(), b.ids.size() > 1); });
   }
 
   void apply(const StepContext& step, Candidates& candidates) override {
-    for (const SequenceBias& bias : biases_) {
-      const std::size_t n = bias.ids.size() - 1;  // tokens that must have come before
-      if (n > step.history.size() || !std::equal(bias.ids.begin(), bias.ids.end() - 1, step.history.end() - n))
-        continue;
-      candidates.update(bias.ids.back(), [&](float logit) { return logit + static_cast<float>(bias.bias); });
+    for (std::size_t i = 0; i < biases_.size();) {
+      const TokenId token = biases_[i].ids.back();
+      float sum = 0;
+      for (; i < biases_.size() && biases_[i].ids.back() == token; ++i) {
+        if (is_begun(biases_[i], step.history)) sum += static_cast<float>(biases_[i].bias);
+      }
+      if (sum != 0) candidates.update(token, [sum](float logit) { return logit + sum; });
     }
   }
   [[nodiscard]] std::string_view name() const override { return "sequence_bias"; }
@@ -36,7 +40,13 @@ class SequenceBiases final : public LogitsProcessor {
   }
 
  private:
-  std::vector<SequenceBias> biases_;  // shorter ones first
+  // Whether all but the last token of `bias` come right before.
+  static bool is_begun(const SequenceBias& bias, std::span<const TokenId> history) {
+    const std::size_t n = bias.ids.size() - 1;
+    return n <= history.size() && std::equal(bias.ids.begin(), bias.ids.end() - 1, history.end() - n);
+  }
+
+  std::vector<SequenceBias> biases_;
 };
 
 }  // namespace skald::decode
