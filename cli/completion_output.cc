@@ -22,6 +22,11 @@ std::string logprob_json(const TokenLogprob& entry) {
   return object.text();
 }
 
+std::string notice_json(const Notice& notice) {
+  JsonObject object;
+  return object.add("option", notice.option).add_raw("value", notice.value).add("message", notice.message).text();
+}
+
 }  // namespace
 
 std::string completion_json(const Completion& completion) {
@@ -41,6 +46,7 @@ std::string completion_json(const Completion& completion) {
   if (completion.score) object.add("score", *completion.score);
   if (!completion.logprobs.empty()) object.add_raw("logprobs", json_array(completion.logprobs, logprob_json));
   if (!completion.notice.empty()) object.add("notice", completion.notice);
+  if (!completion.notices.empty()) object.add_raw("notices", json_array(completion.notices, notice_json));
   return object.line();
 }
 

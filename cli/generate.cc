@@ -83,8 +83,10 @@ void Generate::add_flags(Flags& flags) {
   flags.toggle("--no-stream", no_stream_, "Write the text when it is complete, not as it comes.");
   flags.toggle("--stats", stats_, "Tell tokens, times and the seed on standard error.");
   flags.toggle("--quiet,-q", quiet_, "No warnings and notices on standard error.");
+  flags.group("Options from a file");
+  flags.text("--config", "F", config_file_,
+             "Take options from this generation_config.json, or the one in this folder; flags go before it.");
   generation_.add_to(flags);
-  flags.text("--config", "F", config_file_, "Take options from this generation_config.json; flags go before it.");
   load_.add_to(flags);
 }
 

@@ -82,12 +82,14 @@ Model LoadFlags::load(const std::string& path) const {
 }
 
 void GenerationFlags::add_to(Flags& flags) {
-  flags.group("Generation");
-  for (const OptionInfo& option : generation_options()) {
-    if (option.type == "boolean") {
-      add_switch(flags, option);
-    } else {
-      add_option(flags, option);
+  for (const auto options : {generation_options(), passive_options()}) {
+    for (const OptionInfo& option : options) {
+      flags.group(std::string(option.group));
+      if (option.type == "boolean") {
+        add_switch(flags, option);
+      } else {
+        add_option(flags, option);
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -189,35 +190,45 @@ struct GenerationConfig {
   std::optional<bool> include_stop = {};      // keep the stop text in the output
   std::optional<std::int64_t> logprobs = {};  // 0: of the chosen token; k: and of the k best
 
+  // What transformers knows besides: how it computes. Accepted with a Notice, kept for files, without effect.
+  std::map<std::string, std::string> passive = {};  // "use_cache" -> "true", JSON
+
   /// Sets an option by its name from text ("top_k", "40"). Throws OptionError naming the option, the value and the
   /// range; an unknown name suggests the nearest known one, and one of transformers that this version lacks is an
   /// UnsupportedError.
   SKALD_API void set(std::string_view name, std::string_view value);
 
-  /// Reads a generation_config.json (or its text). Fields of transformers that this version does not act on are
-  /// refused where they would change the result and accepted where they are at their default; unknown ones are errors.
+  /// Reads a generation_config.json, its text, or the one in a folder. Fields of transformers that this version does
+  /// not act on are refused where they would change the result; unknown ones are errors.
   SKALD_API static GenerationConfig load(const std::string& path);
   SKALD_API static GenerationConfig from_json(std::string_view text, const std::string& file = "generation config");
 
   /// Fields that are set here, over those of `lower`.
   [[nodiscard]] SKALD_API GenerationConfig over(const GenerationConfig& lower) const;
 
-  /// The fields that are set, as JSON that transformers loads.
+  /// The fields that are set, as JSON that transformers loads and means the same by.
   [[nodiscard]] SKALD_API std::string to_json() const;
+  /// Writes them, indented, to `path` where that ends in .json, else to generation_config.json in the folder `path`,
+  /// which is made where it is missing. The file is whole or not there. Throws PathError.
+  SKALD_API void save(const std::string& path) const;
 };
 
 /// One row of the option table.
 struct OptionInfo {
-  std::string_view name;     // "top_p": transformers' name, JSON field, Python keyword
-  std::string_view flag;     // "--top-p"
-  std::string_view aliases;  // further flags, comma-separated: "--num-samples"
-  std::string_view type;     // "integer", "number", "boolean", "text", "texts", "names", "choice", "ids", "json"
-  std::string_view range;    // "(0, 1]"
-  std::string_view meaning;  // one sentence, with formula and source
+  std::string_view name;        // "top_p": transformers' name, JSON field, Python keyword
+  std::string_view flag;        // "--top-p"
+  std::string_view aliases;     // further flags, comma-separated: "--num-samples"
+  std::string_view type;        // "integer", "number", "boolean", "text", "texts", "names", "choice", "ids", "json"
+  std::string_view range;       // "(0, 1]"
+  std::string_view meaning;     // one sentence, with formula and source
+  std::string_view group = {};  // heading of the reference page that it stands under: "How long"
 };
 
 /// Every option, in the order of the reference page.
 SKALD_API std::span<const OptionInfo> generation_options();
+
+/// Options of transformers that have no effect here: `meaning` says what holds instead.
+SKALD_API std::span<const OptionInfo> passive_options();
 
 /// The defaults of a door, for what neither the request nor the model's file says.
 enum class Door { generate_command, library, transformers };

@@ -14,6 +14,7 @@
 #include "skald/export.h"
 #include "skald/generation_config.h"
 #include "skald/hooks.h"
+#include "skald/notice.h"
 #include "skald/tokenizer.h"
 
 namespace skald {
@@ -38,6 +39,7 @@ struct Completion {
   FinishReason finish_reason = FinishReason::length;
   std::string stop_text;               // the stop string that ended it, if one did
   std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
+  std::vector<Notice> notices;         // on options of the call that have no effect, or another one
   std::uint64_t seed = 0;              // the seed that was used
   std::optional<double> score;         // beams
   std::vector<TokenLogprob> logprobs;  // where asked for
@@ -73,6 +75,8 @@ class SKALD_API Generation {
   std::vector<Completion> wait();
   /// As wait() for at most `time`; false where it is still running.
   bool wait_for(std::chrono::milliseconds time);
+  /// On options of the call that have no effect, or another one than elsewhere. Its completions have them too.
+  [[nodiscard]] const std::vector<Notice>& notices() const;
   /// Ends the call soon; completions get finish_reason "cancelled" and keep what they have.
   void cancel();
 

@@ -11,6 +11,7 @@
 #include "skald/hub.h"
 #include "skald/log.h"
 #include "skald/model.h"
+#include "skald/notice.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
 #include "skald/watermark.h"

@@ -22,6 +22,7 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
   completion.prompt_index = request.prompt_index;
   completion.index = index;
   completion.seed = request.seed;
+  completion.notices = request.notices;
   completion.prompt_tokens = std::ssize(request.input());
   completion.token_ids.reserve(room);
   if (request.config.logprobs) completion.logprobs.reserve(room);

@@ -463,15 +463,6 @@ std::span<const Option> option_table() { return kOptions; }
 
 namespace skald {
 
-std::span<const OptionInfo> generation_options() {
-  static const std::vector<OptionInfo> rows = [] {
-    std::vector<OptionInfo> infos;
-    for (const auto& option : decode::option_table()) infos.push_back(option.info);
-    return infos;
-  }();
-  return rows;
-}
-
 GenerationConfig door_defaults(Door door) {
   switch (door) {
     case Door::generate_command: return {.max_new_tokens = 100, .do_sample = true};

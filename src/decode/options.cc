@@ -5,7 +5,6 @@
 #include <cmath>
 #include <type_traits>
 
-#include "base/log.h"
 #include "base/utf8.h"
 #include "decode/foreign_options.h"
 #include "decode/watermark_config.h"
@@ -50,24 +49,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return d[a.size()][b.size()];
-}
-
-std::string unknown_option_rule(std::string_view name) {
-  const std::string wanted = canonical(name.substr(0, 64));
-  std::string_view nearest;
-  std::size_t distance = std::max<std::size_t>(2, wanted.size() / 3) + 1;
-  const auto consider = [&](std::string_view candidate, std::string_view shown) {
-    const std::size_t d = edit_distance(wanted, canonical(candidate));
-    if (d >= distance) return;
-    distance = d;
-    nearest = shown;
-  };
-  for (const Option& option : option_table()) {
-    consider(option.info.name, option.info.name);
-    for_each_alias(option.info.aliases, [&](std::string_view alias) { consider(alias, option.info.name); });
-  }
-  if (nearest.empty()) return "is not an option of text generation";
-  return "is not an option of text generation; did you mean " + std::string(nearest) + "?";
 }
 
 std::string type_rule(const Option& option) {
@@ -460,55 +441,28 @@ void check(const GenerationConfig& config) {
   }
 }
 
-GenerationConfig read_generation_config(const json::Value& json, const std::string& file, UnknownFields unknown) {
-  if (!json.is_object()) throw OptionError({.file = file, .value = json.describe(), .rule = "must be an object"});
-  GenerationConfig config;
-  for (const auto& [key, value] : json.as_object()) {
-    if (const Option* const option = find_option(key); option != nullptr && option->info.name == key) {
-      if (!value.is_null()) assign(config, *option, value, file, key);
-    } else if (const ForeignOption* const foreign = find_foreign_option(key)) {
-      check_foreign_option(*foreign, value, file);
-    } else if (unknown == UnknownFields::refuse) {
-      throw OptionError({.file = file, .field = quoted(key), .rule = unknown_option_rule(key)});
-    } else {
-      log_notice(LogLevel::warning, file + ": " + quoted(key) + " is not known and has no effect");
-    }
-  }
-  return config;
+json::Value value_of(const GenerationConfig& config, const Option& option) {
+  return std::visit(
+      [&](auto member) { return config.*member ? json::Value(to_value(*(config.*member))) : json::Value(); },
+      option.member);
 }
 
-GenerationConfig read_legacy_settings(const json::Value& config_json, const std::string& file) {
-  GenerationConfig config;
-  if (!config_json.is_object()) return config;
-  for (const auto& [key, value] : config_json.as_object()) {
-    if (value.is_null()) continue;
-    if (const Option* const option = find_option(key); option != nullptr && option->info.name == key) {
-      assign(config, *option, value, file, key);
-    } else if (const ForeignOption* const foreign = find_foreign_option(key)) {
-      check_foreign_option(*foreign, value, file);
-    }
-  }
-  return config;
-}
-
-std::string option_reference() {
-  std::string page =
-      "# Options of text generation\n\n"
-      "Every option has one name: it is the field in a `generation_config.json` (and for `--config`), the member of\n"
-      "`skald::GenerationConfig`, and with dashes the flag of the command. A value given in the call goes before\n"
-      "`--config`, that before the model's own `generation_config.json`, and that before the defaults of the door.\n\n"
-      "| option | flags | value | meaning |\n|---|---|---|---|\n";
+std::string unknown_option_rule(std::string_view name) {
+  const std::string wanted = canonical(name.substr(0, 64));
+  std::string_view nearest;
+  std::size_t distance = std::max<std::size_t>(2, wanted.size() / 3) + 1;
+  const auto consider = [&](std::string_view candidate, std::string_view shown) {
+    const std::size_t d = edit_distance(wanted, canonical(candidate));
+    if (d >= distance) return;
+    distance = d;
+    nearest = shown;
+  };
   for (const Option& option : option_table()) {
-    std::string flags = "`" + std::string(option.info.flag) + "`";
-    for_each_alias(option.info.aliases, [&](std::string_view alias) { flags += " `" + std::string(alias) + "`"; });
-    page += "| `" + std::string(option.info.name) + "` | " + flags + " | " + std::string(option.info.type) + ", " +
-            std::string(option.info.range) + " | " + std::string(option.info.meaning) + " |\n";
+    consider(option.info.name, option.info.name);
+    for_each_alias(option.info.aliases, [&](std::string_view alias) { consider(alias, option.info.name); });
   }
-  page += "\n## Defaults where neither the call nor the model says anything\n\n| door | defaults |\n|---|---|\n";
-  page += "| `skald generate` | `" + door_defaults(Door::generate_command).to_json() + "` |\n";
-  page += "| library | `" + door_defaults(Door::library).to_json() + "` |\n";
-  page += "| transformers | `" + door_defaults(Door::transformers).to_json() + "` |\n";
-  return page;
+  if (nearest.empty()) return "is not an option of text generation";
+  return "is not an option of text generation; did you mean " + std::string(nearest) + "?";
 }
 
 }  // namespace skald::decode
@@ -517,8 +471,13 @@ namespace skald {
 
 void GenerationConfig::set(std::string_view name, std::string_view value) {
   const decode::Option* const option = decode::find_option(name);
-  if (option == nullptr && decode::find_foreign_option(decode::canonical(name)) != nullptr) {
-    throw UnsupportedError({.field = std::string(name), .rule = "is not available in this version of skald"});
+  const decode::ForeignOption* const foreign = decode::find_foreign_option(decode::canonical(name));
+  if (foreign != nullptr && foreign->kind != decode::ForeignOption::Kind::refused) {
+    return decode::take_foreign_option(*this, *foreign, decode::parse_foreign(*foreign, value), {});
+  }
+  if (foreign != nullptr) {
+    const std::string hint = foreign->note.empty() ? "" : ": " + std::string(foreign->note);
+    throw UnsupportedError({.field = std::string(name), .rule = "is not available in this version of skald" + hint});
   }
   if (option == nullptr) throw OptionError({.field = quoted(name), .rule = decode::unknown_option_rule(name)});
   const json::Value typed = decode::parse_typed(option->info.type, value);
@@ -538,38 +497,6 @@ void GenerationConfig::set(std::string_view name, std::string_view value) {
       option->member);
   add(typed);
   decode::assign(*this, *option, items, {}, name);
-}
-
-GenerationConfig GenerationConfig::load(const std::string& path) {
-  return decode::read_generation_config(json::parse_file(path), path, decode::UnknownFields::refuse);
-}
-
-GenerationConfig GenerationConfig::from_json(std::string_view text, const std::string& file) {
-  return decode::read_generation_config(json::parse(text, file), file, decode::UnknownFields::refuse);
-}
-
-GenerationConfig GenerationConfig::over(const GenerationConfig& lower) const {
-  GenerationConfig merged = lower;
-  for (const decode::Option& option : decode::option_table()) {
-    std::visit(
-        [&](auto member) {
-          if (this->*member) merged.*member = this->*member;
-        },
-        option.member);
-  }
-  return merged;
-}
-
-std::string GenerationConfig::to_json() const {
-  json::Object fields;
-  for (const decode::Option& option : decode::option_table()) {
-    std::visit(
-        [&](auto member) {
-          if (this->*member) fields.push_back({std::string(option.info.name), decode::to_value(*(this->*member))});
-        },
-        option.member);
-  }
-  return json::dump(fields);
 }
 
 }  // namespace skald

@@ -46,6 +46,12 @@ const Option* find_option(std::string_view name);
 void assign(GenerationConfig& config, const Option& option, const json::Value& value, const std::string& file,
             std::string_view name);
 
+/// The option's value in `config` as JSON; null where it is unset.
+json::Value value_of(const GenerationConfig& config, const Option& option);
+
+/// "is not an option of text generation; did you mean top_p?"
+std::string unknown_option_rule(std::string_view name);
+
 /// Throws OptionError where a member that is set is out of its range.
 void check(const GenerationConfig& config);
 

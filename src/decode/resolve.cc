@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "decode/idle_options.h"
 #include "decode/options.h"
 #include "decode/profiles.h"
 #include "json/value.h"
@@ -28,6 +29,10 @@ void resolve_length(GenerationConfig& config, const GenerationConfig& request, c
   if (native && request.min_new_tokens && request.max_new_tokens && *request.min_new_tokens > *request.max_new_tokens) {
     fail("min_new_tokens", std::to_string(*request.min_new_tokens),
          "must be at most max_new_tokens, " + std::to_string(*request.max_new_tokens));
+  }
+  if (native && !config.max_new_tokens && request.min_length && *request.min_length > *config.max_length) {
+    fail("min_length", std::to_string(*request.min_length),
+         "must be at most max_length, " + std::to_string(*config.max_length));
   }
 }
 
@@ -68,46 +73,6 @@ void check_forced(const GenerationConfig& config) {
   }
 }
 
-// Options of the call that only sampling reads, where nothing is sampled.
-std::vector<std::string> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
-  std::vector<std::string> warnings;
-  if (request.adapter_scale && config.adapter.value_or("").empty()) {
-    warnings.emplace_back("adapter_scale has no effect: no adapter is named");
-  }
-  const bool one_by_one = config.num_beams.value_or(1) == 1;
-  if (request.penalty_alpha.value_or(0) > 0 && (!one_by_one || config.do_sample.value_or(false))) {
-    warnings.emplace_back("penalty_alpha has no effect: contrastive search neither samples nor has beams");
-  }
-  const bool contrastive = one_by_one && !config.do_sample.value_or(false) && config.penalty_alpha.value_or(0) > 0;
-  if (request.prompt_lookup_num_tokens.value_or(0) > 0 && (!one_by_one || contrastive)) {
-    warnings.emplace_back("prompt_lookup_num_tokens has no effect: drafts are for greedy decoding and sampling");
-  }
-  if (one_by_one) {
-    const auto beams_only = [&](std::string_view name, bool given) {
-      if (given) warnings.push_back(std::string(name) + " has no effect: there is one beam");
-    };
-    beams_only("length_penalty", request.length_penalty.value_or(1) != 1);
-    beams_only("early_stopping", request.early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no);
-  }
-  if (config.do_sample.value_or(false)) return warnings;
-  const auto idle = [&](std::string_view name, bool given) {
-    if (given) warnings.push_back(std::string(name) + " has no effect: nothing is sampled");
-  };
-  idle("temperature", request.temperature && !is_greedy(request.temperature) && *request.temperature != 1);
-  idle("top_k", request.top_k.value_or(0) > 0 && !contrastive);
-  idle("top_p", request.top_p.value_or(1) != 1);
-  idle("min_p", request.min_p.value_or(0) != 0);
-  idle("typical_p", request.typical_p.value_or(1) != 1);
-  idle("epsilon_cutoff", request.epsilon_cutoff.value_or(0) != 0);
-  idle("eta_cutoff", request.eta_cutoff.value_or(0) != 0);
-  idle("top_h", request.top_h.has_value());
-  idle("top_n_sigma", request.top_n_sigma.value_or(0) != 0);
-  idle("xtc_probability", request.xtc_probability.value_or(0) != 0);
-  idle("dynatemp_range", request.dynatemp_range.value_or(0) != 0);
-  idle("mirostat", request.mirostat.value_or(0) != 0);
-  return warnings;
-}
-
 }  // namespace
 
 ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door) {
@@ -121,7 +86,7 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);
-  resolved.warnings = idle_options(resolved.config, request);
+  resolved.notices = idle_options(resolved.config, request);
   return resolved;
 }
 

@@ -1,17 +1,17 @@
 // From what a caller, a model's file and a door say to the configuration that a request runs with.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "skald/generation_config.h"
+#include "skald/notice.h"
 
 namespace skald::decode {
 
 struct ResolvedConfig {
-  GenerationConfig config;                 // complete: every option that acts is set, or off
-  bool length_asked = false;               // the caller said how long: a limit that does not fit is then an error
-  std::vector<std::string> warnings = {};  // options that were given and have no effect
+  GenerationConfig config;           // complete: every option that acts is set, or off
+  bool length_asked = false;         // the caller said how long: a limit that does not fit is then an error
+  std::vector<Notice> notices = {};  // on options of the call
 };
 
 /// Rank: `request` > `model_file` > the defaults of `door`. Throws OptionError where a value is out of its range or

@@ -14,6 +14,7 @@
 #include "decode/stop_strings.h"
 #include "skald/generation_config.h"
 #include "skald/hooks.h"
+#include "skald/notice.h"
 #include "text/tokenizer.h"
 
 namespace skald::decode {
@@ -56,6 +57,7 @@ struct SamplingRequest {
   std::shared_ptr<const Hooks> hooks = {};                    // null: none
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};  // null: none
   std::shared_ptr<const Constraints> constraints = {};        // null: none
+  std::vector<Notice> notices = {};                           // on its options
 
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.

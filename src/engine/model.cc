@@ -178,7 +178,7 @@ std::string Model::shipped_path() {
   if (const char* const folder = std::getenv("SKALD_MODELS")) places.emplace_back(folder);
   // Installed: PREFIX/lib/libskald.so (or PREFIX/bin/skald) and PREFIX/share/skald/models.
   Dl_info library{};
-  if (dladdr(reinterpret_cast<const void*>(&to_string), &library) != 0 && library.dli_fname != nullptr) {
+  if (dladdr(reinterpret_cast<const void*>(&door_defaults), &library) != 0 && library.dli_fname != nullptr) {
     std::error_code ignored;
     const fs::path here = fs::canonical(library.dli_fname, ignored).parent_path();
     for (fs::path up = here; up.has_relative_path() && places.size() < 4; up = up.parent_path()) {
@@ -224,6 +224,7 @@ const Tokenizer& Model::tokenizer() const {
 struct Generation::Impl {
   std::shared_ptr<Model::Impl> model;
   std::shared_ptr<Group> group;
+  std::vector<Notice> notices;
 };
 
 Generation::Generation(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -250,15 +251,18 @@ bool Generation::wait_for(std::chrono::milliseconds time) {
 
 void Generation::cancel() { impl_->group->cancel(); }
 
+const std::vector<Notice>& Generation::notices() const { return impl_->notices; }
+
 Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream, Door door,
                          Hooks hooks) const {
   const std::shared_ptr<Impl> impl = impl_;  // a callback may drop this Model before this returns
   impl->engine->check_usable();
-  const decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
-  for (const std::string& warning : resolved.warnings) log_notice(LogLevel::warning, warning);
+  decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
   if (config.decoder_start_token_id && !impl->model->shape().encodes) {
-    log_notice(LogLevel::warning, "decoder_start_token_id has no effect: the model has no encoder");
+    resolved.notices.push_back({"decoder_start_token_id", std::to_string(*config.decoder_start_token_id),
+                                "has no effect: the model has no encoder"});
   }
+  for (const Notice& notice : resolved.notices) log_notice(LogLevel::warning, to_string(notice));
   if (prompts.empty() || prompts.size() > kMaxPrompts) {
     throw OptionError({.field = "prompts",
                        .value = std::to_string(prompts.size()),
@@ -274,7 +278,8 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
     group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
   }
   impl->engine->submit(group);
-  return Generation(std::make_unique<Generation::Impl>(Generation::Impl{impl, std::move(group)}));
+  return Generation(
+      std::make_unique<Generation::Impl>(Generation::Impl{impl, std::move(group), std::move(resolved.notices)}));
 }
 
 }  // namespace skald

@@ -245,6 +245,7 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
                                    .hooks = hooks_,
                                    .dry_breakers = dry_breakers_,
                                    .constraints = constraints_};
+  sampling.notices = resolved_.notices;
   if (models_.shape.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
   check_length(sampling);
   sampling.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), sampling.prompt);
@@ -261,14 +262,19 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
           .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};
 }
 
-void CallSetup::warn_of_length(const decode::SamplingRequest& request) const {
+void CallSetup::warn_of_length(decode::SamplingRequest& request) const {
   const std::int64_t trained = models_.shape.max_positions;
   const std::int64_t length = std::ssize(request.prompt);
   const std::int64_t longest = length + request.stops.max_new_tokens;
   if (models_.shape.hard_limit || trained == 0 || longest <= trained) return;
   if (!resolved_.length_asked && length <= trained) return;
-  log_notice(LogLevel::warning, "up to " + std::to_string(longest) + " positions: the model was trained on " +
-                                    std::to_string(trained) + ", quality may suffer beyond");
+  const GenerationConfig& config = request.config;
+  Notice notice{config.max_length ? "max_length" : "max_new_tokens",
+                std::to_string(config.max_length.value_or(request.stops.max_new_tokens)),
+                "reaches up to " + std::to_string(longest) + " positions: the model was trained on " +
+                    std::to_string(trained) + ", quality may suffer beyond"};
+  log_notice(LogLevel::warning, to_string(notice));
+  request.notices.push_back(std::move(notice));
 }
 
 // A prompt's own repetitions are looked up where that is asked for; else the draft model drafts, where one is loaded.

@@ -35,7 +35,7 @@ struct CallSetup {
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
   void check_length(const decode::SamplingRequest& request) const;
   void limit_length(decode::SamplingRequest& request) const;
-  void warn_of_length(const decode::SamplingRequest& request) const;
+  void warn_of_length(decode::SamplingRequest& request) const;
   void set_up_drafts(decode::SamplingRequest& request) const;
   [[nodiscard]] std::vector<SequenceNeed> needs_of(const decode::SamplingRequest& request) const;
 

@@ -1,13 +1,9 @@
 #include "formats/safetensors_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "base/checked.h"
+#include "base/partial_file.h"
 #include "json/value.h"
 #include "skald/error.h"
 
@@ -50,50 +46,6 @@ std::string make_header(std::span<const TensorSpec> tensors, const std::map<std:
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8
   return text;
 }
-
-// A file that is being written under a temporary name; it is removed unless it is finished.
-class PartialFile {
- public:
-  explicit PartialFile(const fs::path& path) : path_(path), temporary_(path.native() + ".part") {
-    descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail();
-  }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-  ~PartialFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-    if (!finished_) unlink(temporary_.c_str());
-  }
-
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail();
-      bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-  }
-
-  void finish() {
-    if (fsync(descriptor_) != 0) fail();
-    if (close(std::exchange(descriptor_, -1)) != 0) fail();
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail();
-    finished_ = true;
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    const int error = errno;
-    throw PathError(
-        error == EACCES || error == EPERM ? PathError::Kind::permission : PathError::Kind::io,
-        ErrorFields{.file = path_.native(), .rule = std::string("cannot be written: ") + std::strerror(error)});
-  }
-
-  fs::path path_;
-  std::string temporary_;
-  int descriptor_ = -1;
-  bool finished_ = false;
-};
 
 }  // namespace
 

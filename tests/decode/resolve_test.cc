@@ -43,19 +43,13 @@ TEST(Resolve, TemperatureDecidesInNativeDoors) {
                             "temperature = 0: must be a number above 0");
 }
 
-TEST(Resolve, OptionsWithoutEffectAreNamed) {
-  const auto resolved = resolve({.do_sample = false, .temperature = 0.7, .top_p = 0.9}, {.top_k = 5}, Door::library);
-  ASSERT_EQ(resolved.warnings.size(), 2U);
-  EXPECT_EQ(resolved.warnings[0], "temperature has no effect: nothing is sampled");
-  EXPECT_EQ(resolved.warnings[1], "top_p has no effect: nothing is sampled");
-  EXPECT_TRUE(resolve({.temperature = 0.0}, {}, Door::library).warnings.empty());
-}
-
 TEST(Resolve, ContradictionsAreRefused) {
   expect_error<OptionError>([] { (void)resolve({.do_sample = false, .num_return_sequences = 3}, {}, Door::library); },
                             "num_return_sequences = 3: greedy decoding gives one sequence");
   expect_error<OptionError>([] { (void)resolve({.max_new_tokens = 5, .min_new_tokens = 9}, {}, Door::library); },
                             "min_new_tokens = 9: must be at most max_new_tokens, 5");
+  expect_error<OptionError>([] { (void)resolve({.max_length = 5, .min_length = 9}, {}, Door::library); },
+                            "min_length = 9: must be at most max_length, 5");
   expect_error<OptionError>([] { (void)resolve({.top_p = 3.0}, {}, Door::library); }, "top_p = 3");
 }
 

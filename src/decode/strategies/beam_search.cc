@@ -45,6 +45,7 @@ BeamSearch::BeamSearch(SamplingRequest request, LanguageModel& model)
     completion.prompt_index = request_.prompt_index;
     completion.index = static_cast<std::int64_t>(i);
     completion.seed = request_.seed;
+    completion.notices = request_.notices;
     completion.prompt_tokens = static_cast<std::int64_t>(request_.input().size());
     texts_.push_back(text);
   }

@@ -1,0 +1,117 @@
+#include "decode/idle_options.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "decode/foreign_options.h"
+#include "decode/options.h"
+
+namespace skald {
+
+std::string to_string(const Notice& notice) { return notice.option + " = " + notice.value + ": " + notice.message; }
+
+namespace decode {
+namespace {
+
+using Config = GenerationConfig;
+
+bool samples(const Config& c) { return c.do_sample.value_or(false); }
+bool has_beams(const Config& c) { return c.num_beams.value_or(1) > 1; }
+bool contrasts(const Config& c) { return c.penalty_alpha.value_or(0) > 0 && !has_beams(c) && !samples(c); }
+bool decodes_singly(const Config& c) { return !has_beams(c) && !contrasts(c); }
+bool samples_or_contrasts(const Config& c) { return samples(c) || contrasts(c); }
+bool looks_up(const Config& c) { return c.prompt_lookup_num_tokens.value_or(0) > 0; }
+bool has_eos(const Config& c) { return c.eos_token_id && !c.eos_token_id->empty(); }
+bool has_max_length(const Config& c) { return c.max_length.has_value(); }
+bool has_no_min_new(const Config& c) { return c.min_new_tokens.value_or(0) == 0; }
+bool has_stops(const Config& c) { return c.stop_strings && !c.stop_strings->empty(); }
+bool has_adapter(const Config& c) { return !c.adapter.value_or("").empty(); }
+bool has_xtc(const Config& c) { return c.xtc_probability.value_or(0) > 0; }
+bool has_dynatemp(const Config& c) { return c.dynatemp_range.value_or(0) > 0; }
+bool has_mirostat(const Config& c) { return c.mirostat.value_or(0) > 0; }
+bool has_dry(const Config& c) { return c.dry_multiplier.value_or(0) > 0; }
+bool penalizes(const Config& c) {
+  return c.repetition_penalty.value_or(1) != 1 || c.frequency_penalty.value_or(0) != 0 ||
+         c.presence_penalty.value_or(0) != 0;
+}
+
+struct IdleRule {
+  std::string_view option;
+  std::string_view off;           // JSON texts of values that ask for nothing, separated by spaces
+  bool (*acts)(const Config& c);  // else it has no effect:
+  std::string_view why;
+};
+
+constexpr std::string_view kNotSampled = "nothing is sampled";
+constexpr std::string_view kOneBeam = "there is one beam";
+constexpr std::string_view kNoEos = "no end-of-sequence token is known";
+
+// The first rule of an option that does not act is told.
+constexpr IdleRule kIdleRules[] = {
+    {"max_length", "", has_max_length, "max_new_tokens goes before it"},
+    {"min_length", "0", has_no_min_new, "min_new_tokens goes before it"},
+    {"min_length", "0", has_eos, kNoEos},
+    {"min_new_tokens", "0", has_eos, kNoEos},
+    {"exponential_decay_length_penalty", "", has_eos, kNoEos},
+    {"include_stop", "false", has_stops, "there are no stop_strings"},
+    {"temperature", "1.0", samples, kNotSampled},
+    {"top_k", "0 -1", samples_or_contrasts, kNotSampled},
+    {"top_p", "1.0", samples, kNotSampled},
+    {"min_p", "0.0", samples, kNotSampled},
+    {"typical_p", "1.0", samples, kNotSampled},
+    {"epsilon_cutoff", "0.0", samples, kNotSampled},
+    {"eta_cutoff", "0.0", samples, kNotSampled},
+    {"top_h", "", samples, kNotSampled},
+    {"top_n_sigma", "0.0", samples, kNotSampled},
+    {"xtc_probability", "0.0", samples, kNotSampled},
+    {"xtc_threshold", "", has_xtc, "xtc_probability is not set"},
+    {"dynatemp_range", "0.0", samples, kNotSampled},
+    {"dynatemp_exponent", "", has_dynatemp, "dynatemp_range is not set"},
+    {"mirostat", "0", samples, kNotSampled},
+    {"mirostat_tau", "", has_mirostat, "mirostat is off"},
+    {"mirostat_eta", "", has_mirostat, "mirostat is off"},
+    {"samplers", "", samples, kNotSampled},
+    {"repeat_last_n", "-1", penalizes, "there is no repetition, frequency or presence penalty"},
+    {"penalty_exempt_tokens", "[]", penalizes, "there is no repetition, frequency or presence penalty"},
+    {"dry_base", "", has_dry, "dry_multiplier is not set"},
+    {"dry_allowed_length", "", has_dry, "dry_multiplier is not set"},
+    {"dry_penalty_last_n", "", has_dry, "dry_multiplier is not set"},
+    {"dry_sequence_breakers", "", has_dry, "dry_multiplier is not set"},
+    {"penalty_alpha", "0.0", contrasts, "contrastive search neither samples nor has beams"},
+    {"dola_layers", "", decodes_singly, "DoLa has neither beams nor contrastive search"},
+    {"prompt_lookup_num_tokens", "0", decodes_singly, "drafts are for greedy decoding and sampling"},
+    {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
+    {"length_penalty", "1.0", has_beams, kOneBeam},
+    {"early_stopping", "false", has_beams, kOneBeam},
+    {"adapter_scale", "1.0", has_adapter, "no adapter is named"},
+};
+
+// A temperature so low that it asks for greedy decoding has had its effect.
+bool asked_for_greedy(const IdleRule& rule, const Config& request) {
+  return rule.option == "temperature" && request.temperature.value_or(1) < 1e-30;
+}
+
+}  // namespace
+
+std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
+  std::vector<Notice> notices;
+  const auto is_told = [&](std::string_view option) {
+    return std::ranges::any_of(notices, [&](const Notice& notice) { return notice.option == option; });
+  };
+  for (const IdleRule& rule : kIdleRules) {
+    const json::Value value = value_of(request, *find_option(rule.option));
+    if (value.is_null() || rule.acts(config) || is_told(rule.option)) continue;
+    std::string shown = json::dump(value);
+    if (lists_value(rule.off, shown) || asked_for_greedy(rule, request)) continue;
+    notices.push_back({std::string(rule.option), std::move(shown), "has no effect: " + std::string(rule.why)});
+  }
+  for (const ForeignOption& option : foreign_options()) {
+    const auto given = request.passive.find(std::string(option.name));
+    if (given == request.passive.end() || lists_value(option.harmless, given->second)) continue;
+    notices.push_back({given->first, given->second, "has no effect: " + std::string(option.note)});
+  }
+  return notices;
+}
+
+}  // namespace decode
+}  // namespace skald

@@ -1,0 +1,15 @@
+// Options that a call gives and that have no effect in it, and those that hold in another way here.
+#pragma once
+
+#include <vector>
+
+#include "skald/generation_config.h"
+#include "skald/notice.h"
+
+namespace skald::decode {
+
+/// Notices on options of `request`; `config` is what it resolved to. A value that asks for nothing (a penalty of 1)
+/// needs none.
+std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request);
+
+}  // namespace skald::decode
