@@ -26,6 +26,7 @@ bool has_max_length(const Config& c) { return c.max_length.has_value(); }
 bool has_no_min_new(const Config& c) { return c.min_new_tokens.value_or(0) == 0; }
 bool has_stops(const Config& c) { return c.stop_strings && !c.stop_strings->empty(); }
 bool has_adapter(const Config& c) { return !c.adapter.value_or("").empty(); }
+bool always(const Config& /*c*/) { return true; }
 bool has_xtc(const Config& c) { return c.xtc_probability.value_or(0) > 0; }
 bool has_dynatemp(const Config& c) { return c.dynatemp_range.value_or(0) > 0; }
 bool has_mirostat(const Config& c) { return c.mirostat.value_or(0) > 0; }
@@ -71,6 +72,11 @@ constexpr IdleRule kIdleRules[] = {
     {"mirostat_tau", "", has_mirostat, "mirostat is off"},
     {"mirostat_eta", "", has_mirostat, "mirostat is off"},
     {"samplers", "", samples, kNotSampled},
+    {"dry_multiplier", "0.0", always, {}},
+    {"encoder_repetition_penalty", "1.0", always, {}},
+    {"repetition_penalty", "1.0", always, {}},
+    {"frequency_penalty", "0.0", always, {}},
+    {"presence_penalty", "0.0", always, {}},
     {"repeat_last_n", "-1", penalizes, "there is no repetition, frequency or presence penalty"},
     {"penalty_exempt_tokens", "[]", penalizes, "there is no repetition, frequency or presence penalty"},
     {"dry_base", "", has_dry, "dry_multiplier is not set"},
@@ -86,6 +92,44 @@ constexpr IdleRule kIdleRules[] = {
     {"adapter_scale", "1.0", has_adapter, "no adapter is named"},
 };
 
+// Samplers that `samplers` may leave out, by the option that switches them on. Mirostat takes the place of those that
+// cut the distribution.
+struct SamplerOption {
+  std::string_view option;
+  std::string_view sampler;
+  std::string_view other_name = {};
+  bool cuts = false;
+};
+constexpr SamplerOption kSamplerOptions[] = {
+    {"temperature", "temperature"},
+    {"dynatemp_range", "temperature"},
+    {"top_n_sigma", "top_n_sigma", {}, true},
+    {"top_h", "top_h", {}, true},
+    {"top_k", "top_k", {}, true},
+    {"top_p", "top_p", {}, true},
+    {"min_p", "min_p", {}, true},
+    {"typical_p", "typical_p", {}, true},
+    {"epsilon_cutoff", "epsilon_cutoff", {}, true},
+    {"eta_cutoff", "eta_cutoff", {}, true},
+    {"xtc_probability", "xtc", {}, true},
+    {"mirostat", "mirostat"},
+    {"dry_multiplier", "dry"},
+    {"encoder_repetition_penalty", "encoder_repetition_penalty"},
+    {"repetition_penalty", "repetition_penalty", "penalties"},
+    {"frequency_penalty", "frequency_penalty", "penalties"},
+    {"presence_penalty", "frequency_penalty", "penalties"},
+};
+
+// Why no sampler reads `option` in this call; empty where one does.
+std::string_view left_out(std::string_view option, const Config& config) {
+  const auto* const found = std::ranges::find(kSamplerOptions, option, &SamplerOption::option);
+  if (found == std::end(kSamplerOptions)) return {};
+  if (!config.samplers) return found->cuts && has_mirostat(config) ? "mirostat takes its place" : "";
+  const bool named = std::ranges::any_of(
+      *config.samplers, [&](std::string_view name) { return name == found->sampler || name == found->other_name; });
+  return named ? "" : "it is not among samplers";
+}
+
 // A temperature so low that it asks for greedy decoding has had its effect.
 bool asked_for_greedy(const IdleRule& rule, const Config& request) {
   return rule.option == "temperature" && request.temperature.value_or(1) < 1e-30;
@@ -100,10 +144,11 @@ std::vector<Notice> idle_options(const GenerationConfig& config, const Generatio
   };
   for (const IdleRule& rule : kIdleRules) {
     const json::Value value = value_of(request, *find_option(rule.option));
-    if (value.is_null() || rule.acts(config) || is_told(rule.option)) continue;
+    const std::string_view why = rule.acts(config) ? left_out(rule.option, config) : rule.why;
+    if (value.is_null() || why.empty() || is_told(rule.option)) continue;
     std::string shown = json::dump(value);
     if (lists_value(rule.off, shown) || asked_for_greedy(rule, request)) continue;
-    notices.push_back({std::string(rule.option), std::move(shown), "has no effect: " + std::string(rule.why)});
+    notices.push_back({std::string(rule.option), std::move(shown), "has no effect: " + std::string(why)});
   }
   for (const ForeignOption& option : foreign_options()) {
     const auto given = request.passive.find(std::string(option.name));

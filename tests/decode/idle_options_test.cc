@@ -58,6 +58,18 @@ INSTANTIATE_TEST_SUITE_P(
                  "max_length = 9: has no effect: max_new_tokens goes before it\n"},
         IdleCase{R"({"min_new_tokens": 5, "min_length": 9})",
                  "min_length = 9: has no effect: min_new_tokens goes before it\n"},
+        IdleCase{R"({"samplers": ["penalties", "top_k"], "repetition_penalty": 1.2, "top_k": 5, "top_p": 0.5})",
+                 "top_p = 0.5: has no effect: it is not among samplers\n"},
+        IdleCase{R"({"samplers": ["top_k"], "top_k": 5, "presence_penalty": 1, "repeat_last_n": 5})",
+                 "presence_penalty = 1.0: has no effect: it is not among samplers\n"},
+        IdleCase{R"({"mirostat": 2, "top_k": 5, "xtc_probability": 0.5, "xtc_threshold": 0.2})",
+                 "top_k = 5: has no effect: mirostat takes its place\nxtc_probability = 0.5: has no effect: mirostat "
+                 "takes its place\n"},
+        IdleCase{
+            R"({"dry_base": 2, "mirostat_tau": 2, "dynatemp_exponent": 2, "repeat_last_n": 5})",
+            "dynatemp_exponent = 2.0: has no effect: dynatemp_range is not set\nmirostat_tau = 2.0: has no effect: "
+            "mirostat is off\nrepeat_last_n = 5: has no effect: there is no repetition, frequency or presence "
+            "penalty\ndry_base = 2.0: has no effect: dry_multiplier is not set\n"},
         IdleCase{R"({"adapter_scale": 2})", "adapter_scale = 2.0: has no effect: no adapter is named\n"},
         IdleCase{R"({"include_stop": true})", "include_stop = true: has no effect: there are no stop_strings\n"},
         IdleCase{R"({"include_stop": true, "stop_strings": "x"})", ""},

@@ -183,7 +183,7 @@ TEST(Model, TheModelsOwnSettings) {
   expect_error<OptionError>([&] { (void)model.generate("text"); }, "no tokenizer");
   (void)folder.write("generation_config.json", R"({"num_beam_groups": 4})");
   expect_error<OptionError>([&] { (void)Model::load(folder.path()); },
-                            "num_beam_groups = 4: not available in this version");
+                            "num_beam_groups = 4: is not available in this version");
 }
 
 TEST(Model, MissingFolder) {
