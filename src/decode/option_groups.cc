@@ -24,6 +24,7 @@ constexpr GroupStart kGroups[] = {
     {"bad_words_ids", "Tokens and words, wanted and unwanted"},
     {"remove_invalid_values", "Numbers"},
     {"penalty_alpha", "Other strategies"},
+    {"guidance_scale", "Guidance"},
     {"prompt_lookup_num_tokens", "Drafts: the same text, sooner"},
     {"num_beams", "Beams"},
     {"adapter", "Weights"},
