@@ -33,12 +33,7 @@ constexpr ForeignOption kForeignOptions[] = {
     {"speculation_type", "", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},
-<<<<<<< HEAD
-    // What comes back, the cache, and speed.
-=======
-    {"watermarking_config", ""},
     // What comes back.
->>>>>>> de63daf (GenerationConfig saves as transformers loads it; what it accepts without effect is told as notices of the call)
     {"output_attentions", "*"},
     {"output_hidden_states", "*"},
     {"output_scores", "*"},
