@@ -61,6 +61,9 @@ struct SynthIdWatermark {
 
 using WatermarkingConfig = std::variant<GreenListWatermark, SynthIdWatermark>;
 
+/// A text, or the ids of the tokens whose text is meant.
+using TextOrIds = std::variant<std::string, std::vector<TokenId>>;
+
 /// exponential_decay_length_penalty: from `start` generated tokens on, ending becomes likelier by `factor` a token.
 struct LengthDecay {
   std::int64_t start = 0;
@@ -150,6 +153,7 @@ struct GenerationConfig {
   std::optional<std::int64_t> encoder_no_repeat_ngram_size = {};
   std::optional<std::vector<std::vector<TokenId>>> bad_words_ids = {};
   std::optional<std::vector<std::string>> banned_strings = {};
+  std::optional<std::vector<std::vector<TextOrIds>>> must_include = {};  // of each one alternative
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
   std::optional<std::vector<LogitBias>> logit_bias = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};

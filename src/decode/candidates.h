@@ -104,6 +104,22 @@ class Candidates {
     update(token, [](float) { return -std::numeric_limits<float>::infinity(); });
   }
 
+  /// Takes out the tokens for which `out(token)`.
+  template <typename Out>
+  void remove_if(Out out) {
+    constexpr float kOut = -std::numeric_limits<float>::infinity();
+    if (dense_) {
+      for (std::size_t t = 0; t < logits_.size(); ++t) {
+        if (out(static_cast<TokenId>(t))) logits_[t] = kOut;
+      }
+    } else {
+      for (Candidate& c : entries_) {
+        if (out(c.token)) c.logit = kOut;
+      }
+      sorted_ = false;
+    }
+  }
+
   /// Only `tokens` are candidates, all with logit 0.
   void force(std::span<const TokenId> tokens);
 

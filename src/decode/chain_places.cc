@@ -158,7 +158,7 @@ void add_hooks(const R& r, C& chain) {
 }
 
 void add_constraints(const R& r, C& chain) {
-  if (r.setup.constraints != nullptr) r.setup.constraints->add_to(chain);
+  if (r.setup.constraints != nullptr) r.setup.constraints->add_to(chain, r.setup);
 }
 
 void add_temperature(const R& r, C& chain) {

@@ -267,6 +267,12 @@ const Option kOptions[] = {
      &G::banned_strings,
      0,
      0},
+    {{"must_include", "--must-include", "", "list", "at most 64 texts of 1 to 1024 bytes, or lists of alternatives",
+      "Phrases that the continuation has in the end: tokens after which they no longer fit are taken out. As a flag: "
+      "separated by commas, or a JSON list of texts, lists of alternatives and lists of token ids."},
+     &G::must_include,
+     0,
+     0},
     {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
       "Numbers added to the logit of a sequence's last token where the others come right before it."},
      &G::sequence_bias,

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/utf8.h"
+#include "decode/constraints/constraint_options.h"
 #include "decode/foreign_options.h"
 #include "decode/watermark_config.h"
 #include "skald/error.h"
@@ -274,6 +275,12 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
   }
   out = std::move(ids);
 }
+FailOption failing(const Place& place) {
+  return [&place](const std::string& shown, const std::string& rule) { place.fail(shown, rule); };
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TextOrIds>>>& out) {
+  out = read_phrases(value, failing(place));
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::string>>& out) {
   std::vector<std::string> texts;
   const auto add = [&](const json::Value& item) {
@@ -329,6 +336,7 @@ json::Value to_value(const ExpertTerm& term) {
   return fields;
 }
 json::Value to_value(const WatermarkingConfig& config) { return watermarking_to_json(config); }
+json::Value to_value(const TextOrIds& item) { return write(item); }
 
 template <typename T>
 json::Value to_value(const T& value) {

@@ -24,6 +24,7 @@ using OptionMember = std::variant<
     std::optional<std::vector<std::vector<TokenId>>> GenerationConfig::*,
     std::optional<std::vector<SequenceBias>> GenerationConfig::*, std::optional<LengthDecay> GenerationConfig::*,
     std::optional<EarlyStopping> GenerationConfig::*, std::optional<DraftSchedule> GenerationConfig::*,
+    std::optional<std::vector<std::vector<TextOrIds>>> GenerationConfig::*,
     std::optional<std::vector<Attribute>> GenerationConfig::*,
     std::optional<std::vector<LogitBias>> GenerationConfig::*, std::optional<WatermarkingConfig> GenerationConfig::*,
     std::optional<std::vector<ExpertTerm>> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;

@@ -130,20 +130,26 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
     throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
   }
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
-  constraints_ = decode::Constraints::make(config, models.tokenizer, static_cast<std::size_t>(shape.vocab_size));
   adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
   if (config.max_time) {
     stops_.deadline =
         std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                                std::chrono::duration<double>(*config.max_time));
   }
-  if (!config.stop_strings || config.stop_strings->empty()) return;
-  if (models.tokenizer == nullptr) {
+  if (config.stop_strings && !config.stop_strings->empty()) read_stop_strings();
+  constraints_ = decode::Constraints::make({.config = config,
+                                            .stops = stops_,
+                                            .tokenizer = models.tokenizer,
+                                            .vocab_size = static_cast<std::size_t>(shape.vocab_size)});
+}
+
+void CallSetup::read_stop_strings() {
+  if (models_.tokenizer == nullptr) {
     throw OptionError(
         ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
   }
-  stops_.strings = std::make_shared<decode::StopStrings>(*config.stop_strings);
-  stops_.stop_tokens = special_stops(config, *models.tokenizer);
+  stops_.strings = std::make_shared<decode::StopStrings>(*resolved_.config.stop_strings);
+  stops_.stop_tokens = special_stops(resolved_.config, *models_.tokenizer);
 }
 
 void CallSetup::set_hooks(Hooks hooks) {
@@ -250,6 +256,7 @@ Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index)
   check_length(sampling);
   sampling.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), sampling.prompt);
   limit_length(sampling);
+  if (constraints_) constraints_->check_length(sampling.chain_setup());
   warn_of_length(sampling);
   set_up_drafts(sampling);
   std::vector<SequenceNeed> needs = needs_of(sampling);

@@ -33,6 +33,7 @@ struct CallSetup {
 
  private:
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
+  void read_stop_strings();
   void check_length(const decode::SamplingRequest& request) const;
   void limit_length(decode::SamplingRequest& request) const;
   void warn_of_length(decode::SamplingRequest& request) const;

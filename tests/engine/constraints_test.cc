@@ -73,6 +73,77 @@ TEST_F(Constrained, BannedTextNeverAppears) {
   }
 }
 
+bool includes(const std::string& text, const std::vector<std::vector<TextOrIds>>& phrases) {
+  return std::ranges::all_of(phrases, [&](const auto& alternatives) {
+    return std::ranges::any_of(alternatives, [&](const TextOrIds& alternative) {
+      return text.find(std::get<std::string>(alternative)) != std::string::npos;
+    });
+  });
+}
+
+TEST_F(Constrained, PhrasesAreThereInTheEnd) {
+  const std::vector<std::vector<std::vector<TextOrIds>>> cases = {
+      {{"opera"}},
+      {{" the"}, {"stop", "never"}},
+      {{"abc"}, {"bcd"}, {"cde"}},
+      {{"\xc3\xa9\xe2\x82\xac"}, {" of the"}},
+      {{"a"}, {"b"}, {"c"}, {"d"}, {"e"}, {"f"}, {"g"}, {"h"}, {"i"}, {"j"}, {"k"}, {"l"}, {"m"}, {"n"}, {"o"}, {"p"}},
+  };
+  for (GenerationConfig config : strategies()) {
+    for (const auto& phrases : cases) {
+      config.must_include = phrases;
+      config.eos_token_id = {{52, 53, 70, 71}};
+      config.stop_strings = {{"B", "Z!"}};
+      for (const Completion& completion : run({some_prompt(9), some_prompt(14, 3)}, config)) {
+        EXPECT_TRUE(includes(completion.text, phrases)) << completion.text;
+      }
+    }
+  }
+}
+
+TEST_F(Constrained, PhrasesThatFitInNoOtherWay) {
+  // "stopera" is st + opera, "the of" begins with a space that has to be there.
+  GenerationConfig config{.max_new_tokens = 3, .temperature = 3.0};
+  config.must_include = {{" the"}, {"stopera"}};
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    config.seed = seed;
+    EXPECT_TRUE(includes(run({some_prompt(4)}, config)[0].text, *config.must_include));
+  }
+  config.max_new_tokens = 2;
+  EXPECT_EQ(refused(config), "must_include = 3 tokens: its phrases need so many, and max_new_tokens leaves 2");
+}
+
+TEST_F(Constrained, PhrasesAsTokenIds) {
+  GenerationConfig config{.max_new_tokens = 20, .do_sample = false};
+  config.must_include = {{std::vector<TokenId>{*tokenizer_.token_to_id("st"), *tokenizer_.token_to_id("opera")}}};
+  EXPECT_NE(run({some_prompt(4)}, config)[0].text.find("stopera"), std::string::npos);
+}
+
+TEST_F(Constrained, PhrasesAreRefusedByNameAndReason) {
+  const auto with = [](std::vector<std::vector<TextOrIds>> phrases) {
+    GenerationConfig config{.max_new_tokens = 20};
+    config.must_include = std::move(phrases);
+    return config;
+  };
+  EXPECT_EQ(refused(with({{""}})), "must_include = item 0: is empty: each text has 1 to 1024 bytes");
+  EXPECT_EQ(refused(with({{std::vector<TokenId>{90}}})), "must_include = item 0: its token ids are no text");
+  EXPECT_EQ(refused(with({{"a\xe6\x97\xa5"}})),
+            "must_include: the tokens that may be chosen cannot write all of its phrases");
+  GenerationConfig config = with({{"opera"}});
+  config.banned_strings = {{"per"}};
+  EXPECT_EQ(refused(config), "must_include = 'opera': contains 'per', which is in banned_strings");
+  config = with({{"opera"}});
+  config.stop_strings = {{"op"}};
+  EXPECT_EQ(refused(config), "must_include = 'opera': contains 'op', which is in stop_strings and would end the text");
+  config = with({{std::string(21, 'x')}});
+  EXPECT_EQ(refused(config), "must_include = 21 tokens: its phrases need so many, and max_new_tokens leaves 20");
+  config = with({{std::string(20, 'x')}});
+  EXPECT_EQ(refused(config), "accepted");
+  config.forced_eos_token_id = {{90}};
+  EXPECT_EQ(refused(config), "must_include = 20 tokens: its phrases need so many, and max_new_tokens leaves 19");
+  EXPECT_EQ(refused(with({65, {"a"}})), "must_include = 65 items: at most 64 are allowed");
+}
+
 TEST_F(Constrained, BannedTextIsRefusedByNameAndRange) {
   EXPECT_EQ(refused({.banned_strings = {{"a", ""}}}), "banned_strings = text 1: is empty: each has 1 to 1024 bytes");
   EXPECT_EQ(refused({.banned_strings = {std::vector<std::string>(65, "a")}}),

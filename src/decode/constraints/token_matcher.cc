@@ -85,6 +85,14 @@ TokenMatcher::Outcome TokenMatcher::walk(State state, TokenId token) const {
   return walk(Outcome{}, bytes_.first(token));
 }
 
+std::size_t TokenMatcher::bytes_after(State state, std::uint64_t sought, std::string_view bytes) const {
+  for (; !bytes.empty() && sought != 0; bytes.remove_prefix(1)) {
+    state = automaton_.next(state, static_cast<unsigned char>(bytes[0]));
+    sought &= ~finds_[state];
+  }
+  return bytes.size();
+}
+
 // Tokens that are alike in their first `depth` bytes, and what these do from a state and from the root.
 struct TokenMatcher::Fork {
   std::span<const TokenId> tokens;

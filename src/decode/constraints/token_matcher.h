@@ -62,6 +62,9 @@ class TokenMatcher {
   /// it is first asked for; any thread.
   [[nodiscard]] std::span<const Deviation> deviations(State state) const;
 
+  /// Of `bytes` after `state`, how many come behind the place where all of `sought` are found.
+  [[nodiscard]] std::size_t bytes_after(State state, std::uint64_t sought, std::string_view bytes) const;
+
   [[nodiscard]] const StopStrings& automaton() const { return automaton_; }
   /// Whether a forbidden text ends in this state of the automaton.
   [[nodiscard]] bool forbidden(State state) const { return forbidden_[state]; }
