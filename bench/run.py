@@ -147,6 +147,19 @@ def layer_table(program):
     return table(["layer", "sequences", "ms", "MB", "GB/s", "of memory"], rows)
 
 
+def processor_table(program):
+    """What each option costs a token, at two sizes of vocabulary; of that, "none" is the copy of the logits."""
+    result = run_json([program, "--benchmark_format=json", "--benchmark_min_time=0.1"])
+    costs = {}
+    for entry in result["benchmarks"]:
+        name, vocabulary = entry["name"].rsplit("/", 1)
+        microseconds = entry["cpu_time"] / {"ns": 1e3, "us": 1, "ms": 1e-3}[entry["time_unit"]]
+        costs.setdefault(name, {})[vocabulary] = f"{microseconds:.3g}"
+    sizes = ["32000", "128256"]
+    rows = [[name, *(by_size[size] for size in sizes)] for name, by_size in costs.items()]
+    return table(["option", *(f"µs, {size} tokens" for size in sizes)], rows)
+
+
 def measure(options):
     tools = options.build / "bench"
     info = run_json([options.skald, "info", "--bandwidth", "--json"])
@@ -174,6 +187,10 @@ def measure(options):
     if layers.exists() and not options.quick:
         say("layers")
         parts.append(layer_table(layers))
+    processors = tools / "bench_processors"
+    if processors.exists() and not options.quick:
+        say("processors")
+        parts.append(processor_table(processors))
     kernels = tools / "bench_kernels"
     if kernels.exists() and not options.quick:
         say("kernels")

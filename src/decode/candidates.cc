@@ -158,11 +158,15 @@ void Candidates::top_p(double p, std::size_t keep, TopPEnd end) {
 std::span<const Candidate> Candidates::best(std::size_t n) {
   keep_if([](float) { return true; });
   n = std::min(n, entries_.size());
-  if (sorted_) return std::span(entries_).first(n);
-  const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(n);
-  if (end != entries_.end()) std::nth_element(entries_.begin(), end, entries_.end(), better);
+  if (sorted_ || n == 0) return std::span(entries_).first(n);
+  // The heap of kth_largest() passes over most of a large set; a selection would move it.
+  auto end = entries_.end();
+  if (n < entries_.size()) {
+    const float least = kth_largest(n);
+    end = std::partition(entries_.begin(), end, [least](const Candidate& c) { return c.logit >= least; });
+  }
   std::sort(entries_.begin(), end, better);
-  sorted_ = n == entries_.size();
+  sorted_ = end == entries_.end();
   return std::span(entries_).first(n);
 }
 

@@ -14,6 +14,7 @@ class TopH final : public LogitsProcessor {
   explicit TopH(double h) : h_(h) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
     constexpr std::size_t kConsidered = 100;
+    candidates.top_k(kConsidered);
     const auto best = candidates.best(kConsidered);
     if (best.empty()) return;
     const Distribution now = distribution_of(best);

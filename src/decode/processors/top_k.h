@@ -14,8 +14,8 @@ class TopK final : public LogitsProcessor {
   enum class Ties { stay, go };
   explicit TopK(std::size_t k, Ties ties = Ties::stay) : k_(k), ties_(ties) {}
   void apply(const StepContext& /*step*/, Candidates& candidates) override {
-    if (ties_ == Ties::stay) return candidates.top_k(k_);
-    candidates.keep_best(candidates.best(k_).size());
+    candidates.top_k(k_);
+    if (ties_ == Ties::go) candidates.keep_best(candidates.best(k_).size());
   }
   [[nodiscard]] std::string_view name() const override { return "top_k"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override { return std::make_unique<TopK>(*this); }
