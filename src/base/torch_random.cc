@@ -7,9 +7,8 @@
 
 namespace skald {
 
-float TorchGenerator::exponential() {
-  const std::uint64_t high = word();
-  const std::uint64_t bits = (high << 32 | word()) & ((std::uint64_t{1} << 53) - 1);
+float TorchGenerator::exponential_of(std::uint64_t long_word) {
+  const std::uint64_t bits = long_word & ((std::uint64_t{1} << 53) - 1);
   return static_cast<float>(-std::log1p(-static_cast<double>(bits) * 0x1p-53));
 }
 

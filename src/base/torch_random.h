@@ -25,7 +25,14 @@ class TorchGenerator {
   std::uint32_t randint(std::uint32_t bound) { return word() % bound; }
 
   /// torch.empty(1).exponential_(1): in [0, inf), two words. A multinomial draw is argmax p / exponential().
-  float exponential();
+  float exponential() { return exponential_of(long_word()); }
+
+  /// Two words: what an exponential variate is made of.
+  std::uint64_t long_word() {
+    const std::uint64_t high = word();
+    return high << 32 | word();
+  }
+  static float exponential_of(std::uint64_t long_word);
 
   /// torch.randperm(out.size()): n - 1 words. Only its first `n_wanted` values are made, from as many words; the rest
   /// of `out` is in no order that torch has.

@@ -271,12 +271,10 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
   const engine::ModelSet models = impl->models();
   engine::CallSetup setup(resolved, models, *impl->engine);
   setup.set_hooks(std::move(hooks));
-  auto group = std::make_shared<Group>(std::move(stream));
+  auto group = std::make_shared<Group>(std::move(stream), setup.lockstep());
   group->keep_alive = std::make_shared<std::vector<std::optional<Tokenizer>>>(
       std::vector<std::optional<Tokenizer>>{impl->tokenizer, impl->draft_tokenizer});
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
-  }
+  for (engine::Request& request : setup.make_requests(prompts)) group->add(std::move(request));
   impl->engine->submit(group);
   return Generation(
       std::make_unique<Generation::Impl>(Generation::Impl{impl, std::move(group), std::move(resolved.notices)}));

@@ -12,6 +12,7 @@
 #include "decode/strategies/contrastive.h"
 #include "decode/strategies/sampling.h"
 #include "decode/text_options.h"
+#include "decode/torch_draws.h"
 #include "engine/guidance.h"
 #include "skald/error.h"
 
@@ -203,11 +204,12 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
   if (config.max_new_tokens) {
     stops.max_new_tokens = *config.max_new_tokens;
   } else {
-    stops.max_new_tokens = *config.max_length - prompt_length;
+    const std::int64_t visible = std::ssize(request.visible());
+    stops.max_new_tokens = *config.max_length - visible;
     if (stops.max_new_tokens <= 0) {
       throw OptionError({.field = "max_length",
                          .value = std::to_string(*config.max_length),
-                         .rule = "must be above the length of the prompt, " + std::to_string(prompt_length)});
+                         .rule = "must be above the length of the prompt, " + std::to_string(visible)});
     }
   }
   const auto cut = [&](std::int64_t n, std::string notice) {
@@ -240,28 +242,75 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
   }
 }
 
-Request CallSetup::make_request(const Prompt& prompt, std::int64_t prompt_index) const {
-  decode::SamplingRequest sampling{.prompt = prompt_ids(prompt, prompt_index),
-                                   .config = resolved_.config,
-                                   .stops = stops_,
-                                   .tokenizer = models_.tokenizer,
-                                   .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
-                                   .prompt_index = prompt_index,
-                                   .vocab_size = static_cast<std::size_t>(models_.shape.vocab_size),
-                                   .hooks = hooks_,
-                                   .dry_breakers = dry_breakers_,
-                                   .constraints = constraints_};
-  sampling.notices = resolved_.notices;
-  if (models_.shape.encodes) sampling.encoder_input = std::exchange(sampling.prompt, {decoder_start_});
-  check_length(sampling);
-  sampling.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), sampling.prompt);
-  limit_length(sampling);
-  if (constraints_) constraints_->check_length(sampling.chain_setup());
-  warn_of_length(sampling);
-  set_up_drafts(sampling);
-  std::vector<SequenceNeed> needs = needs_of(sampling);
-  std::vector<TokenId> encoder_input = sampling.encoder_input;
-  auto strategy = make_strategy(std::move(sampling), engine_.language_model());
+bool CallSetup::draws_as_torch() const {
+  const GenerationConfig& config = resolved_.config;
+  const std::string profile = config.profile.value_or("");
+  return config.do_sample.value_or(false) && (profile == "hf" || profile == "hf4");
+}
+
+std::vector<Request> CallSetup::make_requests(const std::vector<Prompt>& prompts) const {
+  std::vector<decode::SamplingRequest> requests;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    requests.push_back(begin_request(prompts[i], static_cast<std::int64_t>(i)));
+  }
+  if (resolved_.config.profile.value_or("").starts_with("hf")) pad(requests);
+  if (draws_as_torch()) {
+    const GenerationConfig& config = resolved_.config;
+    const auto vocab = static_cast<std::size_t>(models_.shape.vocab_size);
+    const auto beams = static_cast<std::size_t>(config.num_beams.value_or(1));
+    const auto returned = static_cast<std::size_t>(config.num_return_sequences.value_or(1));
+    const std::size_t n_rows = requests.size() * (beams > 1 ? 1 : returned);
+    const auto draws = std::make_shared<decode::TorchDraws>(requests[0].seed, n_rows, vocab * beams);
+    for (decode::SamplingRequest& request : requests) {
+      request.seed = requests[0].seed;
+      request.torch_draws = draws;
+    }
+  }
+  std::vector<Request> made;
+  for (decode::SamplingRequest& request : requests) made.push_back(make_request(std::move(request)));
+  return made;
+}
+
+// As a batch of the transformers face: prompts are filled up on the left to the length of the longest.
+void CallSetup::pad(std::vector<decode::SamplingRequest>& requests) const {
+  const GenerationConfig& config = resolved_.config;
+  TokenId filler = config.pad_token_id.value_or(-1);
+  if (filler < 0) filler = stops_.eos.empty() ? 0 : stops_.eos[0];
+  std::size_t longest = 0;
+  for (const auto& request : requests) longest = std::max(longest, request.prompt.size());
+  for (auto& request : requests) {
+    if (request.prompt.size() == longest) continue;
+    request.visible_prompt.assign(longest - request.prompt.size(), filler);
+    request.visible_prompt.insert(request.visible_prompt.end(), request.prompt.begin(), request.prompt.end());
+  }
+}
+
+decode::SamplingRequest CallSetup::begin_request(const Prompt& prompt, std::int64_t prompt_index) const {
+  decode::SamplingRequest request{.prompt = prompt_ids(prompt, prompt_index),
+                                  .config = resolved_.config,
+                                  .stops = stops_,
+                                  .tokenizer = models_.tokenizer,
+                                  .seed = resolved_.config.seed ? *resolved_.config.seed : random_seed(),
+                                  .prompt_index = prompt_index,
+                                  .vocab_size = static_cast<std::size_t>(models_.shape.vocab_size),
+                                  .hooks = hooks_,
+                                  .dry_breakers = dry_breakers_,
+                                  .constraints = constraints_};
+  request.notices = resolved_.notices;
+  if (models_.shape.encodes) request.encoder_input = std::exchange(request.prompt, {decoder_start_});
+  return request;
+}
+
+Request CallSetup::make_request(decode::SamplingRequest request) const {
+  check_length(request);
+  request.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), request.prompt);
+  limit_length(request);
+  if (constraints_) constraints_->check_length(request.chain_setup());
+  warn_of_length(request);
+  set_up_drafts(request);
+  std::vector<SequenceNeed> needs = needs_of(request);
+  std::vector<TokenId> encoder_input = request.encoder_input;
+  auto strategy = make_strategy(std::move(request), engine_.language_model());
   return {.strategy = std::move(strategy),
           .needs = std::move(needs),
           .encoder_input = std::move(encoder_input),
@@ -287,7 +336,7 @@ void CallSetup::warn_of_length(decode::SamplingRequest& request) const {
 // A prompt's own repetitions are looked up where that is asked for; else the draft model drafts, where one is loaded.
 void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
   const GenerationConfig& config = request.config;
-  if (!one_by_one(config)) return;
+  if (!one_by_one(config) || request.torch_draws) return;  // torch's numbers are read once, in order
   request.draft.lookup = config.prompt_lookup_num_tokens.value_or(0);
   if (request.draft.lookup == 0 && config.num_assistant_tokens.value_or(1) > 0) request.draft.model = models_.draft;
 }

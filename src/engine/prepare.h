@@ -26,12 +26,19 @@ struct CallSetup {
   /// Code of the caller's own that every request of the call runs.
   void set_hooks(Hooks hooks);
 
+  /// The prompts of one call. Throws as below.
+  [[nodiscard]] std::vector<Request> make_requests(const std::vector<Prompt>& prompts) const;
+  /// Whether the requests of a call must step together: their draws come from one generator.
+  [[nodiscard]] bool lockstep() const { return draws_as_torch(); }
+
+ private:
   /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
   /// text without a tokenizer), LimitError for one that is too long. The prompt of an encoder-decoder is its encoder's
   /// input; the decoder begins with one token.
-  [[nodiscard]] Request make_request(const Prompt& prompt, std::int64_t prompt_index) const;
-
- private:
+  [[nodiscard]] Request make_request(decode::SamplingRequest request) const;
+  [[nodiscard]] decode::SamplingRequest begin_request(const Prompt& prompt, std::int64_t prompt_index) const;
+  [[nodiscard]] bool draws_as_torch() const;
+  void pad(std::vector<decode::SamplingRequest>& requests) const;
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
   void read_stop_strings();
   void check_length(const decode::SamplingRequest& request) const;

@@ -104,7 +104,7 @@ std::vector<Completion> run_in_least_memory(const Prompt& prompt, const Generati
   const engine::ModelSet models{.shape = model->shape()};
   const engine::CallSetup setup(resolved, models, engine);
   auto group = std::make_shared<engine::Group>();
-  group->add(setup.make_request(prompt, 0));
+  for (engine::Request& request : setup.make_requests({prompt})) group->add(std::move(request));
   engine.submit(group);
   return group->wait();
 }

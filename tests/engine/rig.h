@@ -54,10 +54,8 @@ class Rig {
     const decode::ResolvedConfig resolved = decode::resolve(config, {}, Door::library);
     engine::CallSetup setup(resolved, set_, *engine_);
     setup.set_hooks(hooks_);
-    auto group = std::make_shared<engine::Group>(std::move(stream), lockstep);
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-      group->add(setup.make_request(prompts[i], static_cast<std::int64_t>(i)));
-    }
+    auto group = std::make_shared<engine::Group>(std::move(stream), lockstep || setup.lockstep());
+    for (engine::Request& request : setup.make_requests(prompts)) group->add(std::move(request));
     engine_->submit(group);
     return group;
   }

@@ -7,6 +7,7 @@
 #include "decode/drafting/prompt_lookup.h"
 #include "decode/draw.h"
 #include "decode/step_result.h"
+#include "decode/torch_draws.h"
 
 namespace skald::decode {
 
@@ -140,6 +141,10 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
 
 TokenId Sampling::choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const {
   if (!request_.config.do_sample.value_or(false)) return candidates.argmax();
+  if (request_.torch_draws) {
+    const std::int64_t row = request_.prompt_index * std::ssize(outputs_) + index;
+    return request_.torch_draws->draw(candidates, step, static_cast<std::size_t>(row));
+  }
   return draw(candidates, {.seed = request_.seed,
                            .completion = static_cast<std::uint32_t>(index),
                            .step = static_cast<std::uint32_t>(step)});
