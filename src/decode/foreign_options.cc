@@ -27,8 +27,6 @@ constexpr ForeignOption kForeignOptions[] = {
     // Drafting: it changes speed only.
     {"use_mtp", "false", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
     {"assistant_early_exit", "*"},
-    {"assistant_lookbehind", "*"},
-    {"target_lookbehind", "*"},
     {"assistant_ensemble_weight", ""},  // lossy
     {"speculation_type", "", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
     // Changes to the logits.

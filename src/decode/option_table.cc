@@ -415,6 +415,16 @@ const Option kOptions[] = {
      &G::assistant_confidence_threshold,
      0,
      1},
+    {{"assistant_lookbehind", "--assistant-lookbehind", "", "integer", "[1, 1024]",
+      "A draft model with another tokenizer: its tokens before new text that are cut anew. Default 10."},
+     &G::assistant_lookbehind,
+     1,
+     1024},
+    {{"target_lookbehind", "--target-lookbehind", "", "integer", "[1, 1024]",
+      "A draft model with another tokenizer: tokens before its draft that are cut together with it. Default 10."},
+     &G::target_lookbehind,
+     1,
+     1024},
     {{"num_beams", "--num-beams", "--beam-size,--beam-width,--beams", "integer", "[1, 128]",
       "Beam search: the n most probable continuations go on together; 1: off. With do_sample they are drawn. Freitag "
       "and "

@@ -37,6 +37,7 @@ struct DraftSetup {
   ModelIndex model = -1;                       // of the draft model; -1: none
   const text::Tokenizer* tokenizer = nullptr;  // of the draft model, where it differs from the request's
   std::vector<TokenId> prompt = {};            // as the draft model sees it, where its tokenizer differs
+  std::int64_t longest = 0;                    // tokens that it may have then
   std::int64_t lookup = 0;                     // tokens that prompt lookup proposes at most; 0: off
   [[nodiscard]] bool drafts() const { return model >= 0 || lookup > 0; }
 };

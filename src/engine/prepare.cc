@@ -338,7 +338,19 @@ void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
   const GenerationConfig& config = request.config;
   if (!one_by_one(config) || request.torch_draws) return;  // torch's numbers are read once, in order
   request.draft.lookup = config.prompt_lookup_num_tokens.value_or(0);
-  if (request.draft.lookup == 0 && config.num_assistant_tokens.value_or(1) > 0) request.draft.model = models_.draft;
+  if (request.draft.lookup > 0 || config.num_assistant_tokens.value_or(1) == 0 || models_.draft < 0) return;
+  if (models_.draft_tokenizer != nullptr) {
+    const std::string text = models_.tokenizer->decode(request.prompt, /*skip_special_tokens=*/true);
+    request.draft.prompt = models_.draft_tokenizer->encode(text).ids;
+    if (request.draft.prompt.empty()) return;  // nothing to begin with
+    request.draft.tokenizer = models_.draft_tokenizer;
+    // Other tokens may be shorter ones; where they do not fit any more, nothing is drafted.
+    constexpr std::int64_t kRatio = 3;
+    request.draft.longest = std::ssize(request.draft.prompt) + kRatio * request.stops.max_new_tokens;
+    const std::int64_t positions = engine_.language_model().position_limit(models_.draft);
+    if (positions > 0) request.draft.longest = std::min(request.draft.longest, positions);
+  }
+  request.draft.model = models_.draft;
 }
 
 std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& request) const {
@@ -359,7 +371,11 @@ std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& req
     for (const decode::Guidance::Branch& b : request.guidance->branches) add(b.model, std::ssize(b.prompt), branches);
   }
   // What is certain, and the draft that goes on from it.
-  if (request.draft.model >= 0) needs.push_back({request.draft.model, length, length + n_new, 2 * branches});
+  if (request.draft.model >= 0) {
+    const bool foreign = request.draft.tokenizer != nullptr;
+    const std::int64_t n_prompt = foreign ? std::ssize(request.draft.prompt) : length;
+    needs.push_back({request.draft.model, n_prompt, foreign ? request.draft.longest : length + n_new, 2 * branches});
+  }
   return needs;
 }
 

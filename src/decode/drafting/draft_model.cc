@@ -11,9 +11,9 @@ DraftModel::DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftM
                        Pick pick)
     : options_(std::move(options)),
       n_prompt_(prompt.size()),
-      vocab_size_(static_cast<std::size_t>(model.vocab_size(0))),
+      vocab_size_(static_cast<std::size_t>(model.vocab_size(options_.foreign.translator ? options_.model : 0))),
       n_tokens_known_(model.vocab_size(options_.model)),
-      n_positions_(model.position_limit(options_.model)),
+      n_positions_(options_.longest > 0 ? options_.longest : model.position_limit(options_.model)),
       length_(length),
       pick_(std::move(pick)),
       seen_(model, options_.model, std::move(prompt)) {
@@ -22,23 +22,39 @@ DraftModel::DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftM
 
 void DraftModel::begin(const DraftStart& start) {
   draft_.clear();
+  own_draft_.clear();
   ahead_.reset();
+  longest_ = static_cast<std::size_t>(start.longest);
   std::int64_t longest = std::min(start.longest, length_.next());
+  const bool knows_all = follow(start.generated);
   if (n_positions_ > 0) {
-    const auto n_tokens = static_cast<std::int64_t>(n_prompt_ + start.generated.size());
-    longest = std::clamp<std::int64_t>(n_positions_ - n_tokens, 0, longest);
+    longest = std::clamp<std::int64_t>(n_positions_ - std::ssize(seen_.tokens()), 0, longest);
   }
-  n_wanted_ = follow(start.generated) ? static_cast<std::size_t>(longest) : 0;
+  n_wanted_ = knows_all ? static_cast<std::size_t>(longest) : 0;
   if (n_wanted_ == 0) return;
+  n_generated_ = static_cast<std::int64_t>(start.generated.size());
+  if (options_.foreign.translator) return begin_foreign(start);
   chain_ = ProcessorChain(*start.chain);
   history_.assign(start.history.begin(), start.history.end());
   prompt_length_ = start.prompt_length;
-  n_generated_ = static_cast<std::int64_t>(start.generated.size());
+}
+
+void DraftModel::begin_foreign(const DraftStart& start) {
+  chain_ = ProcessorChain(options_.foreign.chain);
+  history_ = seen_.tokens();
+  prompt_length_ = static_cast<std::int64_t>(n_prompt_);
+  own_history_.assign(start.history.begin(), start.history.end());
 }
 
 // False: there is a token that the draft model does not have.
 bool DraftModel::follow(std::span<const TokenId> generated) {
   const auto seen = std::span(seen_.tokens()).subspan(n_prompt_);
+  if (options_.foreign.translator) {
+    const auto [n_dropped, added] = options_.foreign.translator->follow(generated, seen);
+    seen_.truncate(seen_.tokens().size() - n_dropped);
+    for (const TokenId token : added) seen_.push(token);
+    return !lost_;
+  }
   const auto differs = std::ranges::mismatch(seen, generated).in2;  // a token may have been taken back
   const auto n_same = static_cast<std::size_t>(differs - generated.begin());
   if (n_same < seen.size()) seen_.truncate(n_prompt_ + n_same);
@@ -50,9 +66,18 @@ bool DraftModel::follow(std::span<const TokenId> generated) {
 }
 
 bool DraftModel::plan(StepPlan& plan) {
-  if (draft_.size() >= n_wanted_) return false;
+  if (draft_.size() >= n_wanted_) {
+    translate();
+    return false;
+  }
   (ahead_ ? *ahead_ : seen_).plan(plan, 1);
   return true;
+}
+
+void DraftModel::translate() {
+  own_draft_ = draft_;
+  if (options_.foreign.translator) own_draft_ = options_.foreign.translator->to_own(own_history_, draft_);
+  own_draft_.resize(std::min(own_draft_.size(), longest_));
 }
 
 void DraftModel::take(std::int32_t /*row*/, std::span<float> logits, Scratch& scratch) {

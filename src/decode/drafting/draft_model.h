@@ -1,12 +1,15 @@
-// A smaller model of the same vocabulary drafts token by token, with the processors and the random numbers of the model
+// A smaller model drafts token by token, with the processors and the random numbers of the model
 // that it drafts for: Leviathan et al. 2022, https://arxiv.org/abs/2211.17192 , with equality in the place of rejection
 // sampling, so that the text is that of the large model alone.
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "decode/drafting/draft_length.h"
+#include "decode/drafting/draft_translator.h"
 #include "decode/drafting/drafter.h"
 #include "decode/track.h"
 
@@ -15,10 +18,18 @@ namespace skald::decode {
 /// Chooses the token of generation step `step` from candidates; -1: there is none.
 using Pick = std::function<TokenId(const Candidates& candidates, std::int64_t step)>;
 
+/// Where the draft model has other tokens: by way of what, and what it chooses by.
+struct ForeignTokens {
+  std::unique_ptr<DraftTranslator> translator;
+  ProcessorChain chain;  // of what does not name tokens
+};
+
 struct DraftModelOptions {
   ModelIndex model = 1;
-  double threshold = 0;       // a token less probable than this ends the draft
-  std::vector<TokenId> ends;  // as do these
+  double threshold = 0;        // a token less probable than this ends the draft
+  std::vector<TokenId> ends;   // as do these
+  std::int64_t longest = 0;    // tokens that its sequence may have; 0: any number
+  ForeignTokens foreign = {};  // translator null: it has the same tokens
 };
 
 class DraftModel final : public Drafter {
@@ -30,11 +41,13 @@ class DraftModel final : public Drafter {
   bool plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
   void advance() override;
-  [[nodiscard]] std::span<const TokenId> draft() const override { return draft_; }
-  void learn(std::int64_t n_kept) override { length_.learn(static_cast<std::int64_t>(draft_.size()), n_kept); }
+  [[nodiscard]] std::span<const TokenId> draft() const override { return own_draft_; }
+  void learn(std::int64_t n_kept) override { length_.learn(static_cast<std::int64_t>(own_draft_.size()), n_kept); }
 
  private:
   [[nodiscard]] bool follow(std::span<const TokenId> generated);
+  void begin_foreign(const DraftStart& start);
+  void translate();
 
   DraftModelOptions options_;
   std::size_t n_prompt_;
@@ -49,12 +62,15 @@ class DraftModel final : public Drafter {
   std::vector<TokenId> history_;  // visible one, with the draft
   std::vector<float> logits_;     // [vocab_size_] where the draft model's vocabulary is smaller
   std::int64_t prompt_length_ = 0;
-  std::int64_t n_generated_ = 0;  // before the draft
-  std::size_t n_wanted_ = 0;      // tokens that the draft should have
-  TokenId next_ = -1;             // chosen by take()
-  bool lost_ = false;             // the prompt has a token that the draft model does not have
-  bool sure_ = true;              // it is probable enough to go on
-  std::vector<TokenId> draft_;
+  std::int64_t n_generated_ = 0;      // before the draft
+  std::size_t n_wanted_ = 0;          // tokens that the draft should have
+  TokenId next_ = -1;                 // chosen by take()
+  bool lost_ = false;                 // the prompt has a token that the draft model does not have
+  bool sure_ = true;                  // it is probable enough to go on
+  std::vector<TokenId> draft_;        // in the draft model's tokens
+  std::vector<TokenId> own_draft_;    // in those of the model that is drafted for
+  std::size_t longest_ = 0;           // of own_draft_
+  std::vector<TokenId> own_history_;  // where they differ
 };
 
 }  // namespace skald::decode

@@ -23,8 +23,8 @@ class DraftTranslator {
     std::size_t n_dropped = 0;
     std::vector<TokenId> added = {};
   };
-  /// What `generated` (all of the completion's tokens) changes in the draft model's tokens, of which `seen` are known to
-  /// it behind its prompt. Nothing where tokens were taken back: then the draft model stays as it is.
+  /// What `generated` (all of the completion's tokens) changes in the draft model's tokens, of which `seen` are known
+  /// to it behind its prompt. Nothing where tokens were taken back: then the draft model stays as it is.
   Change follow(std::span<const TokenId> generated, std::span<const TokenId> seen);
 
   /// The draft in tokens of the own tokenizer, where it can be cut behind `history` without changing it; else nothing.

@@ -10,6 +10,18 @@
 #include "decode/torch_draws.h"
 
 namespace skald::decode {
+namespace {
+
+// What a model with other tokens can be given of the options.
+GenerationConfig without_tokens(const GenerationConfig& config) {
+  return {.do_sample = config.do_sample,
+          .temperature = config.temperature,
+          .top_k = config.top_k,
+          .top_p = config.top_p,
+          .min_p = config.min_p};
+}
+
+}  // namespace
 
 Sampling::Sampling(SamplingRequest request, LanguageModel& model)
     : request_(std::move(request)),
@@ -50,8 +62,18 @@ std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64
   DraftModelOptions options{.model = draft.model,
                             .threshold = config.assistant_confidence_threshold.value_or(0.4),
                             .ends = request_.stops.eos};
+  const bool foreign = draft.tokenizer != nullptr;
+  if (foreign) {
+    options.ends.clear();
+    options.longest = draft.longest;
+    options.foreign = {.translator = std::make_unique<DraftTranslator>(*request_.tokenizer, *draft.tokenizer,
+                                                                       config.assistant_lookbehind.value_or(10),
+                                                                       config.target_lookbehind.value_or(10)),
+                       .chain = build_chain(without_tokens(config), {.vocab_size = request_.vocab_size})};
+  }
   return std::make_unique<DraftModel>(
-      model, request_.prompt, std::move(options), DraftLength(schedule, config.num_assistant_tokens.value_or(20)),
+      model, foreign ? draft.prompt : request_.prompt, std::move(options),
+      DraftLength(schedule, config.num_assistant_tokens.value_or(20)),
       [this, index](const Candidates& candidates, std::int64_t step) { return choose(candidates, index, step); });
 }
 
