@@ -1,6 +1,9 @@
 #include "completion_output.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <span>
 
 #include "json_object.h"
 #include "report.h"
@@ -11,13 +14,15 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+std::string probability_json(const std::pair<TokenId, float>& pair) {
+  return "[" + std::to_string(pair.first) + ", " + json_number(pair.second) + "]";
+}
+
 std::string logprob_json(const TokenLogprob& entry) {
   JsonObject object;
   object.add("token", entry.token).add("logprob", static_cast<double>(entry.logprob));
   if (!entry.top.empty()) {
-    object.add_raw("top", json_array(entry.top, [](const auto& pair) {
-                     return "[" + std::to_string(pair.first) + ", " + json_number(pair.second) + "]";
-                   }));
+    object.add_raw("top", json_array(entry.top, probability_json));
   }
   return object.text();
 }
@@ -27,9 +32,72 @@ std::string notice_json(const Notice& notice) {
   return object.add("option", notice.option).add_raw("value", notice.value).add("message", notice.message).text();
 }
 
+// `values` as nested lists of these sizes; -inf is null.
+std::string tensor_json(std::span<const float> values, std::span<const std::int64_t> shape) {
+  if (shape.size() == 1) return json_array(values, [](float value) { return json_number(value); });
+  const auto n = static_cast<std::size_t>(shape[0]);
+  std::string out = "[";
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t size = values.size() / n;
+    out += (i > 0 ? ", " : "") + tensor_json(values.subspan(i * size, size), shape.subspan(1));
+  }
+  return out + "]";
+}
+
+void add_step_outputs(const StepOutputs& arrays, JsonObject& object) {
+  const auto rows = [](const std::vector<float>& values, std::int64_t width) {
+    return static_cast<std::int64_t>(values.size()) / std::max<std::int64_t>(1, width);
+  };
+  const auto add = [&](const char* name, const std::vector<float>& values, std::vector<std::int64_t> shape) {
+    if (!values.empty()) object.add_raw(name, tensor_json(values, shape));
+  };
+  const std::int64_t vocab = arrays.vocab_size, states = arrays.n_layers + 1, hidden = arrays.hidden_size;
+  add("scores", arrays.scores, {rows(arrays.scores, vocab), vocab});
+  add("logits", arrays.logits, {rows(arrays.logits, vocab), vocab});
+  add("hidden_states", arrays.hidden_states, {rows(arrays.hidden_states, states * hidden), states, hidden});
+  if (arrays.attentions.empty()) return;
+  std::int64_t n_keys = 0;
+  object.add_raw("attentions", json_array(arrays.attentions, [&](const std::vector<float>& row) {
+                   return tensor_json(row, std::array{arrays.n_layers, arrays.n_heads, ++n_keys});
+                 }));
+}
+
+std::string candidate_json(const TraceCandidate& candidate) {
+  JsonObject object;
+  object.add("token", candidate.token)
+      .add("probability", candidate.probability)
+      .add("processed_probability", candidate.processed_probability)
+      .add_raw("logits", json_array(candidate.logits, [](float logit) { return json_number(logit); }));
+  return object.text();
+}
+
+std::string trace_json(const TokenTrace& trace) {
+  const auto step_json = [](const TraceStep& step) {
+    return JsonObject().add("processor", step.processor).add("removed", step.removed).text();
+  };
+  JsonObject object;
+  object.add("entropy", trace.entropy)
+      .add("processed_entropy", trace.processed_entropy)
+      .add("rank", trace.rank)
+      .add("left", trace.n_left)
+      .add_raw("processors", json_array(trace.steps, step_json))
+      .add_raw("candidates", json_array(trace.candidates, candidate_json));
+  return object.text();
+}
+
+std::string timings_json(const Completion& completion) {
+  const Timings& timings = completion.timings;
+  JsonObject object;
+  object.add("queued", timings.queued).add("prefill", timings.prefill).add("decode", timings.decode);
+  object.add("tokens_per_s", timings.tokens_per_second(std::ssize(completion.token_ids)));
+  return object.text();
+}
+
 }  // namespace
 
-std::string completion_json(const Completion& completion) {
+std::string logprobs_json(const std::vector<TokenLogprob>& entries) { return json_array(entries, logprob_json); }
+
+std::string completion_json(const Completion& completion, bool with_timings) {
   JsonObject object;
   object.add("prompt_index", completion.prompt_index)
       .add("index", completion.index)
@@ -42,9 +110,19 @@ std::string completion_json(const Completion& completion) {
   if (completion.drafted_tokens > 0) {
     object.add("drafted_tokens", completion.drafted_tokens).add("accepted_tokens", completion.accepted_tokens);
   }
+  if (!completion.stopped_by.empty()) object.add("stopped_by", completion.stopped_by);
   if (!completion.stop_text.empty()) object.add("stop_text", completion.stop_text);
+  if (completion.stop_token) object.add("stop_token", *completion.stop_token);
   if (completion.score) object.add("score", *completion.score);
-  if (!completion.logprobs.empty()) object.add_raw("logprobs", json_array(completion.logprobs, logprob_json));
+  if (!completion.logprobs.empty()) object.add_raw("logprobs", logprobs_json(completion.logprobs));
+  const auto add_logprobs = [&](const char* name, const std::vector<TokenLogprob>& entries) {
+    if (!entries.empty()) object.add_raw(name, logprobs_json(entries));
+  };
+  add_logprobs("processed_logprobs", completion.processed_logprobs);
+  add_logprobs("prompt_logprobs", completion.prompt_logprobs);
+  if (!completion.trace.empty()) object.add_raw("trace", json_array(completion.trace, trace_json));
+  if (completion.step_outputs) add_step_outputs(*completion.step_outputs, object);
+  if (with_timings) object.add_raw("timings", timings_json(completion));
   if (!completion.notice.empty()) object.add("notice", completion.notice);
   if (!completion.notices.empty()) object.add_raw("notices", json_array(completion.notices, notice_json));
   return object.line();
@@ -64,7 +142,7 @@ std::string prompt_text(const Model& model, const Prompt& prompt) {
 }
 
 void OrderedJsonLines::add(const Completion& completion) {
-  waiting_[completion.prompt_index * per_prompt_ + completion.index] = completion_json(completion);
+  waiting_[completion.prompt_index * per_prompt_ + completion.index] = completion_json(completion, with_timings_);
   for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_; ++next_) {
     write_output(first->second);
     first = waiting_.erase(first);

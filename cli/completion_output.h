@@ -11,7 +11,11 @@
 namespace skald::cli {
 
 /// {"prompt_index": 0, "index": 0, "text": "...", "token_ids": [...], "finish_reason": "length", ...} and a line end.
-std::string completion_json(const Completion& completion);
+/// `with_timings`: and where the time went, which differs from run to run.
+std::string completion_json(const Completion& completion, bool with_timings);
+
+/// [{"token": 316, "logprob": -2.19, "top": [[316, -2.19], ...]}, ...]
+std::string logprobs_json(const std::vector<TokenLogprob>& entries);
 
 /// What a person reads of `completion`: its text, or its ids where the model has no tokenizer.
 std::string completion_text(const Completion& completion, bool has_tokenizer);
@@ -22,11 +26,12 @@ std::string prompt_text(const Model& model, const Prompt& prompt);
 /// Writes the JSON lines of a call as completions end, but in the order of prompts and their completions.
 class OrderedJsonLines {
  public:
-  explicit OrderedJsonLines(std::int64_t per_prompt) : per_prompt_(per_prompt) {}
+  OrderedJsonLines(std::int64_t per_prompt, bool with_timings) : per_prompt_(per_prompt), with_timings_(with_timings) {}
   void add(const Completion& completion);
 
  private:
   std::int64_t per_prompt_;
+  bool with_timings_;
   std::int64_t next_ = 0;
   std::map<std::int64_t, std::string> waiting_;  // by prompt_index * per_prompt_ + index
 };

@@ -81,7 +81,7 @@ void Generate::add_flags(Flags& flags) {
   flags.group("Output");
   flags.toggle("--json", json_, "Write each completion as one line of JSON.");
   flags.toggle("--no-stream", no_stream_, "Write the text when it is complete, not as it comes.");
-  flags.toggle("--stats", stats_, "Tell tokens, times and the seed on standard error.");
+  flags.toggle("--stats", stats_, "Tell tokens, times and the seed on standard error; with --json also the timings of each.");
   flags.toggle("--quiet,-q", quiet_, "No warnings and notices on standard error.");
   flags.group("Options from a file");
   flags.text("--config", "F", config_file_,
@@ -196,7 +196,7 @@ std::vector<Completion> Generate::stream_one(const Model& model, const Prompt& p
 
 std::vector<Completion> Generate::write_json(const Model& model, std::vector<Prompt> prompts,
                                              const GenerationConfig& config, CallTimer& timer) const {
-  OrderedJsonLines lines(config.over(model.generation_config()).num_return_sequences.value_or(1));
+  OrderedJsonLines lines(config.over(model.generation_config()).num_return_sequences.value_or(1), stats_);
   Generation generation = model.submit(
       std::move(prompts), config,
       [&](const StreamEvent& event) {

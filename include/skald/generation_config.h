@@ -195,6 +195,13 @@ struct GenerationConfig {
   std::optional<std::int64_t> num_return_sequences = {};
   std::optional<bool> include_stop = {};      // keep the stop text in the output
   std::optional<std::int64_t> logprobs = {};  // 0: of the chosen token; k: and of the k best
+  std::optional<std::int64_t> processed_logprobs = {};
+  std::optional<std::int64_t> prompt_logprobs = {};
+  std::optional<bool> output_scores = {};
+  std::optional<bool> output_logits = {};
+  std::optional<bool> output_hidden_states = {};
+  std::optional<bool> output_attentions = {};
+  std::optional<bool> trace = {};
 
   // What transformers knows besides: how it computes. Accepted with a Notice, kept for files, without effect.
   std::map<std::string, std::string> passive = {};  // "use_cache" -> "true", JSON

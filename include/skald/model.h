@@ -15,6 +15,8 @@
 #include "skald/generation_config.h"
 #include "skald/hooks.h"
 #include "skald/notice.h"
+#include "skald/outputs.h"
+#include "skald/score.h"
 #include "skald/tokenizer.h"
 
 namespace skald {
@@ -22,13 +24,6 @@ namespace skald {
 /// Why a completion ended.
 enum class FinishReason { length, stop, cancelled, error };
 SKALD_API const char* to_string(FinishReason reason);
-
-/// Log-probability of one chosen token, and of the best alternatives where asked for.
-struct TokenLogprob {
-  TokenId token = 0;
-  float logprob = 0;
-  std::vector<std::pair<TokenId, float>> top;  // best first
-};
 
 /// One continuation of one prompt.
 struct Completion {
@@ -42,16 +37,36 @@ struct Completion {
   std::vector<Notice> notices;         // on options of the call that have no effect, or another one
   std::uint64_t seed = 0;              // the seed that was used
   std::optional<double> score;         // beams
-  std::vector<TokenLogprob> logprobs;  // where asked for
+  std::vector<TokenLogprob> logprobs;  // where asked for: before any option changed them
   std::int64_t prompt_tokens = 0;
   std::int64_t model_passes = 0;     // of the model that were needed for token_ids, the prompt's last one included
   std::int64_t drafted_tokens = 0;   // proposed by a draft
   std::int64_t accepted_tokens = 0;  // of those, how many the model chose too
+  std::string stopped_by = {};       // the option that ended it: "eos_token_id", "stop_strings", "max_new_tokens", ...
+  std::optional<TokenId> stop_token = {};                // that ended it
+  Timings timings = {};                                  // they are all that differs where a call is repeated
+  std::vector<TokenLogprob> processed_logprobs = {};     // where asked for: after all processors, what was drawn from
+  std::vector<TokenLogprob> prompt_logprobs = {};        // where asked for: of the prompt's tokens but the first
+  std::vector<TokenTrace> trace = {};                    // where asked for
+  std::shared_ptr<const StepOutputs> step_outputs = {};  // where asked for; else null
 };
+
+/// Log-probability of every token of `completion` under its scores: 0 steps where there are none. Needs output_scores
+/// (throws UsageError without). As transformers' compute_transition_scores: `normalize` makes distributions of the
+/// scores first; without it they are taken as they are.
+[[nodiscard]] SKALD_API std::vector<float> transition_scores(const Completion& completion, bool normalize = false);
 
 /// A prompt: text (encoded with the tokenizer's special tokens) or token ids (taken as they are). Of an encoder-decoder
 /// model it is the encoder's input; completions hold the decoder's tokens, without the one that it begins with.
 using Prompt = std::variant<std::string, std::vector<TokenId>>;
+
+/// A text to score. Without `given` its first token stands before the others and is not scored itself. Text that is
+/// given is encoded with the tokenizer's special tokens, the text after it without. Of an encoder-decoder model `given`
+/// is the encoder's input.
+struct ScoreInput {
+  Prompt text;
+  std::optional<Prompt> given = {};
+};
 
 /// What a streaming caller receives: text that is final, in order, never half a UTF-8 character.
 struct StreamEvent {
@@ -62,6 +77,8 @@ struct StreamEvent {
   const Completion* finished = nullptr;  // set in the last event of a completion
 };
 using StreamCallback = std::function<void(const StreamEvent&)>;
+
+struct ModelAccess;
 
 /// One call under way. Dropping it cancels it.
 class SKALD_API Generation {
@@ -81,7 +98,7 @@ class SKALD_API Generation {
   void cancel();
 
  private:
-  friend class Model;
+  friend struct ModelAccess;
   struct Impl;
   explicit Generation(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
@@ -136,6 +153,10 @@ class SKALD_API Model {
   [[nodiscard]] std::vector<Completion> generate(const std::vector<Prompt>& prompts,
                                                  const GenerationConfig& config = {}) const;
 
+  /// Log-probabilities of every token of the texts: bit for bit those that generation reports for the same tokens.
+  [[nodiscard]] std::vector<TextScore> score(const std::vector<ScoreInput>& texts,
+                                             const ScoreOptions& options = {}) const;
+
   /// Starts a call and returns at once. `stream` is called on the engine's thread, once a step and completion; so are
   /// `hooks`, code of the caller's own in the decoding loop.
   [[nodiscard]] Generation submit(std::vector<Prompt> prompts, const GenerationConfig& config,
@@ -153,6 +174,7 @@ class SKALD_API Model {
 
  private:
   friend class Generation;
+  friend struct ModelAccess;  // the library's own way to what is inside
   struct Impl;
   explicit Model(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;

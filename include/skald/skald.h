@@ -12,6 +12,8 @@
 #include "skald/log.h"
 #include "skald/model.h"
 #include "skald/notice.h"
+#include "skald/outputs.h"
+#include "skald/score.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
 #include "skald/watermark.h"

@@ -26,6 +26,14 @@ class ProcessorChain {
 
   void add(std::unique_ptr<LogitsProcessor> processor) { processors_.push_back(std::move(processor)); }
   void apply(const StepContext& step, Candidates& candidates) const;
+  /// The same, with a call of `after(processor)` after each: for traces.
+  template <typename After>
+  void apply(const StepContext& step, Candidates& candidates, After after) const {
+    for (const auto& processor : processors_) {
+      processor->apply(step, candidates);
+      after(*processor);
+    }
+  }
   void accept(TokenId token);
   void rewind(std::int64_t n_tokens);
   [[nodiscard]] std::size_t size() const { return processors_.size(); }

@@ -13,6 +13,7 @@ constexpr std::size_t kMostTakenBack = 4;       // tokens: so many are held back
 CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t index, Output& output, bool takes_back)
     : request_(&request),
       text_(request.tokenizer, request.stops.strings, request.stops.include_stop),
+      notes_(request.config, request.vocab_size),
       takes_back_(takes_back),
       output_(&output) {
   const auto room = static_cast<std::size_t>(std::min(request.stops.max_new_tokens, kReservedTokens));
@@ -26,13 +27,28 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
   completion.prompt_tokens = std::ssize(request.input());
   completion.token_ids.reserve(room);
   if (request.config.logprobs) completion.logprobs.reserve(room);
+  if (!notes_.keeps_arrays()) return;
+  arrays_ = std::make_shared<StepOutputs>(StepOutputs{.vocab_size = static_cast<std::int64_t>(request.vocab_size)});
+  completion.step_outputs = arrays_;
 }
 
-bool CompletionWriter::stops(TokenId token) const {
+// The option by which `token` ends the completion; null where it does not.
+const char* CompletionWriter::stop_of(TokenId token) const {
   const auto has = [token](const std::vector<TokenId>& tokens) {
     return std::ranges::find(tokens, token) != tokens.end();
   };
-  return has(request_->stops.eos) || has(request_->stops.stop_tokens);
+  if (has(request_->stops.eos)) return "eos_token_id";
+  return has(request_->stops.stop_tokens) ? "stop_strings" : nullptr;
+}
+
+FinishReason CompletionWriter::end(FinishReason reason, std::string_view by) const {
+  output_->completion.stopped_by = by;
+  return reason;
+}
+
+std::optional<FinishReason> CompletionWriter::append(const StepNote& note) {
+  notes_.keep(note, output_->completion, arrays_.get());
+  return append(note.chosen);
 }
 
 std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) {
@@ -41,16 +57,21 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
   history_.push_back(token.token);
   completion.token_ids.push_back(token.token);
   if (request_->config.logprobs) completion.logprobs.push_back(token);
-  if (text_.push(token.token, completion.text) || stops(token.token)) return FinishReason::stop;
+  if (text_.push(token.token, completion.text)) return end(FinishReason::stop, "stop_strings");
+  if (const char* const by = stop_of(token.token)) {
+    completion.stop_token = token.token;
+    return end(FinishReason::stop, by);
+  }
   if (n_generated() >= request_->stops.max_new_tokens) {
     completion.notice = request_->stops.max_new_notice;
-    return FinishReason::length;
+    const bool in_all = request_->config.max_length && !request_->config.max_new_tokens;
+    return end(FinishReason::length, in_all ? "max_length" : "max_new_tokens");
   }
   if (request_->stops.deadline && std::chrono::steady_clock::now() > *request_->stops.deadline) {
     completion.notice = "stopped by max_time";
-    return FinishReason::length;
+    return end(FinishReason::length, "max_time");
   }
-  if (request_->hooks && stopped_by_hook()) return FinishReason::stop;
+  if (request_->hooks && stopped_by_hook()) return end(FinishReason::stop, "stopping_criteria");
   return std::nullopt;
 }
 
@@ -77,6 +98,7 @@ TokenId CompletionWriter::take_back() {
   undo_.pop_back();
   completion.token_ids.pop_back();
   if (request_->config.logprobs) completion.logprobs.pop_back();
+  notes_.take_back(completion, arrays_.get());
   const TokenId token = history_.back();
   history_.pop_back();
   return token;
@@ -84,7 +106,7 @@ TokenId CompletionWriter::take_back() {
 
 void CompletionWriter::close(FinishReason reason, std::string_view notice) {
   Completion& completion = output_->completion;
-  if (text_.stop_text().empty() && text_.finish(completion.text)) reason = FinishReason::stop;
+  if (text_.stop_text().empty() && text_.finish(completion.text)) reason = end(FinishReason::stop, "stop_strings");
   if (!notice.empty()) completion.notice = notice;
   completion.stop_text = text_.stop_text();
   completion.finish_reason = reason;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "decode/sampling_request.h"
+#include "decode/step_note.h"
 #include "decode/strategy.h"
 #include "decode/text_stream.h"
 
@@ -19,7 +20,12 @@ class CompletionWriter {
 
   /// Takes the next token. Returns why the completion ends with it, if it does: then close() is due.
   [[nodiscard]] std::optional<FinishReason> append(const TokenLogprob& token);
+  /// The same with all that was asked for beside it.
+  [[nodiscard]] std::optional<FinishReason> append(const StepNote& note);
   void close(FinishReason reason, std::string_view notice = {});
+  [[nodiscard]] const StepNotes& notes() const { return notes_; }
+  /// Where arrays of the steps are kept; null: none are.
+  [[nodiscard]] StepOutputs* arrays() const { return arrays_.get(); }
   [[nodiscard]] bool can_take_back() const { return !undo_.empty(); }
   /// Undoes the last append(), which returned nothing. Returns its token.
   TokenId take_back();
@@ -35,13 +41,16 @@ class CompletionWriter {
     TextStream text;
     std::size_t text_bytes;
   };
-  [[nodiscard]] bool stops(TokenId token) const;
+  [[nodiscard]] FinishReason end(FinishReason reason, std::string_view by) const;
+  [[nodiscard]] const char* stop_of(TokenId token) const;
   [[nodiscard]] bool stopped_by_hook() const;
   void remember();
 
   const SamplingRequest* request_;
   std::vector<TokenId> history_;
   TextStream text_;
+  StepNotes notes_;
+  std::shared_ptr<StepOutputs> arrays_;  // null: none are kept
   bool takes_back_;
   std::deque<Undo> undo_;  // of the last tokens
   Output* output_;

@@ -32,10 +32,6 @@ constexpr ForeignOption kForeignOptions[] = {
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},
     // What comes back.
-    {"output_attentions", "*"},
-    {"output_hidden_states", "*"},
-    {"output_scores", "*"},
-    {"output_logits", "*"},
     {"return_dict_in_generate", "*"},
     // The file itself.
     {"transformers_version", "*"},

@@ -50,7 +50,7 @@ void LogitsSource::plan(StepPlan& plan, std::int64_t n_logits, std::int64_t n_te
     voice.first_row = voice.track.plan(plan, n_logits, n_tentative, v == 0 ? also : RowWants{});
     if (stores) voice.logits.resize(static_cast<std::size_t>(n_logits) * vocab_sizes_[v]);
   }
-  n_own_rows_ = also.hidden ? tracks_.front().track.n_pending() : n_logits;
+  n_own_rows_ = also.of_all_rows() ? tracks_.front().track.n_pending() : n_logits;
   n_rows_ = static_cast<std::int32_t>(n_own_rows_ + static_cast<std::int64_t>(tracks_.size() - 1) * n_logits);
   if (guidance_ == nullptr) return;
   if (n_counters_ < n_logits) {
@@ -76,6 +76,10 @@ std::size_t LogitsSource::voice_of(std::int32_t row) const {
 
 std::int64_t LogitsSource::position_of(std::int32_t row) const {
   return row - tracks_.front().first_row - (n_own_rows_ - n_logits_);
+}
+
+std::int64_t LogitsSource::token_of(std::int32_t row) const {
+  return std::ssize(tokens()) - n_own_rows_ + (row - tracks_.front().first_row);
 }
 
 std::span<float> LogitsSource::logits_of(std::size_t voice, std::int64_t position) {

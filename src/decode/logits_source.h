@@ -46,6 +46,10 @@ class LogitsSource {
   [[nodiscard]] std::span<float> kept(std::int64_t position);
   /// Position in [0, n_logits) of a row of the hypothesis' own sequence.
   [[nodiscard]] std::int64_t position_of(std::int32_t row) const;
+  /// Index in tokens() of the token of such a row.
+  [[nodiscard]] std::int64_t token_of(std::int32_t row) const;
+  /// Whether `row` is one of the hypothesis' own.
+  [[nodiscard]] bool is_own(std::int32_t row) const { return row < tracks_.front().first_row + n_own_rows_; }
   /// The plan is computed.
   void commit();
 
@@ -66,7 +70,7 @@ class LogitsSource {
   const Guidance* guidance_ = nullptr;
   std::vector<Voice> tracks_;  // the hypothesis' own, then those of guidance
   std::int64_t n_logits_ = 0;
-  std::int64_t n_own_rows_ = 0;  // of the plan: n_logits, or all where hidden states are wanted
+  std::int64_t n_own_rows_ = 0;  // of the plan: n_logits, or all where each wants something
   std::int32_t n_rows_ = 0;
   bool keep_ = false;
   std::vector<std::size_t> vocab_sizes_;                     // by voice

@@ -83,6 +83,11 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
   GenerationConfig lower = asked.profile ? profile_of(asked).defaults.over(defaults) : defaults;
   lower.max_new_tokens.reset();  // only where no rank says how long: see resolve_length
   ResolvedConfig resolved{.config = asked.over(lower), .length_asked = request.max_new_tokens || request.max_length};
+  // Arrays are kept for who asks, not because a model's file says so.
+  for (auto flag : {&GenerationConfig::output_scores, &GenerationConfig::output_logits,
+                    &GenerationConfig::output_hidden_states, &GenerationConfig::output_attentions}) {
+    resolved.config.*flag = request.*flag;
+  }
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);

@@ -42,6 +42,16 @@ struct DraftSetup {
   [[nodiscard]] bool drafts() const { return model >= 0 || lookup > 0; }
 };
 
+/// Completion::stopped_by of one that paused.
+inline constexpr const char* kPause = "pause";
+
+/// A completion that goes on from tokens it has.
+struct Resume {
+  std::vector<TokenId> tokens = {};  // of the continuation: taken as chosen, whoever chose them
+  std::int64_t most = 0;             // tokens of the continuation after which it pauses; 0: none
+  std::uint32_t fork = 0;            // DrawKey::fork of the draws that follow
+};
+
 struct SamplingRequest {
   std::vector<TokenId> prompt;               // what the model sees; not empty
   std::vector<TokenId> visible_prompt = {};  // what processors see (lockstep: with pads); empty: the prompt
@@ -59,6 +69,7 @@ struct SamplingRequest {
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};  // null: none
   std::shared_ptr<const Constraints> constraints = {};        // null: none
   std::vector<Notice> notices = {};                           // on its options
+  Resume resume = {};                                         // of greedy decoding and sampling, with one completion
 
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.

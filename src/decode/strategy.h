@@ -15,8 +15,12 @@ namespace skald::decode {
 
 /// What rows of a plan give beside logits.
 struct RowWants {
-  bool hidden = false;                           // all of them: the state behind the final norm, to take_hidden()
+  std::span<const std::int32_t> hidden_at = {};  // all of them: hidden states after these layers, to take_hidden()
   std::span<const std::int32_t> logits_at = {};  // those that want logits: the head on earlier layers, to take_early()
+  bool all_logits = false;                       // all of them want logits, not the last ones alone
+  bool attentions = false;                       // all of them: probabilities of every layer, to take_attentions()
+  /// Whether every row wants something.
+  [[nodiscard]] bool of_all_rows() const { return !hidden_at.empty() || all_logits || attentions; }
 };
 
 /// Rows that a strategy wants computed next. The engine may compute them over several forward passes (a long prompt).
@@ -40,6 +44,7 @@ struct Output {
   std::size_t tokens_settled = std::string::npos;
   bool finished = false;
   bool finish_told = false;
+  bool timed = false;  // its timings are final
 };
 
 /// What one thread needs to weigh a row.
@@ -63,8 +68,12 @@ class DecodingStrategy {
   /// Raw logits [vocab_size] of row `row` (as add() counted); may be changed in place. Called for different rows at the
   /// same time from several threads, each with its own `scratch`.
   virtual void take(std::int32_t row, std::span<float> logits, Scratch& scratch) = 0;
-  /// Final hidden state of row `row`; before the row's take(). One row at a time.
-  virtual void take_hidden(std::int32_t /*row*/, std::span<const float> /*hidden*/) {}
+  /// Hidden state of row `row` after `layer` layers (behind the final norm after the last); before the row's take().
+  /// One row at a time.
+  virtual void take_hidden(std::int32_t /*row*/, std::int32_t /*layer*/, std::span<const float> /*hidden*/) {}
+  /// Attention probabilities [n_heads, n_keys] of row `row` in layer `layer`, likewise.
+  virtual void take_attentions(std::int32_t /*row*/, std::int32_t /*layer*/, std::span<const float> /*probabilities*/,
+                               std::int64_t /*n_heads*/) {}
   /// Logits [vocab_size] that row `row` would have after `layer` layers; before its take(). One row at a time.
   virtual void take_early(std::int32_t /*row*/, std::int32_t /*layer*/, std::span<const float> /*logits*/) {}
   /// All rows of the plan are computed and committed.

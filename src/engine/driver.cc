@@ -107,6 +107,7 @@ void Driver::submit(std::shared_ptr<Group> group) {
   }
   if (stopping_) throw UsageError("the engine has been stopped");
   n_waiting_ += group->requests().size();
+  for (const auto& request : group->requests()) request->clock.submitted();
   incoming_.push_back(std::move(group));
   changed_.notify_one();
 }
@@ -172,6 +173,7 @@ void Driver::admit() {
       branches += waiting_[i]->n_sequences();
     }
     if (!has_room(blocks, branches)) break;
+    for (std::size_t i = 0; i < n; ++i) waiting_[i]->clock.admitted();
     admitted_.insert(admitted_.end(), waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
     std::ranges::transform(blocks_reserved_, blocks, blocks_reserved_.begin(), std::plus<>());
@@ -197,6 +199,7 @@ void Driver::step() {
   stepper_.run(active_);
   for (Request* const request : active_) {
     if (request->error) end(*request, request->error);
+    if (!request->planned) request->clock.stepped(request->strategy->outputs());
   }
 }
 

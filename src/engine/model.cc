@@ -12,10 +12,13 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "decode/options.h"
 #include "engine/engine.h"
 #include "engine/folder.h"
 #include "engine/inspect.h"
+#include "engine/model_access.h"
 #include "engine/prepare.h"
+#include "engine/score.h"
 #include "models/lora.h"
 #include "skald/error.h"
 #include "text/access.h"
@@ -122,6 +125,12 @@ std::optional<Tokenizer> other_tokenizer(const std::string& folder, const std::o
   Tokenizer tokenizer = Tokenizer::load(folder);
   if (same_tokens(TokenizerAccess::parts_of(tokenizer), TokenizerAccess::parts_of(*own))) return std::nullopt;
   return tokenizer;
+}
+
+void check_prompts(std::size_t n) {
+  if (n >= 1 && n <= kMaxPrompts) return;
+  throw OptionError(
+      {.field = "prompts", .value = std::to_string(n), .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
 }
 
 void check_load_options(const LoadOptions& options) {
@@ -253,28 +262,62 @@ void Generation::cancel() { impl_->group->cancel(); }
 
 const std::vector<Notice>& Generation::notices() const { return impl_->notices; }
 
+std::vector<TextScore> Model::score(const std::vector<ScoreInput>& texts, const ScoreOptions& options) const {
+  const std::shared_ptr<Impl> impl = impl_;
+  impl->engine->check_usable();
+  check_prompts(texts.size());
+  GenerationConfig config{.logprobs = options.top};
+  config.adapter = options.adapter;
+  config.adapter_scale = options.adapter_scale;
+  decode::check(config);
+  const engine::ScoreSetup setup{.shape = impl->model->shape(),
+                                 .tokenizer = impl->text_tokenizer(),
+                                 .defaults = impl->generation_config,
+                                 .engine = *impl->engine,
+                                 .n_top = options.top,
+                                 .adapter = engine::find_adapter(options.adapter, impl->adapters),
+                                 .adapter_scale = static_cast<float>(options.adapter_scale)};
+  auto group = std::make_shared<Group>();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    group->add(setup.make_request(texts[i], static_cast<std::int64_t>(i)));
+  }
+  impl->engine->submit(group);
+  std::vector<TextScore> scores;
+  for (const Completion& completion : group->wait()) scores.push_back(engine::text_score(completion));
+  return scores;
+}
+
 Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& config, StreamCallback stream, Door door,
                          Hooks hooks) const {
-  const std::shared_ptr<Impl> impl = impl_;  // a callback may drop this Model before this returns
+  return ModelAccess::submit(*this, {.prompts = std::move(prompts),
+                                     .config = config,
+                                     .stream = std::move(stream),
+                                     .door = door,
+                                     .hooks = std::move(hooks)});
+}
+
+const models::ModelShape& ModelAccess::shape(const Model& model) { return model.impl_->model->shape(); }
+
+Generation ModelAccess::submit(const Model& model, Call call) {
+  const std::shared_ptr<Model::Impl> impl = model.impl_;  // a callback may drop the model before this returns
   impl->engine->check_usable();
-  decode::ResolvedConfig resolved = decode::resolve(config, impl->generation_config, door);
-  if (config.decoder_start_token_id && !impl->model->shape().encodes) {
-    resolved.notices.push_back({"decoder_start_token_id", std::to_string(*config.decoder_start_token_id),
+  decode::ResolvedConfig resolved = decode::resolve(call.config, impl->generation_config, call.door);
+  if (call.config.decoder_start_token_id && !impl->model->shape().encodes) {
+    resolved.notices.push_back({"decoder_start_token_id", std::to_string(*call.config.decoder_start_token_id),
                                 "has no effect: the model has no encoder"});
   }
-  for (const Notice& notice : resolved.notices) log_notice(LogLevel::warning, to_string(notice));
-  if (prompts.empty() || prompts.size() > kMaxPrompts) {
-    throw OptionError({.field = "prompts",
-                       .value = std::to_string(prompts.size()),
-                       .rule = "one call takes 1 to " + std::to_string(kMaxPrompts)});
+  if (!call.again) {
+    for (const Notice& notice : resolved.notices) log_notice(LogLevel::warning, to_string(notice));
   }
+  check_prompts(call.prompts.size());
   const engine::ModelSet models = impl->models();
   engine::CallSetup setup(resolved, models, *impl->engine);
-  setup.set_hooks(std::move(hooks));
-  auto group = std::make_shared<Group>(std::move(stream), setup.lockstep());
+  setup.set_hooks(std::move(call.hooks));
+  setup.set_resume(std::move(call.resume));
+  auto group = std::make_shared<Group>(std::move(call.stream), setup.lockstep());
   group->keep_alive = std::make_shared<std::vector<std::optional<Tokenizer>>>(
       std::vector<std::optional<Tokenizer>>{impl->tokenizer, impl->draft_tokenizer});
-  for (engine::Request& request : setup.make_requests(prompts)) group->add(std::move(request));
+  for (engine::Request& request : setup.make_requests(call.prompts)) group->add(std::move(request));
   impl->engine->submit(group);
   return Generation(
       std::make_unique<Generation::Impl>(Generation::Impl{impl, std::move(group), std::move(resolved.notices)}));

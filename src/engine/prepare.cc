@@ -14,6 +14,7 @@
 #include "decode/text_options.h"
 #include "decode/torch_draws.h"
 #include "engine/guidance.h"
+#include "engine/kept_outputs.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -99,6 +100,13 @@ TokenId find_decoder_start(const GenerationConfig& config, std::int64_t vocab_si
   return start;
 }
 
+}  // namespace
+
+std::string adapter_name(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
+  return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
+
 std::int32_t find_adapter(const std::string& name, const Names& adapters) {
   if (name.empty()) return 0;
   if (const auto found = adapters.find(adapter_name(name)); found != adapters.end()) return found->second;
@@ -108,13 +116,6 @@ std::int32_t find_adapter(const std::string& name, const Names& adapters) {
                      .value = quoted(name),
                      .rule = known.empty() ? "no adapter is loaded: name its folder when the model is loaded (--lora)"
                                            : "is not loaded; loaded are " + known});
-}
-
-}  // namespace
-
-std::string adapter_name(const std::string& folder) {
-  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
-  return path.has_filename() ? path.filename() : path.parent_path().filename();
 }
 
 CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& models, Engine& engine)
@@ -297,6 +298,7 @@ decode::SamplingRequest CallSetup::begin_request(const Prompt& prompt, std::int6
                                   .dry_breakers = dry_breakers_,
                                   .constraints = constraints_};
   request.notices = resolved_.notices;
+  request.resume = resume_;
   if (models_.shape.encodes) request.encoder_input = std::exchange(request.prompt, {decoder_start_});
   return request;
 }
@@ -306,6 +308,7 @@ Request CallSetup::make_request(decode::SamplingRequest request) const {
   request.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), request.prompt);
   limit_length(request);
   if (constraints_) constraints_->check_length(request.chain_setup());
+  check_outputs(request, models_.shape);
   warn_of_length(request);
   set_up_drafts(request);
   std::vector<SequenceNeed> needs = needs_of(request);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "decode/resolve.h"
@@ -18,6 +19,9 @@ namespace skald::engine {
 /// What an adapter is called: the last part of its folder's path.
 std::string adapter_name(const std::string& folder);
 
+/// Number of the adapter called `name`; 0 for "". Throws OptionError where none is.
+std::int32_t find_adapter(const std::string& name, const Names& adapters);
+
 /// What all prompts of one call have in common.
 struct CallSetup {
   /// Throws OptionError for options that this model cannot take.
@@ -25,6 +29,8 @@ struct CallSetup {
 
   /// Code of the caller's own that every request of the call runs.
   void set_hooks(Hooks hooks);
+  /// The only completion of the only prompt goes on from there.
+  void set_resume(decode::Resume resume) { resume_ = std::move(resume); }
 
   /// The prompts of one call. Throws as below.
   [[nodiscard]] std::vector<Request> make_requests(const std::vector<Prompt>& prompts) const;
@@ -54,6 +60,7 @@ struct CallSetup {
   std::shared_ptr<const Hooks> hooks_;  // null: none
   std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
   std::shared_ptr<const decode::Constraints> constraints_ = {};
+  decode::Resume resume_ = {};
   std::int32_t adapter_ = 0;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };

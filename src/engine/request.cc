@@ -6,13 +6,15 @@ namespace skald::engine {
 
 std::int32_t Plan::add(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens,
                        std::int64_t n_logits, const decode::RowWants& also) {
-  const Segment& segment = segments_.emplace_back(Segment{.model = model,
-                                                          .sequence = sequence,
-                                                          .tokens = tokens,
-                                                          .n_logits = n_logits,
-                                                          .also = also,
-                                                          .first_row = n_rows_});
-  n_rows_ += static_cast<std::int32_t>(segment.n_wanted());
+  const Segment& segment =
+      segments_.emplace_back(Segment{.model = model,
+                                     .sequence = sequence,
+                                     .tokens = tokens,
+                                     .n_logits = also.all_logits ? std::ssize(tokens) : n_logits,
+                                     .also = also,
+                                     .n_wanted = also.of_all_rows() ? std::ssize(tokens) : n_logits,
+                                     .first_row = n_rows_});
+  n_rows_ += static_cast<std::int32_t>(segment.n_wanted);
   return segment.first_row;
 }
 

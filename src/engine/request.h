@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "decode/strategy.h"
+#include "engine/clock.h"
 #include "skald/model.h"
 
 namespace skald::engine {
@@ -25,15 +26,11 @@ struct Segment {
   std::span<const TokenId> tokens;
   std::int64_t n_logits = 0;  // the last rows want logits
   decode::RowWants also = {};
+  std::int64_t n_wanted = 0;         // rows at the end that want something
   std::int32_t first_row = 0;        // index within the plan of the first row that wants something
   std::int64_t done = 0;             // rows computed
   std::int64_t rope_length = 0;      // 0: as usual
   std::vector<TokenId> replay = {};  // where `tokens` begins anew with all that the sequence has had
-
-  /// Rows at the end that want something.
-  [[nodiscard]] std::int64_t n_wanted() const {
-    return also.hidden ? static_cast<std::int64_t>(tokens.size()) : n_logits;
-  }
 };
 
 /// What a strategy's plan() leaves: kept until every row is computed.
@@ -70,6 +67,7 @@ struct Request {
   // The engine's:
   std::vector<std::size_t> blocks = {};  // reserved, by model, in its pool's units
   Plan plan = {};
+  RequestClock clock = {};
   bool planned = false;  // `plan` is under way
   std::exception_ptr error = {};
 

@@ -11,7 +11,6 @@ using decode::SequenceHandle;
 Sequences::Sequences(std::vector<ModelSlot> slots)
     : slots_(std::move(slots)), entries_(slots_.size()), vacant_(slots_.size()) {
   for (const ModelSlot& slot : slots_) {
-    final_layers_.push_back(static_cast<std::int32_t>(slot.model->shape().n_layers));
     rewinds_.push_back(std::ranges::none_of(slot.state->layout().groups, [](const nn::StateGroup& group) {
       return group.kind == nn::StateGroup::Kind::recurrent;
     }));

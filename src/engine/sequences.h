@@ -24,7 +24,9 @@ class Sequences final : public decode::LanguageModel {
 
   [[nodiscard]] std::int64_t vocab_size(decode::ModelIndex model) const override;
   [[nodiscard]] std::int64_t position_limit(decode::ModelIndex model) const override;
-  [[nodiscard]] std::int32_t n_layers(decode::ModelIndex model) const override { return final_layer(model); }
+  [[nodiscard]] std::int32_t n_layers(decode::ModelIndex model) const override {
+    return static_cast<std::int32_t>(this->model(model).shape().n_layers);
+  }
   [[nodiscard]] bool tied_embeddings(decode::ModelIndex model) const override {
     return this->model(model).shape().tied_embeddings;
   }
@@ -38,8 +40,6 @@ class Sequences final : public decode::LanguageModel {
   void drop(decode::ModelIndex model, decode::SequenceHandle sequence) override;
 
   [[nodiscard]] std::size_t n_models() const { return slots_.size(); }
-  /// Number of layers, which is also the number of the state after the last one.
-  [[nodiscard]] const std::int32_t& final_layer(decode::ModelIndex model) const { return final_layers_[at(model)]; }
   [[nodiscard]] const models::DecoderModel& model(decode::ModelIndex model) const { return *slots_[at(model)].model; }
   [[nodiscard]] nn::StatePool& state(decode::ModelIndex model) { return *slots_[at(model)].state; }
 
@@ -65,7 +65,6 @@ class Sequences final : public decode::LanguageModel {
   decode::SequenceHandle store(decode::ModelIndex model, Entry entry);
 
   std::vector<ModelSlot> slots_;
-  std::vector<std::int32_t> final_layers_;                   // by model
   std::vector<bool> rewinds_;                                // by model
   std::vector<std::vector<Entry>> entries_;                  // by model and handle
   std::vector<std::vector<decode::SequenceHandle>> vacant_;  // handles to use again

@@ -137,12 +137,12 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
     return;
   }
   const auto n_tokens = static_cast<std::int64_t>(segment.tokens.size());
-  const std::int64_t first_wanted = n_tokens - segment.n_wanted();
+  const std::int64_t first_wanted = n_tokens - segment.n_wanted;
   const std::int64_t prompt_length = sequences_.prompt_length(segment.model, segment.sequence);
-  const auto final_layer = std::span(&sequences_.final_layer(segment.model), segment.also.hidden ? 1 : 0);
   for (std::int64_t i = 0; i < n_rows; ++i) {
     const std::int64_t index = segment.done + i;
     const std::int64_t position = length + i;
+    const bool wanted = index >= first_wanted;
     const bool logits = index >= n_tokens - segment.n_logits;
     std::int64_t rope_length = segment.rope_length;
     if (rope_length == 0) rope_length = position < prompt_length ? prompt_length : position + 1;
@@ -153,7 +153,8 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
                            .adapter = segment.model == 0 ? request.adapter : 0,
                            .adapter_scale = request.adapter_scale,
                            .wants = {.logits = logits,
-                                     .hidden_at = final_layer,
+                                     .attentions = wanted && segment.also.attentions,
+                                     .hidden_at = wanted ? segment.also.hidden_at : std::span<const std::int32_t>(),
                                      .logits_at = logits ? segment.also.logits_at : std::span<const std::int32_t>()}});
     const std::int64_t plan_row = index - first_wanted;
     owners_.push_back({&request, plan_row < 0 ? -1 : segment.first_row + static_cast<std::int32_t>(plan_row)});
@@ -200,10 +201,17 @@ void Stepper::give(std::int32_t row, Take take) {
   }
 }
 
-void Stepper::on_hidden(std::int32_t row, std::int32_t /*layer*/, const float* hidden) {
+void Stepper::on_hidden(std::int32_t row, std::int32_t layer, const float* hidden) {
   const auto width = static_cast<std::size_t>(hidden_size_);
   give(row, [&](decode::DecodingStrategy& strategy, std::int32_t plan_row) {
-    strategy.take_hidden(plan_row, {hidden, width});
+    strategy.take_hidden(plan_row, layer, {hidden, width});
+  });
+}
+
+void Stepper::on_attentions(std::int32_t row, std::int32_t layer, const float* probabilities, std::int64_t n_heads,
+                            std::int64_t n_keys) {
+  give(row, [&](decode::DecodingStrategy& strategy, std::int32_t plan_row) {
+    strategy.take_attentions(plan_row, layer, {probabilities, static_cast<std::size_t>(n_heads * n_keys)}, n_heads);
   });
 }
 

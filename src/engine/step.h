@@ -47,6 +47,8 @@ class Stepper final : models::OutputSink {
   void on_logits(std::span<const std::int32_t> rows, float* logits) override;
   void on_hidden(std::int32_t row, std::int32_t layer, const float* hidden) override;
   void on_logits_at(std::int32_t row, std::int32_t layer, const float* logits) override;
+  void on_attentions(std::int32_t row, std::int32_t layer, const float* probabilities, std::int64_t n_heads,
+                     std::int64_t n_keys) override;
 
   Sequences& sequences_;
   ThreadPool& threads_;

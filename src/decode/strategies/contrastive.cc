@@ -33,6 +33,7 @@ void append_direction(std::span<const float> hidden, std::vector<float>& out) {
 Contrastive::Contrastive(SamplingRequest request, LanguageModel& model)
     : request_(std::move(request)),
       model_(model),
+      last_layer_(model.n_layers(0)),
       k_(static_cast<std::size_t>(request_.config.top_k.value_or(0))),
       alpha_(static_cast<float>(request_.config.penalty_alpha.value_or(0))),
       writer_(request_, 0, output_) {
@@ -52,15 +53,15 @@ void Contrastive::plan(StepPlan& plan) {
   if (branches_.empty()) {
     if (root_.sequence < 0) root_.sequence = model_.create(0, static_cast<std::int64_t>(request_.prompt.size()));
     directions_.clear();
-    plan.add(0, root_.sequence, request_.prompt, 1, {.hidden = true});
+    plan.add(0, root_.sequence, request_.prompt, 1, {.hidden_at = {&last_layer_, 1}});
     return;
   }
   for (const Branch& branch : branches_) {
-    plan.add(0, branch.sequence, std::span(branch.history).last(1), 1, {.hidden = true});
+    plan.add(0, branch.sequence, std::span(branch.history).last(1), 1, {.hidden_at = {&last_layer_, 1}});
   }
 }
 
-void Contrastive::take_hidden(std::int32_t row, std::span<const float> hidden) {
+void Contrastive::take_hidden(std::int32_t row, std::int32_t /*layer*/, std::span<const float> hidden) {
   if (branches_.empty()) {
     const std::size_t place = static_cast<std::size_t>(row) * hidden.size();
     directions_.resize(std::min(directions_.size(), place));  // a pass that was given up is run again

@@ -18,7 +18,7 @@ class Contrastive final : public DecodingStrategy {
 
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
-  void take_hidden(std::int32_t row, std::span<const float> hidden) override;
+  void take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) override;
   void advance() override;
   [[nodiscard]] bool finished() const override { return output_.finished; }
   void finish(FinishReason reason, std::string_view notice) override;
@@ -43,6 +43,7 @@ class Contrastive final : public DecodingStrategy {
 
   SamplingRequest request_;
   LanguageModel& model_;
+  std::int32_t last_layer_;
   std::size_t k_;
   float alpha_;
   Output output_;

@@ -23,11 +23,19 @@ GenerationConfig without_tokens(const GenerationConfig& config) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::int64_t kResumedTogether = 32;  // tokens of a resumed completion that one pass takes
+
+}  // namespace
+
 Sampling::Sampling(SamplingRequest request, LanguageModel& model)
     : request_(std::move(request)),
+      states_({request_.config, request_.vocab_size}, model.n_layers(0)),
       outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))),
       n_open_(outputs_.size()),
-      defers_(request_.draft.drafts() || request_.hooks != nullptr) {
+      given_(request_.resume.tokens),
+      defers_(request_.draft.drafts() || request_.hooks != nullptr || !given_.empty()) {
   make_branches(model);
   row_owner_.reserve(branches_.size());
   if (defers_) scratch_.emplace(static_cast<std::size_t>(model.vocab_size(0)));
@@ -47,7 +55,10 @@ void Sampling::make_branches(LanguageModel& model) {
                          .chain = chain,
                          .drafter = make_drafter(model, index),
                          .dola = dola});
+    if (StepOutputs* const arrays = branches_[i].writer.arrays()) arrays->n_layers = model.n_layers(0);
   }
+  const auto n_given = request_.prompt.size() - 1;  // the first has nothing before it
+  if (request_.config.prompt_logprobs) outputs_[0].completion.prompt_logprobs.resize(n_given);
 }
 
 std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64_t index) const {
@@ -87,24 +98,38 @@ void Sampling::plan(StepPlan& plan) {
 
 void Sampling::plan_branch(std::size_t index, StepPlan& plan) {
   Branch& branch = branches_[index];
-  if (branch.drafter && prefilled_) {
-    if (!branch.drafting) branch.drafter->begin(draft_start(branch));
-    branch.drafting = branch.drafter->plan(plan);
-    if (branch.drafting) return row_owner_.push_back(static_cast<std::int32_t>(index));
-    const std::span<const TokenId> draft = branch.drafter->draft();
-    branch.draft.assign(draft.begin(), draft.end());
-    for (const TokenId token : draft) branch.source.push(token);
-  }
-  const std::size_t n_draft = branch.draft.size();
-  RowWants wants;
-  if (!branch.dola.empty()) {
-    while (branch.dola.size() <= n_draft) branch.dola.push_back(branch.dola[0]);
-    wants.logits_at = branch.dola[0].layers();
-  }
-  const auto n_tentative = static_cast<std::int64_t>(n_draft);
-  branch.source.plan(plan, 1 + n_tentative, n_tentative, wants, defers_);
+  if (prefilled_) plan_draft(branch, plan);
+  if (branch.drafting) return row_owner_.push_back(static_cast<std::int32_t>(index));
+  for (const TokenId token : branch.draft) branch.source.push(token);
+  const auto n_draft = static_cast<std::int64_t>(branch.draft.size());
+  branch.source.plan(plan, 1 + n_draft, resumes() ? 0 : n_draft, wants_of(branch), defers_);
   row_owner_.insert(row_owner_.end(), static_cast<std::size_t>(branch.source.n_rows()),
                     static_cast<std::int32_t>(index));
+}
+
+// The tokens that a completion is resumed with are a draft that is always kept.
+void Sampling::plan_draft(Branch& branch, StepPlan& plan) {
+  if (resumes()) {
+    const std::int64_t n = branch.writer.n_generated();
+    const std::int64_t most = std::min({kResumedTogether, std::ssize(given_) - n, branch.source.longest_draft()});
+    branch.draft.assign(given_.begin() + n, given_.begin() + n + most);
+  } else if (branch.drafter) {
+    if (!branch.drafting) branch.drafter->begin(draft_start(branch));
+    branch.drafting = branch.drafter->plan(plan);
+    if (branch.drafting) return;
+    const std::span<const TokenId> draft = branch.drafter->draft();
+    branch.draft.assign(draft.begin(), draft.end());
+  }
+}
+
+RowWants Sampling::wants_of(Branch& branch) const {
+  RowWants wants{.all_logits = !prefilled_ && request_.config.prompt_logprobs.has_value()};
+  states_.add_to(wants);
+  if (!branch.dola.empty()) {
+    while (branch.dola.size() <= branch.draft.size()) branch.dola.push_back(branch.dola[0]);
+    wants.logits_at = branch.dola[0].layers();
+  }
+  return wants;
 }
 
 DraftStart Sampling::draft_start(const Branch& branch) const {
@@ -119,13 +144,38 @@ DraftStart Sampling::draft_start(const Branch& branch) const {
 
 void Sampling::take_early(std::int32_t row, std::int32_t layer, std::span<const float> logits) {
   Branch& branch = branches_[owner_of(row)];
-  branch.dola[static_cast<std::size_t>(branch.source.position_of(row))].take(layer, logits);
+  const std::int64_t position = branch.source.position_of(row);
+  if (position >= 0) branch.dola[static_cast<std::size_t>(position)].take(layer, logits);
+}
+
+void Sampling::take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) {
+  const Branch& branch = branches_[owner_of(row)];
+  StateRecord::take_hidden(branch.source.token_of(row), layer, hidden, *branch.writer.arrays());
+}
+
+void Sampling::take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
+                               std::int64_t n_heads) {
+  const Branch& branch = branches_[owner_of(row)];
+  StateRecord::take_attentions(branch.source.token_of(row), layer, probabilities, n_heads, *branch.writer.arrays());
+}
+
+// The rows of the prompt before its last say what the model thought of its tokens.
+bool Sampling::take_of_prompt(std::int32_t row, std::span<const float> logits) {
+  const LogitsSource& source = branches_[0].source;
+  if (prefilled_ || !source.is_own(row) || source.position_of(row) >= 0) return false;
+  const auto index = static_cast<std::size_t>(source.token_of(row));
+  TokenLogprob& entry = outputs_[0].completion.prompt_logprobs[index];
+  if (!usable(logits)) throw_unusable(0);
+  entry.token = request_.prompt[index + 1];
+  report_logprob(logits, *request_.config.prompt_logprobs, entry);
+  return true;
 }
 
 void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
   const std::size_t index = owner_of(row);
   Branch& branch = branches_[index];
   if (branch.drafting) return branch.drafter->take(row, logits, scratch);
+  if (take_of_prompt(row, logits)) return;
   const auto ready = branch.source.take(row, logits);
   if (!ready) return;
   if (prefilled_) return weigh(index, ready->position, ready->logits, scratch);
@@ -146,22 +196,34 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   Branch& branch = branches_[index];
   const StepContext step = branch.writer.context();
   if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step.step);
-  if (request_.config.logprobs) scratch.raw_logits.assign(logits.begin(), logits.end());
+  const StepNotes& notes = branch.writer.notes();
+  notes.begin(logits, scratch, branch.next);
   std::vector<Dola>& dola = branches_[prefilled_ ? index : 0].dola;
   if (!dola.empty()) dola[static_cast<std::size_t>(position)].contrast(logits);
   scratch.candidates.reset(logits);
-  branch.chain.apply(step, scratch.candidates);
+  if (!dola.empty()) notes.stage("dola_layers", scratch.candidates, branch.next);
+  notes.apply(branch.chain, step, scratch.candidates, branch.next);
+  if (remove_barred(branch, step.step, scratch.candidates)) {
+    notes.stage("stepping back", scratch.candidates, branch.next);
+  }
+  TokenId& token = branch.next.chosen.token;
+  token = choose(scratch.candidates, static_cast<std::int64_t>(index), step.step);
+  if (token < 0 && !branch.writer.can_take_back()) throw_none_left(step.step);
+  if (token >= 0) notes.end(scratch, branch.next);
+}
+
+bool Sampling::remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates) {
+  bool any = false;
   for (const Barred& barred : branch.barred) {
-    if (barred.place == step.step) scratch.candidates.remove(barred.token);
+    if (barred.place != place) continue;
+    candidates.remove(barred.token);
+    any = true;
   }
-  branch.next.token = choose(scratch.candidates, static_cast<std::int64_t>(index), step.step);
-  if (branch.next.token < 0 && !branch.writer.can_take_back()) throw_none_left(step.step);
-  if (branch.next.token >= 0 && request_.config.logprobs) {
-    report_logprob(scratch.raw_logits, *request_.config.logprobs, branch.next);
-  }
+  return any;
 }
 
 TokenId Sampling::choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const {
+  if (step < std::ssize(given_)) return given_[static_cast<std::size_t>(step)];
   if (!request_.config.do_sample.value_or(false)) return candidates.argmax();
   if (request_.torch_draws) {
     const std::int64_t row = request_.prompt_index * std::ssize(outputs_) + index;
@@ -169,6 +231,7 @@ TokenId Sampling::choose(const Candidates& candidates, std::int64_t index, std::
   }
   return draw(candidates, {.seed = request_.seed,
                            .completion = static_cast<std::uint32_t>(index),
+                           .fork = request_.resume.fork,
                            .step = static_cast<std::uint32_t>(step)});
 }
 
@@ -189,7 +252,11 @@ void Sampling::advance() {
 void Sampling::begin_completions() {
   LogitsSource& first = branches_[0].source;
   first.commit();
-  for (std::size_t i = 1; i < branches_.size(); ++i) branches_[i].source = first.fork();
+  for (std::size_t i = 1; i < branches_.size(); ++i) {
+    branches_[i].source = first.fork();
+    outputs_[i].completion.prompt_logprobs = outputs_[0].completion.prompt_logprobs;
+    if (StepOutputs* const arrays = branches_[i].writer.arrays()) *arrays = *branches_[0].writer.arrays();
+  }
   if (defers_) weigh_first(first.kept(0), *scratch_);
 }
 
@@ -198,35 +265,49 @@ void Sampling::settle(std::size_t index) {
   Branch& branch = branches_[index];
   Completion& completion = outputs_[index].completion;
   const std::size_t n_before = branch.source.tokens().size() - branch.draft.size();
+  const bool drafted = !resumes();
   branch.source.commit();
   std::size_t n_kept = 0;  // of the draft
   bool ended = false;
   for (;;) {
     const auto position = static_cast<std::int64_t>(n_kept);
     if (defers_ && prefilled_) weigh(index, position, branch.source.kept(position), *scratch_);
-    if (branch.next.token < 0) break;
+    const TokenId token = branch.next.chosen.token;
+    if (token < 0) break;
     ended = append(index);
-    if (n_kept == branch.draft.size() || branch.next.token != branch.draft[n_kept]) break;
+    if (n_kept == branch.draft.size() || token != branch.draft[n_kept]) break;
     ++n_kept;
     if (ended) break;
   }
   completion.model_passes += 1;
-  completion.drafted_tokens += std::ssize(branch.draft);
-  completion.accepted_tokens += static_cast<std::int64_t>(n_kept);
+  if (drafted) {
+    completion.drafted_tokens += std::ssize(branch.draft);
+    completion.accepted_tokens += static_cast<std::int64_t>(n_kept);
+  }
   if (ended) return;
-  if (branch.drafter) branch.drafter->learn(static_cast<std::int64_t>(n_kept));
+  if (branch.drafter && drafted) branch.drafter->learn(static_cast<std::int64_t>(n_kept));
   branch.draft.clear();
   branch.source.truncate(n_before + n_kept);
-  if (branch.next.token < 0) return step_back(branch);
-  branch.source.push(branch.next.token);
+  if (branch.next.chosen.token < 0) return step_back(branch);
+  branch.source.push(branch.next.chosen.token);
 }
 
 bool Sampling::append(std::size_t index) {
   Branch& branch = branches_[index];
-  branch.chain.accept(branch.next.token);
+  branch.chain.accept(branch.next.chosen.token);
   const auto reason = branch.writer.append(branch.next);
-  if (reason) close(index, *reason);
-  return reason.has_value();
+  const std::int64_t n = branch.writer.n_generated();
+  if (n <= std::ssize(given_)) {  // its caller has them
+    outputs_[index].text_told = outputs_[index].completion.text.size();
+    outputs_[index].tokens_told = static_cast<std::size_t>(n);
+  }
+  if (reason) {
+    close(index, *reason);
+  } else if (n == request_.resume.most) {
+    outputs_[index].completion.stopped_by = kPause;
+    close(index, FinishReason::length);
+  }
+  return outputs_[index].finished;
 }
 
 // Nothing can follow the last token: another one takes its place.
@@ -235,6 +316,7 @@ void Sampling::step_back(Branch& branch) {
   const std::int64_t place = branch.writer.n_generated();
   branch.chain.rewind(1);
   branch.source.truncate(branch.source.tokens().size() - 1);
+  given_.resize(std::min(given_.size(), static_cast<std::size_t>(place)));
   std::erase_if(branch.barred, [place](const Barred& barred) { return barred.place > place; });
   branch.barred.push_back({place, token});
 }
@@ -242,6 +324,10 @@ void Sampling::step_back(Branch& branch) {
 void Sampling::close(std::size_t index, FinishReason reason, std::string_view notice) {
   Branch& branch = branches_[index];
   branch.writer.close(reason, notice);
+  if (StepOutputs* const arrays = branch.writer.arrays()) {
+    const std::int64_t n_computed = std::ssize(request_.prompt) + branch.writer.n_generated() - 1;
+    StateRecord::truncate(n_computed, *arrays);
+  }
   branch.source.drop();
   branch.drafter.reset();
   --n_open_;

@@ -12,6 +12,7 @@
 #include "decode/drafting/drafter.h"
 #include "decode/logits_source.h"
 #include "decode/sampling_request.h"
+#include "decode/step_note.h"
 #include "decode/strategy.h"
 
 namespace skald::decode {
@@ -28,6 +29,9 @@ class Sampling final : public DecodingStrategy {
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
   void take_early(std::int32_t row, std::int32_t layer, std::span<const float> logits) override;
+  void take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) override;
+  void take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
+                       std::int64_t n_heads) override;
   void advance() override;
   [[nodiscard]] bool finished() const override { return n_open_ == 0; }
   void finish(FinishReason reason, std::string_view notice) override;
@@ -47,19 +51,24 @@ class Sampling final : public DecodingStrategy {
     std::vector<TokenId> draft = {};  // under verification
     std::vector<Dola> dola = {};      // by position of the plan
     std::vector<Barred> barred = {};
-    TokenLogprob next = {};  // chosen, not yet acted on; token -1: there is none
-    bool drafting = false;   // this plan is the drafter's
+    StepNote next = {};     // chosen, not yet acted on; token -1: there is none
+    bool drafting = false;  // this plan is the drafter's
   };
 
   void make_branches(LanguageModel& model);
   [[nodiscard]] std::unique_ptr<Drafter> make_drafter(LanguageModel& model, std::int64_t index) const;
   [[nodiscard]] DraftStart draft_start(const Branch& branch) const;
   void plan_branch(std::size_t index, StepPlan& plan);
+  void plan_draft(Branch& branch, StepPlan& plan);
+  [[nodiscard]] bool resumes() const { return std::ssize(given_) > branches_[0].writer.n_generated(); }
   [[nodiscard]] std::size_t owner_of(std::int32_t row) const {
     return static_cast<std::size_t>(row_owner_[static_cast<std::size_t>(row)]);
   }
+  [[nodiscard]] RowWants wants_of(Branch& branch) const;
+  [[nodiscard]] bool take_of_prompt(std::int32_t row, std::span<const float> logits);
   void weigh_first(std::span<float> logits, Scratch& scratch);
   void weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch);
+  static bool remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates);
   [[nodiscard]] TokenId choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const;
   void begin_completions();
   void settle(std::size_t index);
@@ -68,12 +77,14 @@ class Sampling final : public DecodingStrategy {
   void close(std::size_t index, FinishReason reason, std::string_view notice = {});
 
   SamplingRequest request_;
+  StateRecord states_;
   std::vector<Output> outputs_;
   std::vector<Branch> branches_;         // by completion index
   std::vector<std::int32_t> row_owner_;  // completion index by row of the plan
   std::optional<Scratch> scratch_ = {};  // of advance(), where choices wait for it
   std::size_t n_open_ = 0;
-  bool defers_ = false;  // choices are made in advance(), in order: of drafts, and where a caller's code runs
+  std::vector<TokenId> given_;  // tokens that the only completion begins with
+  bool defers_ = false;         // choices are made in advance(), in order: of drafts, and where a caller's code runs
   bool prefilled_ = false;
 };
 
