@@ -1,20 +1,25 @@
 // skald generate: continues prompts.
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "command.h"
 #include "completion_output.h"
 #include "generation_flags.h"
+#include "guided.h"
 #include "input.h"
 #include "interactive.h"
+#include "json_object.h"
 #include "skald/skald.h"
 #include "skald/text.h"
 #include "terminal.h"
+#include "token_tables.h"
 
 namespace skald::cli {
 namespace {
 
 constexpr std::size_t kMaxPrompts = 100'000;
+constexpr std::int64_t kShownProbabilities = 10;  // of --show-probs
 
 class Generate final : public Command {
  public:
@@ -39,8 +44,16 @@ class Generate final : public Command {
   std::vector<Completion> write_text(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config,
                                      CallTimer& timer) const;
 
-  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, config_file_;
+  void check_session(bool has_prompt) const;
+  [[nodiscard]] bool goes_on() const { return session_file_ && std::filesystem::exists(*session_file_); }
+  int run_session(const Model& model, const std::vector<Prompt>& prompts, const GenerationConfig& config) const;
+  void show_probabilities(Session& session) const;
+  void warn_without_json(const GenerationConfig& config) const;
+
+  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, config_file_, session_file_;
   bool interactive_ = false;
+  bool guided_ = false;
+  bool show_probs_ = false;
   bool escape_ = false;
   bool json_ = false;
   bool no_stream_ = false;
@@ -65,6 +78,8 @@ Command::Words Generate::words() const {
               "skald generate --prompt \"The king\" --temperature 0.8 --top-p 0.95 --seed 7 --max-tokens 300\n"
               "skald generate path/to/model --prompt-file opening.txt --no-sample\n"
               "skald generate --prompt \"Once\" --num-samples 3 --json\n"
+              "skald generate --prompt \"The king\" --show-probs\n"
+              "skald generate --prompt \"The king\" --guided --session tale.json\n"
               "printf 'The wolf said' | skald generate --stop .\n"
               "skald generate path/to/model --batch-file prompts.jsonl --json > answers.jsonl"};
 }
@@ -77,11 +92,15 @@ void Generate::add_flags(Flags& flags) {
   flags.text("--batch-file", "F", batch_file_,
              "One prompt a line, in JSON: \"text\", [1, 2, 3], or {\"prompt\": either}. All are run together.");
   flags.toggle("--interactive,-i", interactive_, "Ask for prompts one after the other, each on its own.");
+  flags.toggle("--guided", guided_, "Write the text together: show what may come next, and ask.");
+  flags.text("--session", "F", session_file_, "With --guided: keep the session in this file, and go on from it.");
   flags.toggle("--escape,-e", escape_, "Read \\n, \\t, \\\\ and \\xNN in --prompt and --stop as in C.");
   flags.group("Output");
   flags.toggle("--json", json_, "Write each completion as one line of JSON.");
+  flags.toggle("--show-probs", show_probs_, "Show how probable the next tokens are, and generate nothing.");
   flags.toggle("--no-stream", no_stream_, "Write the text when it is complete, not as it comes.");
-  flags.toggle("--stats", stats_, "Tell tokens, times and the seed on standard error; with --json also the timings of each.");
+  flags.toggle("--stats", stats_,
+               "Tell tokens, times and the seed on standard error; with --json also the timings of each.");
   flags.toggle("--quiet,-q", quiet_, "No warnings and notices on standard error.");
   flags.group("Options from a file");
   flags.text("--config", "F", config_file_,
@@ -96,13 +115,50 @@ void Generate::check() const {
   if (sources > 1) {
     throw OptionError("give one of --prompt, --prompt-file, --ids, --batch-file and --interactive, not several");
   }
-  if (sources == 0 && stdin_is_terminal()) {
+  check_session(sources > 0);
+  if (sources == 0 && stdin_is_terminal() && !guided_) {
     throw OptionError("no prompt: skald generate --prompt \"Once upon a time\" (or --interactive to be asked)");
   }
   if (interactive_ && json_) throw OptionError("--interactive is for people: leave out --json");
   if (escape_ && !prompt_ && !generation_.has_texts()) {
     throw OptionError(ErrorFields{.field = "--escape", .rule = "acts on --prompt and --stop, and neither is given"});
   }
+}
+
+void Generate::check_session(bool has_prompt) const {
+  if (session_file_ && !guided_) throw OptionError(ErrorFields{.field = "--session", .rule = "goes with --guided"});
+  if (!guided_ && !show_probs_) return;
+  const char* const flag = guided_ ? "--guided" : "--show-probs";
+  if (interactive_ || batch_file_ || (guided_ && (json_ || show_probs_))) {
+    throw OptionError(ErrorFields{.field = flag,
+                                  .rule = guided_
+                                              ? "is for people and one prompt: leave out --interactive, --batch-file, "
+                                                "--json and --show-probs"
+                                              : "is for one prompt: leave out --interactive and --batch-file"});
+  }
+  if (!guided_) return;
+  if (goes_on() && has_prompt) {
+    throw OptionError({.field = "--session", .value = quoted(*session_file_), .rule = "holds a prompt: leave it out"});
+  }
+  if (!goes_on() && (!has_prompt || prompt_ == "-" || prompt_file_ == "-")) {
+    throw OptionError(ErrorFields{.field = "--guided",
+                                  .rule = "needs --prompt, --prompt-file or --ids: standard input is for the answers"});
+  }
+}
+
+// What only programs are shown.
+void Generate::warn_without_json(const GenerationConfig& config) const {
+  if (json_) return;
+  const auto warn = [this](const char* flag, bool given) {
+    if (given) notify("warning: " + std::string(flag) + " has no effect without --json");
+  };
+  warn("--logprobs", config.logprobs.has_value());
+  warn("--processed-logprobs", config.processed_logprobs.has_value());
+  warn("--prompt-logprobs", config.prompt_logprobs.has_value());
+  warn("--output-scores", config.output_scores.value_or(false));
+  warn("--output-logits", config.output_logits.value_or(false));
+  warn("--output-hidden-states", config.output_hidden_states.value_or(false));
+  warn("--output-attentions", config.output_attentions.value_or(false));
 }
 
 // "skald generate MODEL -" reads the prompt from standard input.
@@ -161,13 +217,39 @@ int Generate::run(const std::vector<std::string>& positional) {
   const GenerationConfig config = this->config();
   std::vector<Prompt> prompts;
   const std::string path = model_path(arguments);  // told before a prompt is waited for
-  if (!interactive_) prompts = read_prompts();     // a wrong one is told before a model is loaded
+  const bool asks = interactive_ || (guided_ && goes_on());
+  if (!asks) prompts = read_prompts();  // a wrong one is told before a model is loaded
   const Model model = load_.load(path);
+  warn_without_json(config);
   try {
+    if (guided_ || show_probs_) return run_session(model, prompts, config);
     return interactive_ ? run_interactive(model, config) : answer(model, std::move(prompts), config);
   } catch (const OptionError& error) {
     throw with_flag_name(error);
   }
+}
+
+int Generate::run_session(const Model& model, const std::vector<Prompt>& prompts,
+                          const GenerationConfig& config) const {
+  Session session = prompts.empty() ? Session::load(*session_file_, model) : Session(model, prompts[0], config);
+  if (guided_) return run_guided(session, session_file_);
+  show_probabilities(session);
+  return 0;
+}
+
+void Generate::show_probabilities(Session& session) const {
+  const std::vector<Alternative> next = session.alternatives(Session::kRoot, kShownProbabilities);
+  if (!json_) return write_output(probability_table(session.model(), next));
+  const auto as_json = [](const Alternative& each) {
+    return JsonObject()
+        .add("token", each.token)
+        .add("text", each.text)
+        .add("probability", each.probability)
+        .add("processed_probability", each.processed_probability)
+        .text();
+  };
+  write_output(
+      JsonObject().add("prompt_tokens", session.prompt().size()).add_raw("next", json_array(next, as_json)).line());
 }
 
 int Generate::answer(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config) const {
@@ -191,6 +273,7 @@ std::vector<Completion> Generate::stream_one(const Model& model, const Prompt& p
       Door::generate_command);
   std::vector<Completion> completions = generation.wait();
   write_output("\n");
+  if (!completions[0].trace.empty()) write_output("\n" + trace_table(model, completions[0]));
   return completions;
 }
 
@@ -223,6 +306,7 @@ std::vector<Completion> Generate::write_text(const Model& model, std::vector<Pro
       write_output(dim(prompt_text(model, asked[static_cast<std::size_t>(completion.prompt_index)])));
     }
     write_output(completion_text(completion, model.has_tokenizer()) + "\n");
+    if (!completion.trace.empty()) write_output("\n" + trace_table(model, completion));
   }
   return completions;
 }

@@ -69,7 +69,7 @@ class SKALD_API Session {
   /// Puts a token, or the tokens of a text, after `node`, whatever the options say. Returns the last node.
   Node force(Node node, TokenId token);
   Node force(Node node, std::string_view text);
-  /// The `n` most probable tokens after `node`, in [1, 20].
+  /// The `n` most probable tokens after `node`, in [1, 20]; none where the completion ends there.
   [[nodiscard]] std::vector<Alternative> alternatives(Node node, std::int64_t n);
   /// Puts those into the tree. Returns their nodes.
   std::vector<Node> expand(Node node, std::int64_t n);

@@ -14,6 +14,7 @@
 #include "skald/notice.h"
 #include "skald/outputs.h"
 #include "skald/score.h"
+#include "skald/session.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
 #include "skald/watermark.h"

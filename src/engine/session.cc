@@ -261,11 +261,15 @@ std::vector<Alternative> Session::alternatives(Node node, std::int64_t n) {
   if (n < 1 || n > kMostAlternatives) {
     throw OptionError({.field = "alternatives", .value = std::to_string(n), .rule = "must be in [1, 20]"});
   }
-  if (impl_->at(node).ends) throw UsageError("session: the completion ended there: nothing may come next");
+  if (impl_->at(node).ends) return {};
   GenerationConfig options = impl_->config;
   options.logprobs = options.processed_logprobs = kMostAlternatives;
   const std::vector<TokenId> given = impl_->tokens(node);
   const Completion completion = impl_->run(given, std::ssize(given) + 1, impl_->at(node).fork, options, {});
+  if (completion.token_ids.size() <= given.size()) {  // it ended with a token that was forced
+    impl_->at(node).ends = true;
+    return {};
+  }
   const auto& processed = completion.processed_logprobs.back().top;
   std::vector<Alternative> all;
   for (const auto& [token, logprob] : completion.logprobs.back().top) {

@@ -60,7 +60,9 @@ void expect_equal(const Completion& a, const Completion& b) {
   expect_equal(a.logprobs, b.logprobs);
   expect_equal(a.processed_logprobs, b.processed_logprobs);
   EXPECT_EQ(a.step_outputs == nullptr, b.step_outputs == nullptr);
-  if (a.step_outputs && b.step_outputs) EXPECT_EQ(a.step_outputs->scores, b.step_outputs->scores);
+  if (a.step_outputs && b.step_outputs) {
+    EXPECT_EQ(a.step_outputs->scores, b.step_outputs->scores);
+  }
   ASSERT_EQ(a.trace.size(), b.trace.size());
   for (std::size_t i = 0; i < a.trace.size(); ++i) EXPECT_EQ(a.trace[i].entropy, b.trace[i].entropy);
 }

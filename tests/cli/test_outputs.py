@@ -1,0 +1,99 @@
+"""What comes back beside the text: log-probabilities, arrays, traces, scores, sessions."""
+
+import json
+import math
+
+from conftest import run
+
+GREEDY = ["--no-sample", "--max-tokens", "4"]
+
+
+def test_everything_that_was_asked_for():
+    flags = ["--logprobs", "2", "--processed-logprobs", "2", "--prompt-logprobs", "1", "--trace"]
+    flags += ["--output-scores", "--output-logits", "--output-hidden-states", "--output-attentions"]
+    got = run("generate", "--prompt", "The king was", *GREEDY, "--json", "--repetition-penalty", "1.2", *flags).json
+    plain = run("generate", "--prompt", "The king was", *GREEDY, "--json", "--repetition-penalty", "1.2").json
+    assert got["token_ids"] == plain["token_ids"]
+    assert set(plain) < set(got)
+    assert got["stopped_by"] == "max_new_tokens"
+    rows = got["prompt_tokens"] + 3
+    assert len(got["scores"]) == len(got["logits"]) == 4
+    assert len(got["hidden_states"]) == len(got["attentions"]) == rows
+    for row, layers in enumerate(got["attentions"]):
+        for heads in layers:
+            for probabilities in heads:
+                assert len(probabilities) == row + 1
+                assert math.isclose(sum(probabilities), 1, rel_tol=1e-4)
+    for step, trace in enumerate(got["trace"]):
+        assert trace["processors"][0]["processor"] == "repetition_penalty"
+        chosen = trace["candidates"][0]
+        assert chosen["token"] == got["token_ids"][step]
+        assert math.isclose(math.log(chosen["probability"]), got["logprobs"][step]["logprob"], abs_tol=1e-5)
+        assert chosen["logits"][0] == got["logits"][step][chosen["token"]]
+        assert chosen["logits"][-1] == got["scores"][step][chosen["token"]]
+
+
+def test_timings_are_told_with_stats_alone():
+    assert "timings" not in run("generate", "--prompt", "A", *GREEDY, "--json").json
+    timings = run("generate", "--prompt", "A", *GREEDY, "--json", "--stats").json["timings"]
+    assert set(timings) == {"queued", "prefill", "decode", "tokens_per_s"}
+
+
+def test_trace_as_a_table():
+    shown = run("generate", "--prompt", "The king", *GREEDY, "--trace", "--suppress-tokens", "316")
+    assert "rank" in shown.out
+    assert "suppress_tokens" in shown.out
+    assert "\x1b" not in shown.out
+
+
+def test_flags_for_programs_warn_without_json():
+    assert "--logprobs has no effect without --json" in run("generate", "--prompt", "A", *GREEDY, "--logprobs", "1").err
+
+
+def test_show_probs():
+    shown = run("generate", "--prompt", "Once upon a", "--show-probs").out
+    assert shown.startswith('Next token probabilities:\n  " time": 0.')
+    next_tokens = run("generate", "--prompt", "Once upon a", "--show-probs", "--json").json["next"]
+    assert len(next_tokens) == 10
+    assert next_tokens[0]["text"] == " time"
+
+
+def test_eval_has_the_numbers_of_generate():
+    done = run("generate", "--prompt", "The king", *GREEDY, "--json", "--logprobs", "2").json
+    ids = ",".join(map(str, done["token_ids"]))
+    scored = run("eval", "--given", "The king", "--ids", ids, "--json", "--logprobs", "2").json
+    assert scored["logprobs"] == done["logprobs"]
+    assert scored["tokens"] == 4
+    assert math.isclose(scored["perplexity"], math.exp(-scored["logprob"] / 4))
+
+
+def test_eval_of_a_file_in_windows(tmp_path):
+    text = tmp_path / "story.txt"
+    text.write_text("The king was very angry, and the queen went into the forest. " * 20)
+    whole = run("eval", "--file", str(text), "--json").json
+    cut = run("eval", "--file", str(text), "--window", "64", "--overlap", "32", "--json").json
+    assert whole["tokens"] == cut["tokens"]
+    assert cut["perplexity"] > whole["perplexity"] > 1
+    assert "perplexity" in run("eval", "--file", str(text)).out
+    assert run("eval", "--text", "").code == 2
+    assert "--overlap" in run("eval", "--text", "a b", "--window", "8", "--overlap", "8").err
+
+
+def test_guided(tmp_path):
+    session = tmp_path / "tale.json"
+    flags = ["--guided", "--session", str(session)]
+    first = run("generate", "--prompt", "Once upon a", *flags, stdin=b"1\n/go 3\n there\n/back\nquit\n")
+    assert first.code == 0, first.err
+    assert first.out.startswith(" time")
+    assert '1. " time"' in first.err
+    saved = json.loads(session.read_text())
+    assert saved["format"] == "skald-session"
+    again = run("generate", *flags, stdin=b"\nquit\n")
+    assert again.code == 0, again.err
+    assert again.out.startswith(" time")
+    saved["version"] = 9
+    session.write_text(json.dumps(saved))
+    refused = run("generate", *flags, stdin=b"quit\n")
+    assert refused.code == 2
+    assert "version" in refused.err
+    assert run("generate", "--guided", stdin=b"").code == 2
