@@ -114,6 +114,7 @@ std::string completion_json(const Completion& completion, bool with_timings) {
   if (!completion.stop_text.empty()) object.add("stop_text", completion.stop_text);
   if (completion.stop_token) object.add("stop_token", *completion.stop_token);
   if (completion.score) object.add("score", *completion.score);
+  if (!completion.beam_indices.empty()) object.add_raw("beam_indices", json_integers(completion.beam_indices));
   if (!completion.logprobs.empty()) object.add_raw("logprobs", logprobs_json(completion.logprobs));
   const auto add_logprobs = [&](const char* name, const std::vector<TokenLogprob>& entries) {
     if (!entries.empty()) object.add_raw(name, logprobs_json(entries));

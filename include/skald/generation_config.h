@@ -75,6 +75,16 @@ struct LengthDecay {
 /// (no), or when they cannot become better at any length (never).
 enum class EarlyStopping { no, yes, never };
 
+/// What beams divide a sum of log-probabilities by, with n the tokens and a the length_penalty: n^a, or
+/// ((5 + n) / 6)^a.
+enum class LengthPenaltyForm { power, gnmt };
+
+/// Something that beams must contain: one phrase, or one of several.
+struct ForcedWord {
+  std::vector<std::vector<TokenId>> alternatives;  // not empty, none of them the beginning of another
+  friend bool operator==(const ForcedWord&, const ForcedWord&) = default;
+};
+
 /// How long drafts are: always the same; as transformers' heuristic; by how the last ones did.
 enum class DraftSchedule { constant, heuristic, heuristic_transient, adaptive };
 
@@ -188,12 +198,20 @@ struct GenerationConfig {
   std::optional<std::int64_t> num_beams = {};
   std::optional<double> length_penalty = {};
   std::optional<EarlyStopping> early_stopping = {};
+  std::optional<LengthPenaltyForm> length_penalty_form = {};
+  std::optional<double> patience = {};
+  std::optional<std::int64_t> num_beam_groups = {};
+  std::optional<double> diversity_penalty = {};
+  std::optional<std::vector<ForcedWord>> force_words_ids = {};
+  std::optional<std::vector<ForcedWord>> constraints = {};
+  std::optional<std::vector<std::string>> force_words = {};
   // With which weights.
   std::optional<std::string> adapter = {};  // of LoadOptions::adapters, by folder name; empty: none
   std::optional<double> adapter_scale = {};
   // What comes back.
   std::optional<std::int64_t> num_return_sequences = {};
   std::optional<bool> include_stop = {};      // keep the stop text in the output
+  std::optional<bool> stream_tentative = {};  // of beams, see StreamEvent::tentative
   std::optional<std::int64_t> logprobs = {};  // 0: of the chosen token; k: and of the k best
   std::optional<std::int64_t> processed_logprobs = {};
   std::optional<std::int64_t> prompt_logprobs = {};

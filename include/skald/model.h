@@ -37,6 +37,7 @@ struct Completion {
   std::vector<Notice> notices;         // on options of the call that have no effect, or another one
   std::uint64_t seed = 0;              // the seed that was used
   std::optional<double> score;         // beams
+  std::vector<std::int32_t> beam_indices;  // beams: of each token, which beam of the step before it came from
   std::vector<TokenLogprob> logprobs;  // where asked for: before any option changed them
   std::int64_t prompt_tokens = 0;
   std::int64_t model_passes = 0;     // of the model that were needed for token_ids, the prompt's last one included
@@ -75,6 +76,7 @@ struct StreamEvent {
   std::string text = {};                 // may be empty in the last event
   std::vector<TokenId> token_ids = {};   // tokens since the event before
   const Completion* finished = nullptr;  // set in the last event of a completion
+  std::string tentative = {};            // beams, where asked for: how the best one goes on now; it may still change
 };
 using StreamCallback = std::function<void(const StreamEvent&)>;
 

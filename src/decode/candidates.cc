@@ -88,6 +88,12 @@ void Candidates::force(std::span<const TokenId> tokens) {
   reset(logits_);
 }
 
+float Candidates::logit(TokenId token) const {
+  if (dense_) return logits_[static_cast<std::size_t>(token)];
+  const auto found = std::ranges::find(entries_, token, &Candidate::token);
+  return found == entries_.end() ? -std::numeric_limits<float>::infinity() : found->logit;
+}
+
 float* Candidates::find(TokenId token) {
   if (dense_) return static_cast<std::size_t>(token) < logits_.size() ? &logits_[token] : nullptr;
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Candidate& c) { return c.token == token; });

@@ -70,6 +70,9 @@ class Candidates {
     sorted_ = false;
   }
 
+  /// Of one token; -inf where it is no candidate any more.
+  [[nodiscard]] float logit(TokenId token) const;
+
   /// Replaces the logit of one token by `change(logit)`; nothing happens where it is no candidate any more.
   template <typename Change>
   void update(TokenId token, Change change) {

@@ -56,7 +56,7 @@ struct ChainSetup {
   std::size_t min_keep = 1;      // tokens that a warper leaves at least
   const Hooks* hooks = nullptr;  // the caller's own processors
   const Constraints* constraints = nullptr;
-  std::int64_t n_completions = 1;  // of a prompt
+  std::int64_t n_completions = 1;  // of a prompt; of beams, all of them
   std::uint64_t seed = 0;          // of the request: for processors that toss coins
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};
 };

@@ -6,6 +6,7 @@
 #include "decode/constraints/constraints.h"
 #include "decode/processors/count_penalty.h"
 #include "decode/processors/cutoffs.h"
+#include "decode/processors/diversity_penalty.h"
 #include "decode/processors/dynamic_temperature.h"
 #include "decode/processors/encoder_repetition_penalty.h"
 #include "decode/processors/forced_tokens.h"
@@ -45,6 +46,10 @@ void add_sequence_bias(const R& r, C& chain) {
   if (biases && !biases->empty()) chain.add(std::make_unique<SequenceBiases>(*biases));
 }
 
+void add_diversity(const R& r, C& chain) {
+  if (r.config.num_beam_groups.value_or(1) == 1) return;
+  chain.add(std::make_unique<DiversityPenalty>(r.config.diversity_penalty.value_or(0)));
+}
 void add_logit_bias(const R& r, C& chain) {
   std::vector<SequenceBias> biases;
   for (const LogitBias& bias : r.config.logit_bias.value_or(std::vector<LogitBias>{})) {
@@ -247,6 +252,7 @@ void add_log_softmax(const R& r, C& chain) {
 constexpr ChainPlace kPlaces[] = {
     {"sequence_bias", Role::rule, add_sequence_bias},
     {"logit_bias", Role::rule, add_logit_bias},
+    {"diversity_penalty", Role::rule, add_diversity},
     {"encoder_repetition_penalty", Role::penalty, add_encoder_repetition},
     {"repetition_penalty", Role::penalty, add_repetition},
     {"frequency_penalty", Role::penalty, add_counts},  // and presence_penalty

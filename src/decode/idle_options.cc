@@ -89,6 +89,10 @@ constexpr IdleRule kIdleRules[] = {
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
     {"length_penalty", "1.0", has_beams, kOneBeam},
     {"early_stopping", "false", has_beams, kOneBeam},
+    {"length_penalty_form", "", has_beams, kOneBeam},
+    {"patience", "", has_beams, kOneBeam},
+    {"diversity_penalty", "0.0", has_beams, kOneBeam},
+    {"stream_tentative", "false", has_beams, kOneBeam},
     {"adapter_scale", "1.0", has_adapter, "no adapter is named"},
 };
 

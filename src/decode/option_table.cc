@@ -443,6 +443,52 @@ const Option kOptions[] = {
      &G::early_stopping,
      0,
      0},
+    {{"length_penalty_form", "--length-penalty-form", "", "choice", "power or gnmt",
+      "Beams: with n tokens, the log-probability is divided by n^length_penalty (power, the default) or by "
+      "((5 + n) / 6)^length_penalty (gnmt). Wu et al. 2016, https://arxiv.org/abs/1609.08144"},
+     &G::length_penalty_form,
+     0,
+     0},
+    {{"patience", "--patience", "", "number", "(0, 100]",
+      "Beams: stop once patience * num_beams (rounded up; of groups, of each group) have finished. Kasai et al. 2022, "
+      "https://arxiv.org/abs/2204.05424"},
+     &G::patience,
+     0,
+     100,
+     true},
+    {{"num_beam_groups", "--num-beam-groups", "--beam-groups", "integer", "[1, 128]",
+      "Diverse beam search: the beams are divided into so many groups, each of which avoids what those before it "
+      "choose "
+      "at the same step; 1: off. Vijayakumar et al. 2016, https://arxiv.org/abs/1610.02424"},
+     &G::num_beam_groups,
+     1,
+     128},
+    {{"diversity_penalty", "--diversity-penalty", "", "number", "[0, 1000000]",
+      "Groups of beams: taken from a token's log-probability once for each beam of the groups before that chose it at "
+      "the "
+      "same step."},
+     &G::diversity_penalty,
+     0,
+     1e6},
+    {{"force_words_ids", "--force-words-ids", "", "json", "[[ids] or [[ids], ...], ...]",
+      "Constrained beam search: phrases that the text shall contain, each as its tokens or as a list of alternatives; "
+      "a "
+      "notice says where one is missing. Post and Vilar 2018, https://arxiv.org/abs/1804.06609"},
+     &G::force_words_ids,
+     0,
+     kLargestId},
+    {{"constraints", "--constraints", "", "json", "[[ids] or [[ids], ...], ...]",
+      "Further ones, which go before those of force_words_ids."},
+     &G::constraints,
+     0,
+     kLargestId},
+    {{"force_words", "--force-words", "--force-word", "texts", "at most 64 of 1 to 1024 bytes",
+      "The same as texts, which the model's tokenizer makes into phrases, after those of force_words_ids: a word in "
+      "the "
+      "middle of a text begins with its space. As a flag, once for each text."},
+     &G::force_words,
+     0,
+     0},
     {{"adapter", "--adapter", "", "text", "the name of a loaded adapter, or empty",
       "Low-rank adapter (LoRA) that the request runs with: the name of its folder. Hu et al. 2021, "
       "https://arxiv.org/abs/2106.09685"},
@@ -461,6 +507,11 @@ const Option kOptions[] = {
      128},
     {{"include_stop", "--include-stop", "", "boolean", "true or false", "Keep the stop string in the text."},
      &G::include_stop,
+     0,
+     1},
+    {{"stream_tentative", "--stream-tentative", "", "boolean", "true or false",
+      "Beams: a stream also tells how the best one goes on beyond what all share, marked as what may still change."},
+     &G::stream_tentative,
      0,
      1},
     {{"logprobs", "--logprobs", "", "integer", "[0, 20]",

@@ -112,6 +112,17 @@ json::Value parse_number(std::string_view digits) {
   return std::string(digits);
 }
 
+json::Value to_value(const ForcedWord& word) {
+  json::Array phrases;
+  for (const std::vector<TokenId>& phrase : word.alternatives) {
+    json::Array ids;
+    for (const TokenId id : phrase) ids.emplace_back(static_cast<std::int64_t>(id));
+    phrases.emplace_back(std::move(ids));
+  }
+  if (phrases.size() == 1) return std::move(phrases[0]);
+  return phrases;
+}
+
 // One conversion for each type of member.
 void convert(const json::Value& value, const Place& place, std::optional<std::int64_t>& out) {
   out = integer_of(value, place);
@@ -186,6 +197,38 @@ void convert(const json::Value& value, const Place& place, std::optional<EarlySt
   const bool never = value.is_string() && value.as_string() == "never";
   if (!value.is_bool() && !never) place.fail(value);
   out = never ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
+}
+void convert(const json::Value& value, const Place& place, std::optional<LengthPenaltyForm>& out) {
+  const bool gnmt = value.is_string() && value.as_string() == "gnmt";
+  if (!gnmt && !(value.is_string() && value.as_string() == "power")) place.fail(value);
+  out = gnmt ? LengthPenaltyForm::gnmt : LengthPenaltyForm::power;
+}
+// transformers' rules of a constraint.
+void check_word(const ForcedWord& word, const Place& place) {
+  for (const auto& phrase : word.alternatives) {
+    for (const auto& other : word.alternatives) {
+      if (&phrase == &other ||
+          !std::ranges::equal(phrase, std::span(other).first(std::min(phrase.size(), other.size()))))
+        continue;
+      place.fail(json::dump(to_value(word)), "no alternative may be the beginning of another one, or equal to it");
+    }
+  }
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<ForcedWord>>& out) {
+  if (!value.is_array()) place.fail(value);
+  std::vector<ForcedWord> words;
+  for (const json::Value& item : value.as_array()) {
+    if (!item.is_array() || item.as_array().empty())
+      place.fail(json::dump(item), "must be a phrase, which has tokens, or a list of them");
+    ForcedWord& word = words.emplace_back();
+    if (item.as_array()[0].is_array()) {
+      for (const json::Value& phrase : item.as_array()) word.alternatives.push_back(ids_of(phrase, place));
+    } else {
+      word.alternatives.push_back(ids_of(item, place));
+    }
+    check_word(word, place);
+  }
+  out = std::move(words);
 }
 constexpr std::string_view kDraftSchedules[] = {"constant", "heuristic", "heuristic_transient", "adaptive"};
 void convert(const json::Value& value, const Place& place, std::optional<DraftSchedule>& out) {
@@ -312,6 +355,7 @@ json::Value to_value(EarlyStopping when) {
   if (when == EarlyStopping::never) return "never";
   return when == EarlyStopping::yes;
 }
+json::Value to_value(LengthPenaltyForm form) { return form == LengthPenaltyForm::gnmt ? "gnmt" : "power"; }
 json::Value to_value(DraftSchedule schedule) {
   return std::string(kDraftSchedules[static_cast<std::size_t>(schedule)]);
 }

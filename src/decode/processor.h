@@ -17,6 +17,7 @@ struct StepContext {
   std::int64_t step = 0;             // tokens generated before this one
   std::int32_t group = 0;            // call
   std::int32_t row = 0;              // b * n + i within the call
+  std::span<const TokenId> group_tokens = {};  // diverse beam search: what the groups before chose at this step
   std::span<const std::span<const TokenId>> peers = {};  // visible histories of all rows of the call (lockstep only)
 };
 

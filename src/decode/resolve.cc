@@ -73,6 +73,55 @@ void check_forced(const GenerationConfig& config) {
   }
 }
 
+bool has_forced_words(const GenerationConfig& config) {
+  const auto any = [](const auto& list) { return list && !list->empty(); };
+  return any(config.force_words_ids) || any(config.constraints) || any(config.force_words);
+}
+
+// transformers' rules of groups and constraints.
+void check_groups(const GenerationConfig& config) {
+  const std::int64_t beams = config.num_beams.value_or(1);
+  const std::int64_t groups = config.num_beam_groups.value_or(1);
+  const double penalty = config.diversity_penalty.value_or(0);
+  if (groups == 1) {
+    if (penalty > 0 && beams > 1) fail("diversity_penalty", json::dump(penalty), "needs num_beam_groups above 1");
+    return;
+  }
+  if (groups > beams) {
+    fail("num_beam_groups", std::to_string(groups), "must be at most num_beams, " + std::to_string(beams));
+  }
+  if (beams % groups != 0) {
+    fail("num_beam_groups", std::to_string(groups), "must divide num_beams, " + std::to_string(beams));
+  }
+  if (config.do_sample.value_or(false)) {
+    fail("do_sample", "true", "must be false with num_beam_groups: groups of beams are not sampled");
+  }
+  if (penalty == 0) {
+    fail("diversity_penalty", "0", "must be above 0 with num_beam_groups: else all groups are the same");
+  }
+}
+
+void check_constraints(const GenerationConfig& config) {
+  if (!has_forced_words(config)) return;
+  if (config.num_beams.value_or(1) == 1) {
+    fail("num_beams", "1", "must be above 1 with force_words_ids or constraints: beams look for them");
+  }
+  if (config.do_sample.value_or(false)) {
+    fail("do_sample", "true", "must be false with force_words_ids or constraints");
+  }
+  if (config.num_beam_groups.value_or(1) > 1) {
+    fail("num_beam_groups", std::to_string(*config.num_beam_groups), "must be 1 with force_words_ids or constraints");
+  }
+}
+
+void check_beams(const GenerationConfig& config, const GenerationConfig& request) {
+  check_groups(config);
+  check_constraints(config);
+  if (request.patience && request.early_stopping && *request.early_stopping != EarlyStopping::yes) {
+    fail("patience", json::dump(*request.patience), "is a rule of stopping of its own: leave early_stopping out");
+  }
+}
+
 }  // namespace
 
 ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door) {
@@ -91,6 +140,7 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);
+  check_beams(resolved.config, request);
   resolved.notices = idle_options(resolved.config, request);
   return resolved;
 }

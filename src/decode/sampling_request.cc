@@ -1,5 +1,7 @@
 #include "decode/sampling_request.h"
 
+#include <algorithm>
+
 namespace skald::decode {
 
 ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
@@ -12,7 +14,7 @@ ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
           .min_keep = min_keep,
           .hooks = hooks.get(),
           .constraints = constraints.get(),
-          .n_completions = config.num_return_sequences.value_or(1),
+          .n_completions = std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1)),
           .seed = seed,
           .dry_breakers = dry_breakers};
 }

@@ -70,6 +70,7 @@ struct SamplingRequest {
   std::shared_ptr<const Constraints> constraints = {};        // null: none
   std::vector<Notice> notices = {};                           // on its options
   Resume resume = {};                                         // of greedy decoding and sampling, with one completion
+  std::vector<ForcedWord> forced_words = {};                  // of constrained beam search
 
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.

@@ -37,8 +37,10 @@ class StepPlan {
 /// One completion as far as it is known, and how much of it its caller has been told.
 struct Output {
   Completion completion = {};
-  std::size_t text_told = 0;    // bytes of completion.text
-  std::size_t tokens_told = 0;  // of completion.token_ids
+  std::size_t text_told = 0;        // bytes of completion.text
+  std::size_t tokens_told = 0;      // of completion.token_ids
+  std::string tentative = {};       // what may follow the text, where that is asked for
+  std::string tentative_told = {};  // of it: what the caller has been told last
   // What may be told before the end: the rest may still be taken back.
   std::size_t text_settled = std::string::npos;
   std::size_t tokens_settled = std::string::npos;

@@ -231,16 +231,19 @@ void Driver::tell(const StreamCallback& stream, decode::Output& output) {
   const std::size_t text_end = ends ? completion.text.size() : std::min(completion.text.size(), output.text_settled);
   const std::size_t tokens_end =
       ends ? completion.token_ids.size() : std::min(completion.token_ids.size(), output.tokens_settled);
-  if (!ends && output.text_told == text_end && output.tokens_told == tokens_end) return;
+  const bool tentative = output.tentative != output.tentative_told;
+  if (!ends && !tentative && output.text_told == text_end && output.tokens_told == tokens_end) return;
   StreamEvent event{.prompt_index = completion.prompt_index,
                     .index = completion.index,
                     .text = completion.text.substr(output.text_told, text_end - output.text_told),
-                    .finished = ends ? &completion : nullptr};
+                    .finished = ends ? &completion : nullptr,
+                    .tentative = output.tentative};
   event.token_ids.assign(completion.token_ids.begin() + static_cast<std::ptrdiff_t>(output.tokens_told),
                          completion.token_ids.begin() + static_cast<std::ptrdiff_t>(tokens_end));
   output.text_told = text_end;
   output.tokens_told = tokens_end;
   output.finish_told = output.finished;
+  output.tentative_told = output.tentative;
   stream(event);
 }
 

@@ -9,10 +9,13 @@
 #include "base/random.h"
 #include "decode/constraints/constraints.h"
 #include "decode/strategies/beam_search.h"
+#include "decode/strategies/constrained_beam_search.h"
 #include "decode/strategies/contrastive.h"
+#include "decode/strategies/group_beam_search.h"
 #include "decode/strategies/sampling.h"
 #include "decode/text_options.h"
 #include "decode/torch_draws.h"
+#include "engine/forced_words.h"
 #include "engine/guidance.h"
 #include "engine/kept_outputs.h"
 #include "skald/error.h"
@@ -56,6 +59,12 @@ void check_contrastive(const GenerationConfig& config) {
 }
 
 std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest request, decode::LanguageModel& model) {
+  if (!request.forced_words.empty()) {
+    return std::make_unique<decode::ConstrainedBeamSearch>(std::move(request), model);
+  }
+  if (request.config.num_beam_groups.value_or(1) > 1) {
+    return std::make_unique<decode::GroupBeamSearch>(std::move(request), model);
+  }
   if (request.config.num_beams.value_or(1) > 1) return std::make_unique<decode::BeamSearch>(std::move(request), model);
   if (is_contrastive(request.config)) return std::make_unique<decode::Contrastive>(std::move(request), model);
   return std::make_unique<decode::Sampling>(std::move(request), model);
@@ -133,6 +142,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   }
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
+  forced_words_ = forced_words(config, models.tokenizer, shape.vocab_size);
   if (config.max_time) {
     stops_.deadline =
         std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -308,6 +318,8 @@ Request CallSetup::make_request(decode::SamplingRequest request) const {
   request.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), request.prompt);
   limit_length(request);
   if (constraints_) constraints_->check_length(request.chain_setup());
+  request.forced_words = forced_words_;
+  check_fits(forced_words_, request.stops.max_new_tokens);
   check_outputs(request, models_.shape);
   warn_of_length(request);
   set_up_drafts(request);

@@ -62,6 +62,7 @@ struct CallSetup {
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   decode::Resume resume_ = {};
   std::int32_t adapter_ = 0;
+  std::vector<ForcedWord> forced_words_;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };
 

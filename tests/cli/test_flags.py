@@ -62,7 +62,7 @@ def test_later_commands_are_refused_by_name(name):
         (["tokenize", "Once upon a time"], "one to tokenize after the model"),
         (["help", "generat"], "did you mean 'generate'?"),
         (["inspect", "--jsn"], "did you mean --json?"),
-        (["generate", "--num-beam-groups", "4"], "--num-beam-groups: is not available in this version"),
+        (["generate", "--forced-decoder-ids", "4"], "--forced-decoder-ids: is not available in this version"),
         (["generate", "--prompt"], "--prompt: needs a value: --prompt TEXT"),
         (["generate", "--prompt", "--json"], "write --prompt=VALUE"),
         (["generate", "--json=1", "-p", "x"], "--json = '1': takes no value"),
@@ -130,7 +130,7 @@ def test_config_file_errors(tmp_path):
 
     assert "top_p" in config('{"top_p": 7}') and "(0, 1]" in config('{"top_p": 7}')
     assert "did you mean temperature?" in config('{"temprature": 1}')
-    assert "num_beam_groups" in config('{"num_beam_groups": 4}')
+    assert "forced_decoder_ids" in config('{"forced_decoder_ids": [4]}')
     assert "generation_config.json" in config("{")
     assert "missing.json" in refused("generate", "-p", "x", "--config", tmp_path / "missing.json")
 

@@ -106,9 +106,10 @@ TEST(Options, RefusesWhatWouldChangeTheResult) {
   const auto refused = [](std::string_view json) {
     return message_of<OptionError>([&] { (void)GenerationConfig::from_json(json, "config.json"); });
   };
-  EXPECT_EQ(refused(R"({"num_beam_groups": 4})"),
-            "config.json: num_beam_groups = 4: is not available in this version of skald; remove it or set it to its "
-            "default");
+  EXPECT_EQ(
+      refused(R"({"forced_decoder_ids": [4]})"),
+      "config.json: forced_decoder_ids = [4]: is not available in this version of skald; remove it or set it to its "
+      "default");
   EXPECT_NE(refused(R"({"speculation_type": "dflash"})").find("speculation_type"), std::string::npos);
   EXPECT_NE(refused(R"({"temprature": 1})").find("did you mean temperature?"), std::string::npos);
   EXPECT_EQ(refused(R"({"temperature": "0.7"})"), "config.json: temperature = '0.7': must be a number in [0, 1000000]");

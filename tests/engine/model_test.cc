@@ -181,9 +181,9 @@ TEST(Model, TheModelsOwnSettings) {
   EXPECT_FALSE(model.has_tokenizer());
   expect_error<UnsupportedError>([&] { (void)model.tokenizer(); }, "no tokenizer.json");
   expect_error<OptionError>([&] { (void)model.generate("text"); }, "no tokenizer");
-  (void)folder.write("generation_config.json", R"({"num_beam_groups": 4})");
+  (void)folder.write("generation_config.json", R"({"forced_decoder_ids": [4]})");
   expect_error<OptionError>([&] { (void)Model::load(folder.path()); },
-                            "num_beam_groups = 4: is not available in this version");
+                            "forced_decoder_ids = [4]: is not available in this version");
 }
 
 TEST(Model, MissingFolder) {

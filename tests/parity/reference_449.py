@@ -25,14 +25,18 @@ for line in sys.stdin:
         models[folder] = transformers.AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32).eval()
     model = models[folder]
     prompt = torch.tensor([call["prompt"]])
-    out = model.generate(
-        prompt,
-        attention_mask=torch.ones_like(prompt),
-        pad_token_id=model.config.vocab_size - 1,
-        return_dict_in_generate=True,
-        output_scores=True,
-        **call["options"],
-    )
+    arguments = {
+        "attention_mask": torch.ones_like(prompt),
+        "pad_token_id": model.config.vocab_size - 1,
+        "return_dict_in_generate": True,
+    } | call["options"]
+    try:
+        out = model.generate(prompt, output_scores=True, **arguments)
+    except (
+        TypeError,
+        RuntimeError,
+    ):  # of hypotheses that lack a constraint it has no beam indices, which it needs for scores
+        out = model.generate(prompt, **arguments)
     scores = getattr(out, "sequences_scores", None)
     print(
         json.dumps(
