@@ -124,6 +124,8 @@ struct GenerationConfig {
   std::optional<std::int64_t> min_length = {};
   std::optional<double> max_time = {};  // seconds
   std::optional<std::vector<std::string>> stop_strings = {};
+  std::optional<std::vector<TokenId>> stop_token_ids = {};
+  std::optional<bool> ignore_eos = {};
   std::optional<std::vector<TokenId>> eos_token_id = {};
   std::optional<TokenId> pad_token_id = {};
   std::optional<TokenId> bos_token_id = {};

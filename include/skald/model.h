@@ -22,7 +22,7 @@
 namespace skald {
 
 /// Why a completion ended.
-enum class FinishReason { length, stop, cancelled, error };
+enum class FinishReason { length, stop, time, cancelled, error };
 SKALD_API const char* to_string(FinishReason reason);
 
 /// One continuation of one prompt.
@@ -33,6 +33,7 @@ struct Completion {
   std::vector<TokenId> token_ids;  // continuation only, with the eos that ended it
   FinishReason finish_reason = FinishReason::length;
   std::string stop_text;               // the stop string that ended it, if one did
+  std::optional<TokenId> stop_token;   // the token that ended it, if one did: the last of token_ids
   std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
   std::vector<Notice> notices;         // on options of the call that have no effect, or another one
   std::uint64_t seed = 0;              // the seed that was used

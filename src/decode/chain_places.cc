@@ -120,9 +120,10 @@ void add_min_length(const R& r, C& chain) {
   // min_new_tokens takes the place of min_length, as in the reference.
   const std::int64_t min_new = r.config.min_new_tokens.value_or(0);
   const std::int64_t least = min_new > 0 ? r.setup.prompt_length + min_new : r.config.min_length.value_or(0);
-  if (least > r.setup.prompt_length && r.config.eos_token_id && !r.config.eos_token_id->empty()) {
-    chain.add(std::make_unique<MinLength>(least, *r.config.eos_token_id));
-  }
+  Ids ends = r.config.eos_token_id.value_or(Ids{});
+  const Ids stops = r.config.stop_token_ids.value_or(Ids{});
+  ends.insert(ends.end(), stops.begin(), stops.end());
+  if (least > r.setup.prompt_length && !ends.empty()) chain.add(std::make_unique<MinLength>(least, std::move(ends)));
 }
 
 void add_forced_bos(const R& r, C& chain) {

@@ -69,7 +69,7 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
   }
   if (request_->stops.deadline && std::chrono::steady_clock::now() > *request_->stops.deadline) {
     completion.notice = "stopped by max_time";
-    return end(FinishReason::length, "max_time");
+    return end(FinishReason::time, "max_time");
   }
   if (request_->hooks && stopped_by_hook()) return end(FinishReason::stop, "stopping_criteria");
   return std::nullopt;
@@ -109,6 +109,8 @@ void CompletionWriter::close(FinishReason reason, std::string_view notice) {
   if (text_.stop_text().empty() && text_.finish(completion.text)) reason = end(FinishReason::stop, "stop_strings");
   if (!notice.empty()) completion.notice = notice;
   completion.stop_text = text_.stop_text();
+  const bool by_token = reason == FinishReason::stop && completion.stop_text.empty() && n_generated() > 0;
+  if (by_token && stops(completion.token_ids.back())) completion.stop_token = completion.token_ids.back();
   completion.finish_reason = reason;
   output_->finished = true;
 }

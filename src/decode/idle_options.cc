@@ -22,6 +22,7 @@ bool decodes_singly(const Config& c) { return !has_beams(c) && !contrasts(c); }
 bool samples_or_contrasts(const Config& c) { return samples(c) || contrasts(c); }
 bool looks_up(const Config& c) { return c.prompt_lookup_num_tokens.value_or(0) > 0; }
 bool has_eos(const Config& c) { return c.eos_token_id && !c.eos_token_id->empty(); }
+bool has_end(const Config& c) { return has_eos(c) || (c.stop_token_ids && !c.stop_token_ids->empty()); }
 bool has_max_length(const Config& c) { return c.max_length.has_value(); }
 bool has_no_min_new(const Config& c) { return c.min_new_tokens.value_or(0) == 0; }
 bool has_stops(const Config& c) { return c.stop_strings && !c.stop_strings->empty(); }
@@ -51,8 +52,8 @@ constexpr std::string_view kNoEos = "no end-of-sequence token is known";
 constexpr IdleRule kIdleRules[] = {
     {"max_length", "", has_max_length, "max_new_tokens goes before it"},
     {"min_length", "0", has_no_min_new, "min_new_tokens goes before it"},
-    {"min_length", "0", has_eos, kNoEos},
-    {"min_new_tokens", "0", has_eos, kNoEos},
+    {"min_length", "0", has_end, kNoEos},
+    {"min_new_tokens", "0", has_end, kNoEos},
     {"exponential_decay_length_penalty", "", has_eos, kNoEos},
     {"include_stop", "false", has_stops, "there are no stop_strings"},
     {"temperature", "1.0", samples, kNotSampled},

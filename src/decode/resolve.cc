@@ -137,6 +137,7 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
                     &GenerationConfig::output_hidden_states, &GenerationConfig::output_attentions}) {
     resolved.config.*flag = request.*flag;
   }
+  if (resolved.config.ignore_eos.value_or(false)) resolved.config.eos_token_id = std::vector<TokenId>{};
   resolve_length(resolved.config, request, defaults, native);
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);

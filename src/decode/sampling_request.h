@@ -24,7 +24,7 @@ class TorchDraws;
 /// When a completion ends.
 struct StopRules {
   std::vector<TokenId> eos;                    // ends it, and belongs to its tokens
-  std::vector<TokenId> stop_tokens;            // the same, for stop strings that are one special token
+  std::vector<TokenId> stop_tokens;            // the same: stop_token_ids, stop strings that are one special token
   std::shared_ptr<const StopStrings> strings;  // null: none
   bool include_stop = false;
   std::int64_t max_new_tokens = 0;

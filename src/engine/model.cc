@@ -32,6 +32,7 @@ const char* to_string(FinishReason reason) {
   switch (reason) {
     case FinishReason::length: return "length";
     case FinishReason::stop: return "stop";
+    case FinishReason::time: return "time";
     case FinishReason::cancelled: return "cancelled";
     case FinishReason::error: return "error";
   }

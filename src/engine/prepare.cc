@@ -91,6 +91,7 @@ void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
     check_ids("logit_bias", {{bias.token}}, vocab_size);
   }
   check_ids("penalty_exempt_tokens", config.penalty_exempt_tokens.value_or(std::vector<TokenId>{}), vocab_size);
+  check_ids("stop_token_ids", config.stop_token_ids.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("forced_eos_token_id", config.forced_eos_token_id.value_or(std::vector<TokenId>{}), vocab_size);
@@ -132,6 +133,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   const models::ModelShape& shape = models.shape;
   const GenerationConfig& config = resolved_.config;
   stops_.eos = config.eos_token_id.value_or(std::vector<TokenId>{});
+  stops_.stop_tokens = config.stop_token_ids.value_or(std::vector<TokenId>{});
   stops_.include_stop = config.include_stop.value_or(false);
   if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, models.tokenizer);
   dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
@@ -161,7 +163,8 @@ void CallSetup::read_stop_strings() {
         ErrorFields{.field = "stop_strings", .rule = "need a tokenizer, and this model's folder has none"});
   }
   stops_.strings = std::make_shared<decode::StopStrings>(*resolved_.config.stop_strings);
-  stops_.stop_tokens = special_stops(resolved_.config, *models_.tokenizer);
+  const std::vector<TokenId> special = special_stops(resolved_.config, *models_.tokenizer);
+  stops_.stop_tokens.insert(stops_.stop_tokens.end(), special.begin(), special.end());
 }
 
 void CallSetup::set_hooks(Hooks hooks) {

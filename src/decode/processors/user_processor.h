@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "decode/draw.h"
 #include "decode/processor.h"
+#include "skald/error.h"
 #include "skald/hooks.h"
 
 namespace skald::decode {
@@ -20,7 +23,13 @@ class UserProcessor final : public LogitsProcessor {
                         .index = step.row % n_completions_,
                         .token_ids = step.history,
                         .prompt_length = step.prompt_length};
-    candidates.edit([&](std::span<float> logits) { hook_(view, logits); });
+    candidates.edit([&](std::span<float> logits) {
+      hook_(view, logits);
+      if (usable(logits)) return;
+      throw ModelError({.field = "logits_processor",
+                        .rule = "a processor of the caller left NaN, infinite logits or no token at step " +
+                                std::to_string(step.step)});
+    });
   }
   [[nodiscard]] std::string_view name() const override { return "logits_processor"; }
   [[nodiscard]] std::unique_ptr<LogitsProcessor> clone() const override {
