@@ -1,0 +1,227 @@
+"""What the drawn suite draws: the strategies, and one row for each option of generation that is deterministic.
+
+A row says how a value is drawn that has something to act on (`Draw` knows the prompts and what greedy decoding makes of
+them), which strategies the option goes with, and what else it needs. Cases are drawn from these two tables alone.
+"""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Callable
+
+from drawn_checkpoints import IN_4_49
+
+
+@dataclass
+class Strategy:
+    version: str  # of transformers: "5" or "4.49"
+    always: tuple = ()  # options that make it
+    weight: int = 1  # how often it is drawn
+    batch: bool = True  # in transformers a prompt's result does not depend on its neighbours
+    fits: Callable = lambda checkpoint: True
+
+
+def in_4_49(checkpoint):
+    return not checkpoint.invalid and (checkpoint.text or checkpoint.family in IN_4_49)
+
+
+def decoder_in_4_49(checkpoint):
+    return in_4_49(checkpoint) and not checkpoint.encodes
+
+
+STRATEGIES = {
+    "greedy": Strategy("5", weight=4),
+    "lookup": Strategy(
+        "5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=lambda c: not c.invalid and c.family != "mamba2"
+    ),
+    "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
+    "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 3, fits=decoder_in_4_49),
+    "dola": Strategy("4.49", ("dola_layers",), 3, batch=False, fits=decoder_in_4_49),
+}
+BEAMS = ("beam",)
+ALL = tuple(STRATEGIES)
+
+
+@dataclass
+class Option:
+    name: str
+    draw: Callable[["Draw"], Any]  # None: it has nothing to act on here
+    strategies: tuple = ALL
+    chance: float = 0.2
+    needs: tuple = ()  # options that must be set too: they are drawn with it
+    likes: tuple = ()  # options that are drawn with it mostly
+    not_with: tuple = ()
+    changes: str = "tokens"  # what it must change in a fifth of its cases; "scores"; "nothing": drafts
+    unset: dict = field(default_factory=dict)  # what stands for it where it is left out
+
+
+@dataclass
+class Draw:
+    """What a value is drawn for."""
+
+    rng: Any
+    checkpoint: Any
+    strategy: str
+    prompts: list
+    plain: list  # tokens that greedy decoding gives each prompt
+    options: dict = field(default_factory=dict)  # drawn so far
+
+    @property
+    def start(self):
+        """Tokens before the first new one."""
+        return 1 if self.checkpoint.encodes else len(self.prompts[0])
+
+    @property
+    def text(self):
+        """A plain continuation."""
+        return self.rng.choice(self.plain)
+
+    def piece(self, longest):
+        """A few tokens in a row that would be chosen."""
+        text, n = self.text, self.rng.randint(1, longest)
+        at = self.rng.randint(0, min(10, len(text) - n))
+        return text[at : at + n]
+
+    def token(self):
+        return self.piece(1)[0]
+
+    def tokens(self, most):
+        return sorted({self.token() for _ in range(self.rng.randint(1, most))})
+
+
+def end_tokens(d):
+    found = [d.token() for _ in range(d.rng.randint(1, 3))] + [d.rng.randrange(d.checkpoint.vocab)]
+    return d.rng.choice([found[0], list(dict.fromkeys(found))])
+
+
+def stop_strings(d):
+    text = d.checkpoint.tokenizer.decode(d.text)
+    at = d.rng.randint(0, 40)
+    return [text[at : at + d.rng.randint(1, 8)], "never said"] if len(text) > 50 else None
+
+
+def dola_layers(d):
+    layers = d.checkpoint.layers
+    kinds = ["low", "high", sorted(d.rng.sample(range(layers), d.rng.randint(1, layers)))]
+    if d.checkpoint.tied and layers == 3:
+        kinds.remove("low")  # no layer is left: refused, where the reference fails
+    return d.rng.choice(kinds)
+
+
+def invalid(d):
+    """A banned end token becomes the lowest number, and the decay may make it infinite: what is added up is none then."""
+    adds_up = d.strategy not in ("greedy", "lookup", "dola")
+    return None if adds_up and "exponential_decay_length_penalty" in d.options else True
+
+
+def prefix_free(phrases):
+    return not any(a != b and b[: len(a)] == a for a in phrases for b in phrases)
+
+
+OPTIONS = [
+    # How long.
+    Option("max_new_tokens", lambda d: d.rng.randint(1, 26), chance=0.75),
+    Option("max_length", lambda d: d.start + d.rng.randint(1, 26), chance=0.1),
+    Option("eos_token_id", end_tokens, chance=0.3),
+    Option("min_new_tokens", lambda d: min(d.rng.randint(2, 14), d.options.get("max_new_tokens", 99))),
+    Option("min_length", lambda d: max(0, d.start + d.rng.randint(-1, 14))),
+    Option("stop_strings", stop_strings, chance=0.5),
+    # Changes to the logits.
+    Option("repetition_penalty", lambda d: d.rng.choice([0.5, 0.8, 1.3, 1.8, 3.0])),
+    Option("encoder_repetition_penalty", lambda d: d.rng.choice([0.4, 0.7, 1.5, 3.0])),
+    Option("no_repeat_ngram_size", lambda d: d.rng.choice([1, 2, 2, 3])),
+    Option("encoder_no_repeat_ngram_size", lambda d: d.rng.choice([1, 1, 1, 2])),
+    Option("bad_words_ids", lambda d: [d.piece(3), d.piece(3), [d.rng.randrange(d.checkpoint.vocab)] * 2]),
+    Option("sequence_bias", lambda d: [[d.piece(3), d.rng.choice([-6.0, 4.0])], [[d.token(), d.token()], 9.0]]),
+    Option("suppress_tokens", lambda d: d.tokens(3)),
+    Option("begin_suppress_tokens", lambda d: sorted({text[0] for text in d.plain} | {d.token()})),
+    Option("forced_bos_token_id", lambda d: d.token() if d.start == 1 else None, chance=0.5),
+    Option("forced_eos_token_id", lambda d: d.rng.choice([d.token(), d.tokens(2)])),
+    Option("exponential_decay_length_penalty", lambda d: [d.rng.randint(0, 8), d.rng.choice([1.05, 1.3, 1.8])]),
+    Option("remove_invalid_values", invalid, chance=0.1, likes=("min_new_tokens", "exponential_decay_length_penalty")),
+    Option("renormalize_logits", lambda d: True, BEAMS, changes="scores"),
+    # Beams.
+    Option("num_beams", lambda d: d.rng.randint(2, 5), BEAMS, chance=0),
+    Option("num_return_sequences", lambda d: d.rng.randint(2, d.options["num_beams"]), BEAMS, 0.4, ("num_beams",)),
+    Option("length_penalty", lambda d: d.rng.choice([-2.0, 0.0, 0.5, 2.0, 4.0]), BEAMS, 0.4, ("num_beams",)),
+    Option("early_stopping", lambda d: d.rng.choice([True, True, "never"]), BEAMS, 0.4, ("num_beams",)),
+    # Other strategies.
+    Option("penalty_alpha", lambda d: d.rng.choice([0.2, 0.4, 0.6, 0.9]), ("contrastive",), 0),
+    Option("top_k", lambda d: d.rng.randint(2, 8), ("contrastive",), 0, ("penalty_alpha",)),
+    Option("dola_layers", dola_layers, ("dola",), 0),
+    Option("prompt_lookup_num_tokens", lambda d: d.rng.randint(1, 10), ("lookup",), 0, changes="nothing"),
+    Option("max_matching_ngram_size", lambda d: d.rng.randint(1, 4), ("lookup",), 0.5, changes="nothing"),
+]
+BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def drawable(option, checkpoint, strategy):
+    """Whether the option may be set there at all."""
+    if strategy not in option.strategies or (option.name == "stop_strings" and not checkpoint.text):
+        return False
+    return True
+
+
+def names_of_a_case(rng, checkpoint, strategy):
+    """A set of options, each with what it needs."""
+    names = set(STRATEGIES[strategy].always) | ({"remove_invalid_values"} if checkpoint.invalid else set())
+    for option in OPTIONS:
+        if drawable(option, checkpoint, strategy) and rng.random() < option.chance:
+            names |= {option.name, *option.needs, *(name for name in option.likes if rng.random() < 0.6)}
+    for option in OPTIONS:
+        if option.name in names and names & set(option.not_with):
+            names.remove(option.name)
+    if "max_length" not in names:
+        names.add("max_new_tokens")
+    return names
+
+
+def is_sound(d):
+    """Whether the options leave a choice that the reference makes by a rule."""
+    o = d.options
+    forced = [o.get("forced_bos_token_id"), *as_list(o.get("forced_eos_token_id"))]
+    if set(forced) & set(o.get("suppress_tokens", [])):
+        return False  # refused by us; the reference takes token 0
+    return True
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def pairs(names):
+    return combinations(sorted(names), 2)
+
+
+def all_pairs():
+    """The pairs of options that some strategy takes together."""
+    together = {pair for strategy in STRATEGIES for pair in pairs(o.name for o in OPTIONS if strategy in o.strategies)}
+    return {(a, b) for a, b in together if a not in BY_NAME[b].not_with and b not in BY_NAME[a].not_with}
+
+
+def draw_options(d, seen):
+    """Options for one case; `seen` counts the pairs of all cases, and rare ones are preferred."""
+    while True:
+        choices = [names_of_a_case(d.rng, d.checkpoint, d.strategy) for _ in range(6)]
+        names = max(choices, key=lambda names: sum(1 for pair in pairs(names) if seen[pair] < 3))
+        d.options = {"do_sample": False}
+        for option in OPTIONS:
+            if option.name in names and (value := option.draw(d)) is not None:
+                d.options[option.name] = value
+        if is_sound(d):
+            seen.update(pairs(set(d.options) - {"do_sample"}))
+            return d.options
+
+
+def without(options, name):
+    """The options of a case less one, and less those that need it."""
+    left = {key: value for key, value in options.items() if key != name}
+    for option in OPTIONS:
+        if option.name in left and name in option.needs and STRATEGY_MAKERS & {name}:
+            del left[option.name]
+    left |= BY_NAME[name].unset
+    if "max_new_tokens" not in left and "max_length" not in left:
+        left["max_new_tokens"] = 20
+    return left
+
+
+STRATEGY_MAKERS = {name for strategy in STRATEGIES.values() for name in strategy.always}

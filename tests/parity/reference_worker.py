@@ -1,0 +1,175 @@
+"""Runs calls of generate() under whichever transformers is imported: 5.23, or 4.49 for what 5 moved out.
+
+    python reference_worker.py < calls > answers
+    PYTHONPATH=FOLDER python reference_worker.py < calls > answers      FOLDER: pip install --target ... transformers==4.49.0
+
+A call, one JSON object a line: {"folder", "prompts": [[ids], ...] of one length, "options", "noise": n (optional)}.
+The answer, a line: {"rows": [[{"tokens", "score", "logprobs"}, ...] a prompt]}: of every returned sequence its new
+tokens up to the one that ended it, of beams the score, and the model's own log-probability of each token where generate
+gives logits. {"empty": true} beside it where at some step the options left no token: the reference takes any then, and we
+end with an error. {"error": text} where the call fails.
+
+With "noise" the call is made n times more, each time with scores that are moved by 1e-5 * max(1, |score|) at random:
+{"steady": bool} tells whether all of them gave the same tokens. Where they do not, a decision of the reference hangs on
+rounding.
+"""
+
+import json
+import os
+import sys
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.generation import utils as generation_utils
+
+V5 = transformers.__version__ >= "5"
+MARGIN = 1e-5
+UNREACHED = -1e8  # scores of what fills a beam before anything has ended
+
+torch.set_num_threads(1)
+transformers.logging.set_verbosity_error()
+models = {}
+
+
+def load(folder):
+    if folder not in models:
+        with open(os.path.join(folder, "config.json")) as file:
+            encodes = json.load(file)["model_type"] in ("bart", "mt5", "t5")
+        auto = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
+        how = {"dtype": torch.float32} if V5 else {"torch_dtype": torch.float32, "attn_implementation": "eager"}
+        if len(models) > 4:
+            models.pop(next(iter(models)))
+        has_text = os.path.exists(os.path.join(folder, "tokenizer.json"))
+        model = auto.from_pretrained(folder, **how).eval()
+        models[folder] = model, AutoTokenizer.from_pretrained(folder) if has_text else None
+    return models[folder]
+
+
+def repair_length_decay():
+    """4.49 makes NaN of an end token that was ruled out, and then chooses it; 5.23 passes it over, and so do we."""
+    call = transformers.ExponentialDecayLengthPenalty.__call__
+
+    def repaired(self, input_ids, scores):
+        return torch.where(scores.isinf(), scores, call(self, input_ids, scores))
+
+    transformers.ExponentialDecayLengthPenalty.__call__ = repaired
+
+
+if not V5:
+    repair_length_decay()
+
+
+def cut(tokens, eos):
+    """Tokens up to the first one of `eos`: what follows is padding."""
+    ends = [i for i, token in enumerate(tokens) if token in eos]
+    return tokens[: ends[0] + 1] if ends else tokens
+
+
+def token_logprobs(out, row, tokens):
+    """The model's log-probability of each token of returned sequence `row`."""
+    if getattr(out, "logits", None) is None:
+        return None
+    beams = getattr(out, "beam_indices", None)
+    found = []
+    for step, token in enumerate(tokens):
+        if step >= len(out.logits):
+            return None
+        at = row if beams is None else int(beams[row, step])
+        if at < 0:
+            return None
+        found.append(torch.log_softmax(out.logits[step][at].double(), -1)[token].item())
+    return found
+
+
+def generate(call, processors=()):
+    model, tokenizer = load(call["folder"])
+    options = dict(call["options"])
+    if "assistant" in options:
+        options["assistant_model"] = load(options.pop("assistant"))[0]
+    if "stop_strings" in options or options.get("token_healing"):
+        options["tokenizer"] = tokenizer
+    prompts = torch.tensor(call["prompts"])
+    with torch.no_grad():
+        out = model.generate(
+            prompts,
+            attention_mask=torch.ones_like(prompts),
+            return_dict_in_generate=True,
+            output_scores=True,
+            output_logits=True,
+            logits_processor=transformers.LogitsProcessorList(processors),
+            **options,
+        )
+    n_given = 1 if model.config.is_encoder_decoder else prompts.shape[1]
+    eos = options.get("eos_token_id", model.generation_config.eos_token_id)
+    eos = eos if isinstance(eos, list) else [eos]
+    scores = getattr(out, "sequences_scores", None)
+    if scores is None and options.get("num_beams", 1) > 1:
+        raise RuntimeError("beams gave no scores")
+    each = len(out.sequences) // len(prompts)
+    rows = [[] for _ in prompts]
+    empty = any((step.view(len(prompts), -1).amax(-1) == -torch.inf).any() for step in out.scores)
+    for i, sequence in enumerate(out.sequences):
+        tokens = cut(sequence[n_given:].tolist(), eos)
+        if V5 and getattr(out, "beam_indices", None) is not None:
+            tokens = tokens[: int((out.beam_indices[i] >= 0).sum())]
+        found = {"tokens": tokens, "logprobs": token_logprobs(out, i, tokens)}
+        if scores is not None:
+            found["score"] = scores[i].item()
+            if found["score"] < UNREACHED:
+                continue
+        rows[i // each].append(found)
+    return {"rows": rows, "empty": empty}
+
+
+class Noise(transformers.LogitsProcessor):
+    """Moves every score by up to MARGIN * max(1, |score|)."""
+
+    def __init__(self, seed):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def moved(self, x):
+        at_most = MARGIN * torch.where(x.isfinite(), x.abs().clamp(min=1), 0)
+        return x + at_most * (2 * torch.rand(x.shape, generator=self.generator) - 1)
+
+    def __call__(self, input_ids, scores):
+        return self.moved(scores)
+
+
+def tokens_of(found):
+    return [[sequence["tokens"] for sequence in row] for row in found["rows"]]
+
+
+def is_steady(call, found):
+    """Whether the same tokens come out wherever scores are moved within the margin."""
+    rank = getattr(generation_utils, "_ranking_fast", None)
+    for seed in range(call["noise"]):
+        noise = Noise(seed)
+        if rank is not None:  # contrastive search: it compares what depends on hidden states
+            generation_utils._ranking_fast = lambda context, new, *rest, n=noise: rank(n.moved(context), new, *rest)
+        head = load(call["folder"])[0].get_output_embeddings()  # DoLa reads it for earlier layers
+        hook = head.register_forward_hook(lambda module, given, out, n=noise: n.moved(out) if "dola_layers" in call["options"] else out)
+        try:
+            again = generate(call, [noise])
+        finally:
+            hook.remove()
+            if rank is not None:
+                generation_utils._ranking_fast = rank
+        if tokens_of(again) != tokens_of(found):
+            return False
+    return True
+
+
+def answer(call):
+    try:
+        found = generate(call)
+        if call.get("noise"):
+            found["steady"] = is_steady(call, found)
+    except Exception as error:  # noqa: BLE001  whatever the reference fails with is what the suite wants to hear
+        return {"error": f"{type(error).__name__}: {error}"[:500]}
+    return found
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
