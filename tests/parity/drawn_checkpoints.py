@@ -1,9 +1,10 @@
 """Tiny random checkpoints for the drawn suite, with prompts and what greedy decoding makes of them.
 
-Vocabularies are small, heads flat or sharp, texts fall into repetition here and there, and the end-of-sequence tokens of
+Vocabularies are small, heads flat or sharp, texts fall into repetition here and there, and the end tokens of
 generation_config.json are ones that do occur: so that options have something to act on.
 """
 
+import copy
 import json
 import random
 import sys
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 from families import DRAWS, ENCODER_DECODERS  # noqa: E402
 from random_checkpoint import random_settings, randomize  # noqa: E402
 
-IN_4_49 = ("bart", "bloom", "gemma2", "gpt2", "llama", "mistral", "phi3", "qwen2", "t5")  # and experts stored apart
+IN_4_49 = ("bart", "bloom", "gpt2", "llama", "mistral", "phi3", "qwen2", "t5")  # with the files and caches of 5.23
 PLAIN = 24  # tokens of the plain continuation
 
 
@@ -50,6 +51,15 @@ def make_invalid(model):
     weight[1] = float("nan")
     weight[2] = 0
     weight[2, 0] = float("inf")
+
+
+def nearly(model, rng):
+    """The model with weights that are a little off: what it drafts is right now and then."""
+    model = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(rng.randrange(2**31))
+    for parameter in model.parameters():
+        parameter.data *= 1 + 0.15 * torch.randn(parameter.shape, generator=generator)
+    return model
 
 
 def save(model, config, folder):
@@ -105,11 +115,13 @@ class Checkpoint:
         self.vocab = config["vocab_size"]
         self.encodes = model.config.is_encoder_decoder
         self.tied = model.config.tie_word_embeddings
+        self.in_4_49 = self.family in IN_4_49 and not config.get("use_sliding_window")
         self.layers = model.config.num_hidden_layers
         self.invalid = not self.tied and not self.encodes and rng.random() < 0.15
         if self.invalid:
             make_invalid(model)
         save(model, config, self.folder)
+        self.draft = self.folder / "draft"
         generation = {"pad_token_id": rng.randrange(self.vocab)}
         start = {}
         if self.encodes:
@@ -117,19 +129,23 @@ class Checkpoint:
         self.calls = [random_prompts(rng, model, self.vocab, **start) for _ in range(n_calls)]
         seen = [token for _, texts in self.calls for text in texts for token in text]
         generation["eos_token_id"] = rng.sample(sorted(set(seen)), 1) + [rng.randrange(self.vocab)]
-        (self.folder / "generation_config.json").write_text(json.dumps(generation | start, indent=1))
+        self.eos = generation["eos_token_id"]
+        save(nearly(model, rng), config, self.draft)
+        for folder in (self.folder, self.draft):
+            (folder / "generation_config.json").write_text(json.dumps(generation | start, indent=1))
 
 
 class ShippedModel:
     """The shipped model, as a Checkpoint; prompts are openings of tales and their pieces."""
 
-    OPENINGS = ("Once upon a time", "The king said to his daughter,", "A fox", '"Where are you', "In the deep wood there")
+    OPENINGS = ("Once upon a time", "The king said to his daughter,", "A fox", '"Where are you', "In the wood there")
 
     def __init__(self, seed, folder, n_calls):
         from transformers import AutoTokenizer
 
         rng = random.Random(seed)
         self.folder, self.family, self.text, self.invalid = Path(folder), "skald-tales", True, False
+        self.draft, self.in_4_49, self.eos = self.folder, True, [0, 2]
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.vocab, self.encodes, self.tied = model.config.vocab_size, False, model.config.tie_word_embeddings

@@ -4,16 +4,18 @@ A row says how a value is drawn that has something to act on (`Draw` knows the p
 them), which strategies the option goes with, and what else it needs. Cases are drawn from these two tables alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any
 
-from drawn_checkpoints import IN_4_49
+KNOWN = (Path(__file__).resolve().parents[2] / "docs" / "options.md").read_text()
 
 
 @dataclass
 class Strategy:
-    version: str  # of transformers: "5" or "4.49"
+    version: str  # of transformers: "5" is 5.23
     always: tuple = ()  # options that make it
     weight: int = 1  # how often it is drawn
     batch: bool = True  # in transformers a prompt's result does not depend on its neighbours
@@ -21,7 +23,7 @@ class Strategy:
 
 
 def in_4_49(checkpoint):
-    return not checkpoint.invalid and (checkpoint.text or checkpoint.family in IN_4_49)
+    return not checkpoint.invalid and checkpoint.in_4_49
 
 
 def decoder_in_4_49(checkpoint):
@@ -33,11 +35,25 @@ STRATEGIES = {
     "lookup": Strategy(
         "5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=lambda c: not c.invalid and c.family != "mamba2"
     ),
+    "draft": Strategy(
+        "5",
+        ("num_assistant_tokens",),
+        2,
+        batch=False,
+        fits=lambda c: not c.invalid and not c.encodes and c.family != "mamba2",
+    ),
     "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
     "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 3, fits=decoder_in_4_49),
     "dola": Strategy("4.49", ("dola_layers",), 3, batch=False, fits=decoder_in_4_49),
 }
-BEAMS = ("beam",)
+if "num_beam_groups" in KNOWN:
+    STRATEGIES |= {
+        "group": Strategy("4.49", ("num_beam_groups", "diversity_penalty", "num_beams"), 3, fits=in_4_49),
+        "constrained": Strategy("4.49", ("force_words_ids", "num_beams"), 3, fits=in_4_49),
+    }
+BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained"))
+ONE_BY_ONE = ("greedy", "contrastive", "dola")  # whose hypothesis never changes its past
+GUIDED = ("greedy",)
 ALL = tuple(STRATEGIES)
 
 
@@ -71,6 +87,12 @@ class Draw:
         return 1 if self.checkpoint.encodes else len(self.prompts[0])
 
     @property
+    def most(self):
+        """New tokens at most."""
+        longest = self.options.get("max_length", 1000) - self.start
+        return self.options.get("max_new_tokens", longest)
+
+    @property
     def text(self):
         """A plain continuation."""
         return self.rng.choice(self.plain)
@@ -89,8 +111,13 @@ class Draw:
 
 
 def end_tokens(d):
-    found = [d.token() for _ in range(d.rng.randint(1, 3))] + [d.rng.randrange(d.checkpoint.vocab)]
+    found = [d.token() for _ in range(d.rng.randint(1, 5))] + [d.rng.randrange(d.checkpoint.vocab)]
     return d.rng.choice([found[0], list(dict.fromkeys(found))])
+
+
+def forced_ends(d):
+    """One for beams: several would all have the score 0, and the reference has no rule for such ties."""
+    return d.token() if d.strategy in BEAMS else d.rng.choice([d.token(), d.tokens(2)])
 
 
 def stop_strings(d):
@@ -108,57 +135,105 @@ def dola_layers(d):
 
 
 def invalid(d):
-    """A banned end token becomes the lowest number, and the decay may make it infinite: what is added up is none then."""
+    """A banned end token becomes the lowest number, which the decay may make infinite: no score to add up."""
     adds_up = d.strategy not in ("greedy", "lookup", "dola")
     return None if adds_up and "exponential_decay_length_penalty" in d.options else True
 
 
-def prefix_free(phrases):
-    return not any(a != b and b[: len(a)] == a for a in phrases for b in phrases)
+def guidance(d):
+    fits = not d.checkpoint.encodes and not d.checkpoint.invalid and d.checkpoint.family != "mamba2"
+    return d.rng.choice([0.0, 0.5, 1.5, 3.0]) if fits else None
+
+
+def watermark(d):
+    kind = d.rng.choice(["lefthash", "selfhash", "synthid"] if d.checkpoint.vocab > 40 else ["lefthash", "synthid"])
+    if kind == "synthid":  # whose state the reference does not take along where hypotheses change places
+        found = {"ngram_len": d.rng.randint(2, 5), "keys": d.rng.sample(range(1000), 6)}
+        return found if d.strategy in ONE_BY_ONE else None
+    found = {"greenlist_ratio": d.rng.choice([0.25, 0.5]), "bias": d.rng.choice([2.0, 5.0]), "seeding_scheme": kind}
+    return found | {"hashing_key": d.rng.choice([15485863, 12345]), "context_width": d.rng.randint(1, 2)}
+
+
+def diversity(d):
+    return d.rng.choice([0.3, 1.0, 5.0])
+
+
+def beams(d):
+    if d.strategy == "group":
+        return d.options["num_beam_groups"] * d.rng.randint(1, 2)
+    return d.rng.randint(2, 5)
+
+
+def stopping(d):
+    return d.rng.choice([True, True, "never"])
+
+
+def forced_words(d):
+    """Phrases, and lists of alternatives of which none begins another."""
+    words = []
+    for _ in range(d.rng.randint(1, 2)):
+        phrases = [d.piece(2) if d.rng.random() < 0.5 else [d.rng.randrange(d.checkpoint.vocab)] for _ in range(3)]
+        alternatives = [a for a in phrases if not any(b != a and b == a[: len(b)] for b in phrases)]
+        words.append(d.rng.choice([phrases[0], [a for i, a in enumerate(alternatives) if a not in alternatives[:i]]]))
+    return words
 
 
 OPTIONS = [
     # How long.
-    Option("max_new_tokens", lambda d: d.rng.randint(1, 26), chance=0.75),
+    Option("max_new_tokens", lambda d: d.rng.choice([d.rng.randint(1, 8), d.rng.randint(8, 28)]), chance=0.9),
     Option("max_length", lambda d: d.start + d.rng.randint(1, 26), chance=0.1),
     Option("eos_token_id", end_tokens, chance=0.3),
-    Option("min_new_tokens", lambda d: min(d.rng.randint(2, 14), d.options.get("max_new_tokens", 99))),
-    Option("min_length", lambda d: max(0, d.start + d.rng.randint(-1, 14))),
+    Option("min_new_tokens", lambda d: min(d.rng.randint(2, 14), d.most)),
+    Option("min_length", lambda d: d.start + d.rng.randint(2, 16), likes=("eos_token_id",)),
     Option("stop_strings", stop_strings, chance=0.5),
     # Changes to the logits.
     Option("repetition_penalty", lambda d: d.rng.choice([0.5, 0.8, 1.3, 1.8, 3.0])),
     Option("encoder_repetition_penalty", lambda d: d.rng.choice([0.4, 0.7, 1.5, 3.0])),
     Option("no_repeat_ngram_size", lambda d: d.rng.choice([1, 2, 2, 3])),
-    Option("encoder_no_repeat_ngram_size", lambda d: d.rng.choice([1, 1, 1, 2])),
+    Option("encoder_no_repeat_ngram_size", lambda d: d.rng.choice([1, 1, 1, 2]) if len(d.prompts[0]) > 3 else None),
     Option("bad_words_ids", lambda d: [d.piece(3), d.piece(3), [d.rng.randrange(d.checkpoint.vocab)] * 2]),
     Option("sequence_bias", lambda d: [[d.piece(3), d.rng.choice([-6.0, 4.0])], [[d.token(), d.token()], 9.0]]),
     Option("suppress_tokens", lambda d: d.tokens(3)),
     Option("begin_suppress_tokens", lambda d: sorted({text[0] for text in d.plain} | {d.token()})),
     Option("forced_bos_token_id", lambda d: d.token() if d.start == 1 else None, chance=0.5),
-    Option("forced_eos_token_id", lambda d: d.rng.choice([d.token(), d.tokens(2)])),
+    Option("forced_eos_token_id", forced_ends),
     Option("exponential_decay_length_penalty", lambda d: [d.rng.randint(0, 8), d.rng.choice([1.05, 1.3, 1.8])]),
     Option("remove_invalid_values", invalid, chance=0.1, likes=("min_new_tokens", "exponential_decay_length_penalty")),
     Option("renormalize_logits", lambda d: True, BEAMS, changes="scores"),
+    Option("guidance_scale", guidance, GUIDED),
+    Option("negative_prompt_ids", lambda d: d.piece(6), GUIDED, 0.1, ("guidance_scale",)),
+    Option("watermarking_config", watermark, not_with=("renormalize_logits",)),
     # Beams.
-    Option("num_beams", lambda d: d.rng.randint(2, 5), BEAMS, chance=0),
+    Option("num_beam_groups", lambda d: d.rng.choice([2, 2, 3]), ("group",), 0, ("num_beams",)),
+    Option("diversity_penalty", diversity, ("group",), 0, ("num_beam_groups",), unset={"diversity_penalty": 1e-12}),
+    Option("num_beams", beams, BEAMS, 0),
+    Option("force_words_ids", forced_words, ("constrained",), 0, ("num_beams",)),
     Option("num_return_sequences", lambda d: d.rng.randint(2, d.options["num_beams"]), BEAMS, 0.4, ("num_beams",)),
-    Option("length_penalty", lambda d: d.rng.choice([-2.0, 0.0, 0.5, 2.0, 4.0]), BEAMS, 0.4, ("num_beams",)),
-    Option("early_stopping", lambda d: d.rng.choice([True, True, "never"]), BEAMS, 0.4, ("num_beams",)),
+    Option("length_penalty", lambda d: d.rng.choice([-1.0, 0.0, 0.5, 1.5, 2.0]), BEAMS, 0.4, ("num_beams",)),
+    Option("early_stopping", stopping, BEAMS, 0.4, ("num_beams", "eos_token_id"), ("length_penalty",)),
     # Other strategies.
     Option("penalty_alpha", lambda d: d.rng.choice([0.2, 0.4, 0.6, 0.9]), ("contrastive",), 0),
     Option("top_k", lambda d: d.rng.randint(2, 8), ("contrastive",), 0, ("penalty_alpha",)),
     Option("dola_layers", dola_layers, ("dola",), 0),
     Option("prompt_lookup_num_tokens", lambda d: d.rng.randint(1, 10), ("lookup",), 0, changes="nothing"),
     Option("max_matching_ngram_size", lambda d: d.rng.randint(1, 4), ("lookup",), 0.5, changes="nothing"),
+    Option("num_assistant_tokens", lambda d: d.rng.randint(1, 8), ("draft",), 0, changes="nothing"),
+    Option(
+        "num_assistant_tokens_schedule",
+        lambda d: d.rng.choice(["constant", "heuristic", "heuristic_transient"]),
+        ("draft",),
+        changes="nothing",
+    ),
+    Option("assistant_confidence_threshold", lambda d: d.rng.choice([0.0, 0.2, 0.8]), ("draft",), changes="nothing"),
 ]
 BY_NAME = {option.name: option for option in OPTIONS}
 
 
 def drawable(option, checkpoint, strategy):
     """Whether the option may be set there at all."""
-    if strategy not in option.strategies or (option.name == "stop_strings" and not checkpoint.text):
-        return False
-    return True
+    if option.name == "max_length":
+        return not checkpoint.text  # whose file has max_new_tokens, which the reference lets go before
+    return strategy in option.strategies and (option.name != "stop_strings" or checkpoint.text)
 
 
 def names_of_a_case(rng, checkpoint, strategy):
@@ -172,6 +247,8 @@ def names_of_a_case(rng, checkpoint, strategy):
             names.remove(option.name)
     if "max_length" not in names:
         names.add("max_new_tokens")
+    elif rng.random() < 0.8:
+        names.discard("max_new_tokens")  # which goes before it
     return names
 
 
@@ -181,7 +258,8 @@ def is_sound(d):
     forced = [o.get("forced_bos_token_id"), *as_list(o.get("forced_eos_token_id"))]
     if set(forced) & set(o.get("suppress_tokens", [])):
         return False  # refused by us; the reference takes token 0
-    return True
+    ends = as_list(o.get("eos_token_id", d.checkpoint.eos))
+    return d.strategy not in BEAMS or not set(forced[:1]) & set(ends)  # nothing but fill is left of the beams
 
 
 def as_list(value):

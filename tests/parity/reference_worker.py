@@ -1,19 +1,22 @@
 """Runs calls of generate() under whichever transformers is imported: 5.23, or 4.49 for what 5 moved out.
 
     python reference_worker.py < calls > answers
-    PYTHONPATH=FOLDER python reference_worker.py < calls > answers      FOLDER: pip install --target ... transformers==4.49.0
+    PYTHONPATH=FOLDER python reference_worker.py < calls > answers
 
-A call, one JSON object a line: {"folder", "prompts": [[ids], ...] of one length, "options", "noise": n (optional)}.
+FOLDER is made by `pip install --target FOLDER transformers==4.49.0`.
+A call, one JSON object a line: {"folder", "prompts": [[ids], ...] of one length, "options"}, and where
+wanted "draft", the folder of an assistant, and "noise", a number.
 The answer, a line: {"rows": [[{"tokens", "score", "logprobs"}, ...] a prompt]}: of every returned sequence its new
 tokens up to the one that ended it, of beams the score, and the model's own log-probability of each token where generate
-gives logits. {"empty": true} beside it where at some step the options left no token: the reference takes any then, and we
-end with an error. {"error": text} where the call fails.
+gives logits; "ruled_out": the step, if any, at which it took a token that the options rule out. {"empty": true} beside
+it where at some step they left none at all. {"error": text} where the call fails.
 
 With "noise" the call is made n times more, each time with scores that are moved by 1e-5 * max(1, |score|) at random:
 {"steady": bool} tells whether all of them gave the same tokens. Where they do not, a decision of the reference hangs on
 rounding.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -25,7 +28,7 @@ from transformers.generation import utils as generation_utils
 
 V5 = transformers.__version__ >= "5"
 MARGIN = 1e-5
-UNREACHED = -1e8  # scores of what fills a beam before anything has ended
+UNREACHED = -1e5  # scores of what fills a beam before anything has ended
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
@@ -82,11 +85,22 @@ def token_logprobs(out, row, tokens):
     return found
 
 
+def ruled_out(out, row, tokens):
+    """The first step with a token of score -inf: where fewer than top_k are left, contrastive search may take one."""
+    return next((i for i, token in enumerate(tokens) if out.scores[i][row, token] == -torch.inf), None)
+
+
 def generate(call, processors=()):
     model, tokenizer = load(call["folder"])
     options = dict(call["options"])
-    if "assistant" in options:
-        options["assistant_model"] = load(options.pop("assistant"))[0]
+    if "draft" in call:
+        options["assistant_model"] = load(call["draft"])[0]
+    if "negative_prompt_ids" in options:
+        options["negative_prompt_ids"] = torch.tensor([options["negative_prompt_ids"]] * len(call["prompts"]))
+    if mark := options.get("watermarking_config"):
+        synthid = "keys" in mark
+        made = transformers.SynthIDTextWatermarkingConfig if synthid else transformers.WatermarkingConfig
+        options["watermarking_config"] = made(**mark)
     if "stop_strings" in options or options.get("token_healing"):
         options["tokenizer"] = tokenizer
     prompts = torch.tensor(call["prompts"])
@@ -110,11 +124,15 @@ def generate(call, processors=()):
     rows = [[] for _ in prompts]
     empty = any((step.view(len(prompts), -1).amax(-1) == -torch.inf).any() for step in out.scores)
     for i, sequence in enumerate(out.sequences):
-        tokens = cut(sequence[n_given:].tolist(), eos)
-        if V5 and getattr(out, "beam_indices", None) is not None:
+        tokens = sequence[n_given:].tolist()
+        if getattr(out, "beam_indices", None) is None:
+            tokens = cut(tokens, eos)
+        else:  # a forced word may have an end token in it
             tokens = tokens[: int((out.beam_indices[i] >= 0).sum())]
         found = {"tokens": tokens, "logprobs": token_logprobs(out, i, tokens)}
-        if scores is not None:
+        if scores is None:
+            found["ruled_out"] = ruled_out(out, i, tokens)
+        else:
             found["score"] = scores[i].item()
             if found["score"] < UNREACHED:
                 continue
@@ -147,14 +165,13 @@ def is_steady(call, found):
         noise = Noise(seed)
         if rank is not None:  # contrastive search: it compares what depends on hidden states
             generation_utils._ranking_fast = lambda context, new, *rest, n=noise: rank(n.moved(context), new, *rest)
-        head = load(call["folder"])[0].get_output_embeddings()  # DoLa reads it for earlier layers
-        hook = head.register_forward_hook(lambda module, given, out, n=noise: n.moved(out) if "dola_layers" in call["options"] else out)
-        try:
+        hook = contextlib.nullcontext()
+        if "dola_layers" in call["options"]:  # it compares what the head gives for earlier layers
+            head = load(call["folder"])[0].get_output_embeddings()
+            hook = head.register_forward_hook(lambda module, given, out, n=noise: n.moved(out))
+        with hook:
             again = generate(call, [noise])
-        finally:
-            hook.remove()
-            if rank is not None:
-                generation_utils._ranking_fast = rank
+        generation_utils._ranking_fast = rank
         if tokens_of(again) != tokens_of(found):
             return False
     return True
