@@ -20,6 +20,7 @@ class Strategy:
     weight: int = 1  # how often it is drawn
     batch: bool = True  # in transformers a prompt's result does not depend on its neighbours
     fits: Callable = lambda checkpoint: True
+    samples: bool = False
 
 
 def in_4_49(checkpoint):
@@ -51,7 +52,12 @@ if "num_beam_groups" in KNOWN:
         "group": Strategy("4.49", ("num_beam_groups", "diversity_penalty", "num_beams"), 3, fits=in_4_49),
         "constrained": Strategy("4.49", ("force_words_ids", "num_beams"), 3, fits=in_4_49),
     }
-BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained"))
+STRATEGIES |= {
+    "sampling": Strategy("5", weight=5, fits=lambda c: not c.invalid, samples=True),
+    "beam sampling": Strategy("5", ("num_beams",), weight=3, fits=lambda c: not c.invalid, samples=True),
+}
+SAMPLED = tuple(name for name, strategy in STRATEGIES.items() if strategy.samples)
+BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained", "beam sampling"))
 ONE_BY_ONE = ("greedy", "contrastive", "dola")  # whose hypothesis never changes its past
 GUIDED = ("greedy",)
 ALL = tuple(STRATEGIES)
@@ -203,17 +209,27 @@ OPTIONS = [
     Option("guidance_scale", guidance, GUIDED),
     Option("negative_prompt_ids", lambda d: d.piece(6), GUIDED, 0.1, ("guidance_scale",)),
     Option("watermarking_config", watermark, not_with=("renormalize_logits",)),
+    # What is drawn from.
+    Option("temperature", lambda d: d.rng.choice([0.3, 0.7, 1.5, 3.0]), SAMPLED),
+    Option("top_h", lambda d: d.rng.choice([0.2, 0.5, 0.9]), SAMPLED),
+    Option("top_k", lambda d: d.rng.randint(2, 12), ("contrastive", *SAMPLED)),
+    Option("top_p", lambda d: d.rng.choice([0.3, 0.6, 0.9]), SAMPLED),
+    Option("min_p", lambda d: d.rng.choice([0.05, 0.2, 0.5]), SAMPLED),
+    Option("typical_p", lambda d: d.rng.choice([0.2, 0.5, 0.9]), SAMPLED),
+    Option("epsilon_cutoff", lambda d: d.rng.choice([0.01, 0.05, 0.2]), SAMPLED),
+    Option("eta_cutoff", lambda d: d.rng.choice([0.01, 0.1, 0.4]), SAMPLED),
     # Beams.
     Option("num_beam_groups", lambda d: d.rng.choice([2, 2, 3]), ("group",), 0, ("num_beams",)),
     Option("diversity_penalty", diversity, ("group",), 0, ("num_beam_groups",), unset={"diversity_penalty": 1e-12}),
     Option("num_beams", beams, BEAMS, 0),
     Option("force_words_ids", forced_words, ("constrained",), 0, ("num_beams",)),
-    Option("num_return_sequences", lambda d: d.rng.randint(2, d.options["num_beams"]), BEAMS, 0.4, ("num_beams",)),
+    Option(
+        "num_return_sequences", lambda d: d.rng.randint(2, d.options.get("num_beams", 4)), (*BEAMS, "sampling"), 0.4
+    ),
     Option("length_penalty", lambda d: d.rng.choice([-1.0, 0.0, 0.5, 1.5, 2.0]), BEAMS, 0.4, ("num_beams",)),
     Option("early_stopping", stopping, BEAMS, 0.4, ("num_beams", "eos_token_id"), ("length_penalty",)),
     # Other strategies.
     Option("penalty_alpha", lambda d: d.rng.choice([0.2, 0.4, 0.6, 0.9]), ("contrastive",), 0),
-    Option("top_k", lambda d: d.rng.randint(2, 8), ("contrastive",), 0, ("penalty_alpha",)),
     Option("dola_layers", dola_layers, ("dola",), 0),
     Option("prompt_lookup_num_tokens", lambda d: d.rng.randint(1, 10), ("lookup",), 0, changes="nothing"),
     Option("max_matching_ngram_size", lambda d: d.rng.randint(1, 4), ("lookup",), 0.5, changes="nothing"),
@@ -270,9 +286,9 @@ def pairs(names):
     return combinations(sorted(names), 2)
 
 
-def all_pairs():
-    """The pairs of options that some strategy takes together."""
-    together = {pair for strategy in STRATEGIES for pair in pairs(o.name for o in OPTIONS if strategy in o.strategies)}
+def all_pairs(strategies):
+    """The pairs of options that one of these strategies takes together."""
+    together = {pair for strategy in strategies for pair in pairs(o.name for o in OPTIONS if strategy in o.strategies)}
     return {(a, b) for a, b in together if a not in BY_NAME[b].not_with and b not in BY_NAME[a].not_with}
 
 
@@ -282,12 +298,19 @@ def draw_options(d, seen):
         choices = [names_of_a_case(d.rng, d.checkpoint, d.strategy) for _ in range(6)]
         names = max(choices, key=lambda names: sum(1 for pair in pairs(names) if seen[pair] < 3))
         d.options = {"do_sample": False}
+        if STRATEGIES[d.strategy].samples:
+            d.options = {"do_sample": True, "profile": "hf", "seed": d.rng.randrange(2**32)}
         for option in OPTIONS:
             if option.name in names and (value := option.draw(d)) is not None:
                 d.options[option.name] = value
         if is_sound(d):
-            seen.update(pairs(set(d.options) - {"do_sample"}))
+            seen.update(pairs(drawn_names(d.options)))
             return d.options
+
+
+def drawn_names(options):
+    """The options of a case that were drawn."""
+    return [name for name in options if name in BY_NAME]
 
 
 def without(options, name):
@@ -296,6 +319,8 @@ def without(options, name):
     for option in OPTIONS:
         if option.name in left and name in option.needs and STRATEGY_MAKERS & {name}:
             del left[option.name]
+    if "num_beams" not in left and not left["do_sample"]:
+        left.pop("num_return_sequences", None)
     left |= BY_NAME[name].unset
     if "max_new_tokens" not in left and "max_length" not in left:
         left["max_new_tokens"] = 20

@@ -93,6 +93,9 @@ def ruled_out(out, row, tokens):
 def generate(call, processors=()):
     model, tokenizer = load(call["folder"])
     options = dict(call["options"])
+    options.pop("profile", None)
+    if "seed" in options:
+        torch.manual_seed(options.pop("seed"))
     if "draft" in call:
         options["assistant_model"] = load(call["draft"])[0]
     if "negative_prompt_ids" in options:

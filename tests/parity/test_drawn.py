@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,25 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", minversion="5.0")
 
 from drawn_checkpoints import Checkpoint, ShippedModel  # noqa: E402
-from drawn_options import BY_NAME, OPTIONS, STRATEGIES, Draw, all_pairs, draw_options, without  # noqa: E402
+from drawn_options import (  # noqa: E402
+    BY_NAME,
+    OPTIONS,
+    SAMPLED,
+    STRATEGIES,
+    Draw,
+    all_pairs,
+    draw_options,
+    drawn_names,
+    pairs,
+    without,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 N_CASES = int(os.environ.get("SKALD_DRAWN_CASES", "2000"))
+N_SAMPLED = int(os.environ.get("SKALD_DRAWN_SAMPLED_CASES", str(N_CASES // 4)))
 EACH = 16  # cases of a checkpoint
 SHIPPED_EVERY = 12  # of so many folders one is the shipped model
-ENOUGH = 1500  # cases from which on coverage is required
+ENOUGH = 500  # cases from which on every option must make a difference
 NOISE = 16  # runs of the reference with moved scores
 WORKERS = {"5": 1, "4.49": 1}  # processes
 
@@ -50,17 +63,19 @@ def command():
     return path
 
 
-def draw_cases(seed, folder):
-    """N_CASES cases: {"index", "seed", "strategy", "folder", "prompts", "options"}."""
+def draw_cases(seed, folder, strategies, n_cases):
+    """So many cases: {"index", "seed", "strategy", "folder", "prompts", "options"}."""
     cases, seen = [], Counter()
-    for group in range(-(-N_CASES // EACH)):
+    for group in count():
+        if len(cases) == n_cases:
+            return cases
         rng = random.Random(f"{seed} {group}")
         if group % SHIPPED_EVERY == 5:
             checkpoint = ShippedModel(f"{seed} {group}", ROOT / "models" / "skald-tales", EACH)
         else:
             checkpoint = Checkpoint(f"{seed} {group}", folder / f"{group:04d}", EACH)
-        fitting = [name for name, strategy in STRATEGIES.items() if strategy.fits(checkpoint)]
-        for prompts, plain in checkpoint.calls[: N_CASES - len(cases)]:
+        fitting = [name for name in strategies if STRATEGIES[name].fits(checkpoint)]
+        for prompts, plain in checkpoint.calls[: n_cases - len(cases)] if fitting else []:
             strategy = rng.choices(fitting, [STRATEGIES[name].weight for name in fitting])[0]
             if not STRATEGIES[strategy].batch:
                 prompts, plain = prompts[:1], plain[:1]
@@ -72,7 +87,6 @@ def draw_cases(seed, folder):
             if "stop_strings" in case["options"]:
                 case["prompts"] = case["prompts"][:1]  # whose end the reference does not mark in a batch
             cases.append(case)
-    return cases
 
 
 def start_reference(version, calls, folder):
@@ -183,12 +197,14 @@ def scores_of(answer):
 class Coverage:
     """How often each option was set, and how often it made a difference."""
 
-    def __init__(self, cases, answers):
+    def __init__(self, strategies, cases, answers):
+        self.options = [option for option in OPTIONS if set(strategies) & set(option.strategies)]
+        self.wanted = all_pairs(strategies)
         self.set, self.asked, self.changed, self.pairs = Counter(), Counter(), Counter(), Counter()
         for case in cases:
-            names = sorted(set(case["options"]) - {"do_sample"})
+            names = drawn_names(case["options"])
             self.set.update(names)
-            self.pairs.update((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
+            self.pairs.update(pairs(names))
             base = answers[case["index"], None]
             for name in names:
                 other = answers[case["index"], name]
@@ -203,20 +219,20 @@ class Coverage:
 
     def table(self):
         lines = [f"{'option':36}{'cases':>6}{'changed the result':>20}"]
-        for option in OPTIONS:
+        for option in self.options:
             share = f"{100 * self.share(option.name):.0f} %"
             lines.append(f"{option.name:36}{self.set[option.name]:6}{share:>20}")
-        counts = sorted(self.pairs[pair] for pair in all_pairs())
+        counts = sorted(self.pairs[pair] for pair in self.wanted)
         rare, median = counts[0], counts[len(counts) // 2]
         lines.append(f"{len(counts)} pairs of options, each in {rare} cases or more, half of them in {median} or more")
         return "\n".join(lines)
 
     def faults(self):
-        weak = [o.name for o in OPTIONS if o.changes != "nothing" and self.share(o.name) < 0.2]
-        acting = [o.name for o in OPTIONS if o.changes == "nothing" and self.changed[o.name]]
+        weak = [o.name for o in self.options if o.changes != "nothing" and self.share(o.name) < 0.2]
+        acting = [o.name for o in self.options if o.changes == "nothing" and self.changed[o.name]]
         faults = [f"{name} changes less than a fifth of its cases" for name in weak]
         faults += [f"{name} changes tokens of the reference" for name in acting]
-        return faults + [f"{a} and {b} never meet" for a, b in sorted(all_pairs()) if not self.pairs[a, b]]
+        return faults + [f"{a} and {b} never meet" for a, b in sorted(self.wanted) if not self.pairs[a, b]]
 
 
 def keep(case, got, expected, what):
@@ -251,28 +267,26 @@ def run(cases, folder):
     references = References(folder)
     for case in cases:
         references.ask(case["strategy"], (case["index"], None), case)
-        for name in case["options"]:
-            if name != "do_sample":
-                less = case | {"options": without(case["options"], name)}
-                references.ask(case["strategy"], (case["index"], name), less)
+        for name in drawn_names(case["options"]):
+            less = case | {"options": without(case["options"], name)}
+            references.ask(case["strategy"], (case["index"], name), less)
     references.start()
     with ThreadPoolExecutor(2) as pool:
         found = dict(enumerate(pool.map(lambda case: ours(case, folder), cases)))
     return found, references.answers()
 
 
-def test_drawn_cases(tmp_path, capsys):
-    if "SKALD_TRANSFORMERS_449" not in os.environ:
-        pytest.skip("SKALD_TRANSFORMERS_449 names no folder with transformers 4.49")
+def check(strategies, n_cases, tmp_path, capsys):
+    """Draws cases, compares, prints what was covered and what differs."""
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     seed = int(os.environ.get("SKALD_PARITY_SEED") or random.SystemRandom().randrange(10**9))
     with capsys.disabled():
-        print(f"\n{N_CASES} cases, SKALD_PARITY_SEED={seed}", flush=True)
-    cases = draw_cases(seed, tmp_path)
+        print(f"\n{n_cases} cases, SKALD_PARITY_SEED={seed}", flush=True)
+    cases = draw_cases(seed, tmp_path, strategies, n_cases)
     found, answers = run(cases, tmp_path)
     different, close_calls = judge(cases, found, answers, tmp_path)
-    coverage = Coverage(cases, answers)
+    coverage = Coverage(strategies, cases, answers)
     report = [", ".join(f"{n} {name}" for name, n in Counter(case["strategy"] for case in cases).items())]
     failures = []
     for index, what in different.items():
@@ -286,10 +300,21 @@ def test_drawn_cases(tmp_path, capsys):
         (report if index in close_calls else failures)[-1] += f"\n  {case['options']}\n  kept in {kept}"
     with capsys.disabled():
         print("\n".join([coverage.table(), *report, *failures]), flush=True)
-    assert not failures, f"{len(failures)} of {N_CASES} cases differ; the first:\n{failures[0]}"
-    assert len(close_calls) <= max(1, N_CASES // 1000), "too many cases inside the margin"
-    if N_CASES >= ENOUGH:
+    assert not failures, f"{len(failures)} of {n_cases} cases differ; the first:\n{failures[0]}"
+    assert len(close_calls) <= max(1, n_cases // 1000), "too many cases inside the margin"
+    if n_cases >= ENOUGH:
         assert not coverage.faults(), coverage.faults()
+
+
+def test_drawn_cases(tmp_path, capsys):
+    if "SKALD_TRANSFORMERS_449" not in os.environ:
+        pytest.skip("SKALD_TRANSFORMERS_449 names no folder with transformers 4.49")
+    check([name for name in STRATEGIES if name not in SAMPLED], N_CASES, tmp_path, capsys)
+
+
+def test_drawn_samples(tmp_path, capsys):
+    """Profile hf draws the tokens that transformers draws after torch.manual_seed."""
+    check(SAMPLED, N_SAMPLED, tmp_path, capsys)
 
 
 if __name__ == "__main__":
