@@ -166,6 +166,8 @@ struct GenerationConfig {
   std::optional<std::vector<std::vector<TokenId>>> bad_words_ids = {};
   std::optional<std::vector<std::string>> banned_strings = {};
   std::optional<std::vector<std::vector<TextOrIds>>> must_include = {};  // of each one alternative
+  std::optional<std::string> prefix = {};                                // what the continuation begins with
+  std::optional<std::vector<TextOrIds>> allowed_tokens = {};
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
   std::optional<std::vector<LogitBias>> logit_bias = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};

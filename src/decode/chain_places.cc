@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "decode/constraints/allowed_tokens.h"
 #include "decode/constraints/constraints.h"
 #include "decode/processors/count_penalty.h"
 #include "decode/processors/cutoffs.h"
@@ -124,6 +125,11 @@ void add_min_length(const R& r, C& chain) {
   const Ids stops = r.config.stop_token_ids.value_or(Ids{});
   ends.insert(ends.end(), stops.begin(), stops.end());
   if (least > r.setup.prompt_length && !ends.empty()) chain.add(std::make_unique<MinLength>(least, std::move(ends)));
+}
+
+void add_prefix_allowed(const R& r, C& chain) {
+  if (r.setup.hooks == nullptr || !r.setup.hooks->prefix_allowed_tokens_fn) return;
+  chain.add(std::make_unique<PrefixAllowed>(r.setup.hooks->prefix_allowed_tokens_fn, r.setup.n_completions));
 }
 
 void add_forced_bos(const R& r, C& chain) {
@@ -262,6 +268,7 @@ constexpr ChainPlace kPlaces[] = {
     {"encoder_no_repeat_ngram_size", Role::rule, add_encoder_no_repeat},
     {"bad_words_ids", Role::rule, add_bad_words},
     {"min_length", Role::rule, add_min_length},
+    {"prefix_allowed_tokens_fn", Role::rule, add_prefix_allowed},
     {"forced_bos_token_id", Role::rule, add_forced_bos},
     {"forced_eos_token_id", Role::rule, add_forced_eos},
     {"remove_invalid_values", Role::rule, add_remove_invalid},

@@ -324,6 +324,9 @@ FailOption failing(const Place& place) {
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TextOrIds>>>& out) {
   out = read_phrases(value, failing(place));
 }
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<TextOrIds>>& out) {
+  out = read_texts_or_ids(value, failing(place));
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::string>>& out) {
   std::vector<std::string> texts;
   const auto add = [&](const json::Value& item) {

@@ -100,7 +100,8 @@ struct WatermarkDetector::Impl {
 
 WatermarkDetector::WatermarkDetector(const WatermarkingConfig& settings, std::int64_t vocab_size,
                                      const Options& options) {
-  const auto checked = decode::read_watermarking_config(decode::watermarking_to_json(settings), {}, "watermarking_config");
+  const auto checked =
+      decode::read_watermarking_config(decode::watermarking_to_json(settings), {}, "watermarking_config");
   if (vocab_size < 1 || vocab_size > 1 << 24) {
     throw OptionError({.field = "vocab_size", .value = std::to_string(vocab_size), .rule = "must be in [1, 16777216]"});
   }

@@ -7,6 +7,7 @@
 
 #include "decode/constraints/banned_text.h"
 #include "decode/constraints/phrase_plan.h"
+#include "decode/constraints/text_prefix.h"
 #include "skald/generation_config.h"
 #include "text/tokenizer.h"
 
@@ -39,9 +40,16 @@ class Constraints {
   void add_to(ProcessorChain& chain, const ChainSetup& setup) const;
 
  private:
+  void allow_tokens(const ConstraintSetup& setup);
   void plan_phrases(const ConstraintSetup& setup);
+  void plan_prefix(const ConstraintSetup& setup);
+  [[nodiscard]] std::vector<bool> unusable_tokens(const ConstraintSetup& setup) const;
+  [[nodiscard]] std::int64_t room(const ChainSetup& setup) const;
+  [[nodiscard]] std::int64_t phrase_tokens() const;
 
+  std::shared_ptr<const std::vector<bool>> allowed_;  // [vocab_size]; null: all
   std::shared_ptr<const BannedTexts> banned_;         // null: none
+  std::shared_ptr<const PrefixPlan> prefix_;          // null: none
   std::shared_ptr<const PhrasePlan> phrases_;         // null: none
   std::shared_ptr<const std::vector<TokenId>> ends_;  // tokens that end the continuation
   bool forces_first_ = false, forces_last_ = false;   // those tokens carry no phrase
