@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -63,6 +64,14 @@ using WatermarkingConfig = std::variant<GreenListWatermark, SynthIdWatermark>;
 
 /// A text, or the ids of the tokens whose text is meant.
 using TextOrIds = std::variant<std::string, std::vector<TokenId>>;
+
+struct GenerationConfig;
+
+/// A part of the continuation: a fixed text, or one that is generated.
+struct Segment {
+  std::string text = {};                                  // where `generate` is null
+  std::shared_ptr<const GenerationConfig> generate = {};  // max_new_tokens, stop_strings and how tokens are chosen
+};
 
 /// exponential_decay_length_penalty: from `start` generated tokens on, ending becomes likelier by `factor` a token.
 struct LengthDecay {
@@ -168,6 +177,7 @@ struct GenerationConfig {
   std::optional<std::vector<std::vector<TextOrIds>>> must_include = {};  // of each one alternative
   std::optional<std::string> prefix = {};                                // what the continuation begins with
   std::optional<std::vector<TextOrIds>> allowed_tokens = {};
+  std::optional<std::vector<Segment>> segments = {};  // the continuation's form
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
   std::optional<std::vector<LogitBias>> logit_bias = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};

@@ -294,6 +294,12 @@ const Option kOptions[] = {
      &G::allowed_tokens,
      0,
      0},
+    {{"segments", "--segments", "", "json", "[{\"text\": ...} or {\"max_new_tokens\": ..., options}, ...]",
+      "The form of the continuation: fixed texts and generated ones in turn, these with their own options (docs: "
+      "constraints)."},
+     &G::segments,
+     0,
+     0},
     {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
       "Numbers added to the logit of a sequence's last token where the others come right before it."},
      &G::sequence_bias,

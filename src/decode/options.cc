@@ -327,6 +327,9 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<TextOrIds>>& out) {
   out = read_texts_or_ids(value, failing(place));
 }
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<Segment>>& out) {
+  out = read_segments(value, failing(place));
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::string>>& out) {
   std::vector<std::string> texts;
   const auto add = [&](const json::Value& item) {
@@ -384,6 +387,7 @@ json::Value to_value(const ExpertTerm& term) {
 }
 json::Value to_value(const WatermarkingConfig& config) { return watermarking_to_json(config); }
 json::Value to_value(const TextOrIds& item) { return write(item); }
+json::Value to_value(const Segment& segment) { return write(segment); }
 
 template <typename T>
 json::Value to_value(const T& value) {

@@ -26,7 +26,7 @@ using OptionMember = std::variant<
     std::optional<EarlyStopping> GenerationConfig::*, std::optional<LengthPenaltyForm> GenerationConfig::*,
     std::optional<std::vector<ForcedWord>> GenerationConfig::*, std::optional<DraftSchedule> GenerationConfig::*,
     std::optional<std::vector<std::vector<TextOrIds>>> GenerationConfig::*,
-    std::optional<std::vector<TextOrIds>> GenerationConfig::*,
+    std::optional<std::vector<TextOrIds>> GenerationConfig::*, std::optional<std::vector<Segment>> GenerationConfig::*,
     std::optional<std::vector<Attribute>> GenerationConfig::*,
     std::optional<std::vector<LogitBias>> GenerationConfig::*, std::optional<WatermarkingConfig> GenerationConfig::*,
     std::optional<std::vector<ExpertTerm>> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;

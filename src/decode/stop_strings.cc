@@ -64,6 +64,7 @@ bool StopMatcher::push(std::string_view piece, std::string& out) {
     if (length == 0) continue;
     const std::size_t end = i + 1;
     found_ = held_.substr(end - length, length);
+    behind_ = held_.size() - end;
     out.append(held_, 0, keep_ ? end : end - length);
     held_.clear();
     return true;

@@ -62,11 +62,14 @@ class StopMatcher {
   void finish(std::string& out);
   /// The stop string that was found.
   [[nodiscard]] const std::string& found() const { return found_; }
+  /// Bytes of the pieces that came behind it.
+  [[nodiscard]] std::size_t bytes_behind() const { return behind_; }
 
  private:
   std::shared_ptr<const StopStrings> strings_;
   std::string held_;  // the end of the text, as long as the state is deep
   std::string found_;
+  std::size_t behind_ = 0;
   StopStrings::State state_ = 0;
   bool keep_;
 };

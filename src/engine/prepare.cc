@@ -13,6 +13,7 @@
 #include "decode/strategies/contrastive.h"
 #include "decode/strategies/group_beam_search.h"
 #include "decode/strategies/sampling.h"
+#include "decode/strategies/segments.h"
 #include "decode/text_options.h"
 #include "decode/torch_draws.h"
 #include "engine/forced_words.h"
@@ -59,6 +60,7 @@ void check_contrastive(const GenerationConfig& config) {
 }
 
 std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest request, decode::LanguageModel& model) {
+  if (request.config.segments) return std::make_unique<decode::Segments>(std::move(request), model);
   if (!request.forced_words.empty()) {
     return std::make_unique<decode::ConstrainedBeamSearch>(std::move(request), model);
   }
@@ -96,6 +98,24 @@ void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
   check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
   check_ids("forced_eos_token_id", config.forced_eos_token_id.value_or(std::vector<TokenId>{}), vocab_size);
   if (config.forced_bos_token_id) check_ids("forced_bos_token_id", {{*config.forced_bos_token_id}}, vocab_size);
+}
+
+// A form has one sequence, and constraints of its own.
+void check_segments(const GenerationConfig& config, bool has_tokenizer) {
+  const auto refuse = [](std::string_view other) {
+    throw OptionError({.field = "segments", .value = {}, .rule = "cannot be combined with " + std::string(other)});
+  };
+  if (!has_tokenizer) {
+    throw OptionError(
+        {.field = "segments", .value = {}, .rule = "needs a tokenizer, and this model's folder has none"});
+  }
+  if (config.num_beams.value_or(1) > 1) refuse("num_beams above 1");
+  if (config.num_return_sequences.value_or(1) > 1) refuse("num_return_sequences above 1");
+  if (is_contrastive(config)) refuse("penalty_alpha");
+  if (config.dola_layers) refuse("dola_layers");
+  if (config.must_include && !config.must_include->empty()) refuse("must_include");
+  if (!config.prefix.value_or("").empty()) refuse("prefix");
+  if (config.stop_strings && !config.stop_strings->empty()) refuse("stop_strings: give them to a segment");
 }
 
 // The token that the decoder of an encoder-decoder begins with.
@@ -151,6 +171,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
                                                std::chrono::duration<double>(*config.max_time));
   }
   if (config.stop_strings && !config.stop_strings->empty()) read_stop_strings();
+  if (config.segments) check_segments(config, models.tokenizer != nullptr);
   constraints_ = decode::Constraints::make({.config = config,
                                             .stops = stops_,
                                             .tokenizer = models.tokenizer,
@@ -231,6 +252,9 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
     stops.max_new_tokens = n;
     stops.max_new_notice = std::move(notice);
   };
+  if (config.segments && !resolved_.length_asked) {
+    stops.max_new_tokens = decode::longest_form(*config.segments, *models_.tokenizer);
+  }
   if (models_.shape.hard_limit) {
     // The last position's logits still give one token.
     cut(models_.shape.max_positions - prompt_length + 1,

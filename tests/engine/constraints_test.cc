@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "decode/constraints/allowed_tokens.h"
 #include "engine/rig.h"
 #include "engine/small_tokenizer.h"
 #include "skald/error.h"
@@ -10,6 +11,8 @@
 namespace skald {
 namespace {
 
+using decode::Candidates;
+using decode::PrefixAllowed;
 using test::Rig;
 using test::some_prompt;
 
@@ -142,6 +145,137 @@ TEST_F(Constrained, PhrasesAreRefusedByNameAndReason) {
   config.forced_eos_token_id = {{90}};
   EXPECT_EQ(refused(config), "must_include = 20 tokens: its phrases need so many, and max_new_tokens leaves 19");
   EXPECT_EQ(refused(with({65, {"a"}})), "must_include = 65 items: at most 64 are allowed");
+}
+
+// Llama 2's tokenizer drops the first space, and spells what it has no token for in bytes, of which a run that is no
+// UTF-8 has no text.
+TEST(ConstrainedBytes, PhrasesOfByteTokensAreThere) {
+  const text::Tokenizer tokenizer = text::Tokenizer::load(SKALD_TEST_DATA "/tokenizers/llama2");
+  Rig rig{{.model = {.vocab_size = tokenizer.id_limit()}, .tokenizer = &tokenizer}};
+  GenerationConfig config{.max_new_tokens = 24, .temperature = 1.5, .num_return_sequences = 8};
+  config.must_include = {{"\xf0\x9f\x98\x80"}, {"a\nb", "\xc3\xa9\n"}, {" the"}};
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    config.seed = seed;
+    for (const Completion& completion : rig.run({some_prompt(6)}, config)) {
+      EXPECT_TRUE(includes(completion.text, *config.must_include)) << completion.text;
+    }
+    GenerationConfig begins{.max_new_tokens = 9, .temperature = 1.5, .seed = seed};
+    begins.prefix = "the \xf0\x9f\x98\x80";
+    EXPECT_TRUE(rig.run({some_prompt(6)}, begins)[0].text.starts_with(*begins.prefix));
+    GenerationConfig form{.seed = seed};
+    form.set("segments", R"([{"text": "Alice: "}, {"max_new_tokens": 9, "stop_strings": ["\n"], "temperature": 1.3},
+                             {"text": "Bob"}])");
+    const std::string text = rig.run({some_prompt(6)}, form)[0].text;
+    EXPECT_TRUE(text.starts_with("Alice: ") && text.ends_with("Bob")) << text;
+  }
+}
+
+TEST_F(Constrained, ThePrefixComesFirst) {
+  for (GenerationConfig config : strategies()) {
+    for (const char* prefix : {"opera the", " of\n", "stop", "\xc3\xa9", "q"}) {
+      config.prefix = prefix;
+      config.must_include = {{"zebra"}};
+      config.eos_token_id = {{52, 53, 70, 71}};
+      for (const Completion& completion : run({some_prompt(9), some_prompt(14, 3)}, config)) {
+        EXPECT_TRUE(completion.text.starts_with(prefix)) << completion.text;
+        EXPECT_NE(completion.text.find("zebra"), std::string::npos);
+      }
+    }
+  }
+  GenerationConfig config{.max_new_tokens = 6, .prefix = "stopera"};
+  EXPECT_EQ(refused(config), "accepted");
+  config.max_new_tokens = 1;
+  EXPECT_EQ(refused(config), "prefix = 2 tokens: it needs so many, and max_new_tokens leaves 1");
+  config.max_new_tokens = 6;
+  config.must_include = {{"zebra"}};
+  EXPECT_EQ(refused(config), "must_include = 7 tokens: prefix and phrases need so many, and max_new_tokens leaves 6");
+  config.banned_strings = {{"per"}};
+  EXPECT_EQ(refused(config), "prefix = 'stopera': contains 'per', which is in banned_strings");
+}
+
+TEST_F(Constrained, OnlyAllowedTokens) {
+  for (GenerationConfig config : strategies()) {
+    config.allowed_tokens = {{std::string(" the"), std::vector<TokenId>{5}, std::string("opera")}};
+    for (const Completion& completion : run({some_prompt(9)}, config)) {
+      for (const TokenId token : completion.token_ids) {
+        EXPECT_TRUE(token == 5 || tokenizer_.token_bytes(token) == " the" || tokenizer_.token_bytes(token) == "opera");
+      }
+    }
+  }
+  GenerationConfig config{.max_new_tokens = 3};
+  config.allowed_tokens = {{std::string("operas")}};
+  EXPECT_EQ(refused(config), "allowed_tokens = 'operas': is the text of no token");
+  config.allowed_tokens = {{std::vector<TokenId>{96}}};
+  EXPECT_EQ(refused(config), "allowed_tokens = 96: must be in [0, 96): the model has no such token");
+}
+
+// A dialogue: the form is there, each turn ends with its newline, and what is streamed is what comes back.
+TEST_F(Constrained, SegmentsHaveTheirForm) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    GenerationConfig config{.seed = seed};
+    config.set("segments", R"([{"repeat": 2, "segments": [
+        {"text": "Alice: "}, {"max_new_tokens": 9, "stop_strings": ["\n", "e"], "temperature": 1.3},
+        {"text": "Bob: "}, {"max_new_tokens": 4, "temperature": 0}]}, {"text": "."}])");
+    config.eos_token_id = {{52, 53, 70, 71}};
+    if (seed % 2 == 1) config.banned_strings = {{"a", "st"}};
+    const Completion completion = run({some_prompt(7, static_cast<int>(seed))}, config)[0];
+    const std::string& text = completion.text;
+    EXPECT_EQ(text, tokenizer_.decode(completion.token_ids, /*skip_special_tokens=*/true));
+    EXPECT_EQ(completion.finish_reason, FinishReason::stop);
+    ASSERT_TRUE(text.starts_with("Alice: ") && text.ends_with(".")) << text;
+    std::size_t at = 0;
+    for (const char* fixed : {"Alice: ", "Bob: ", "Alice: ", "Bob: "}) {
+      at = text.find(fixed, at);
+      ASSERT_NE(at, std::string::npos) << text;
+      at += std::string_view(fixed).size();
+      if (*fixed != 'A') continue;
+      // The turn has its stop, if at all, at its end.
+      const std::string turn = text.substr(at, text.find("Bob: ", at) - at);
+      const std::size_t stop = turn.find_first_of("\ne");
+      EXPECT_TRUE(stop == std::string::npos || stop + 1 == turn.size()) << text;
+    }
+  }
+}
+
+TEST_F(Constrained, SegmentsAreRefusedByNameAndReason) {
+  const auto refuse = [&](const char* segments, GenerationConfig config = {}) {
+    try {
+      config.set("segments", segments);
+    } catch (const OptionError& error) {
+      return std::string(error.what());
+    }
+    return refused(config);
+  };
+  EXPECT_EQ(refuse(R"([{"text": "a"}])"), "segments: must have a segment that is generated");
+  EXPECT_EQ(refuse(R"([{"text": ""}, {"max_new_tokens": 3}])"),
+            "segments = item 0: is empty: each text has 1 to 1024 bytes");
+  EXPECT_EQ(refuse(R"([{"stop_strings": ["a"]}])"),
+            "segments = item 0: needs a text, or max_new_tokens for one that is generated");
+  EXPECT_EQ(refuse(R"([{"max_new_tokens": 3, "num_beams": 2}])"),
+            "segments = item 0, 'num_beams': is no option of a segment");
+  EXPECT_EQ(refuse(R"([{"repeat": 0, "segments": [{"max_new_tokens": 3}]}])"),
+            "segments = item 0: must have repeat, in [1, 1024], and a list of segments");
+  EXPECT_EQ(refuse(R"([{"max_new_tokens": 3}])", {.num_beams = 2}),
+            "segments: cannot be combined with num_beams above 1");
+}
+
+// transformers' prefix_allowed_tokens_fn: only what the caller's code says; an empty list is an error.
+TEST_F(Constrained, TheCallersCodeSaysWhatMayCome) {
+  std::vector<float> logits(96, 1.F);
+  Candidates candidates(96);
+  const std::vector<TokenId> history = {1, 2, 3};
+  PrefixAllowed processor([](const StepView& view) { return std::vector<TokenId>{view.token_ids.back(), 7}; }, 1);
+  candidates.reset(logits);
+  processor.apply({.history = history}, candidates);
+  EXPECT_EQ(std::ranges::count(logits, 1.F), 2);
+  EXPECT_EQ(candidates.argmax(), 3);
+  std::ranges::fill(logits, -std::numeric_limits<float>::infinity());
+  candidates.reset(logits);
+  processor.apply({.history = history}, candidates);
+  EXPECT_EQ(logits[3], 0);
+  EXPECT_EQ(logits[7], 0);
+  PrefixAllowed none([](const StepView&) { return std::vector<TokenId>{}; }, 1);
+  EXPECT_THROW(none.apply({.history = history}, candidates), OptionError);
 }
 
 TEST_F(Constrained, BannedTextIsRefusedByNameAndRange) {

@@ -20,6 +20,11 @@ std::vector<std::vector<TextOrIds>> read_phrases(const json::Value& value, const
 /// ["a text", 15, [15, 7], ...].
 std::vector<TextOrIds> read_texts_or_ids(const json::Value& value, const FailOption& fail);
 
+/// [{"text": "Alice: "}, {"max_new_tokens": 40, "stop_strings": ["\n"], "temperature": 0.8},
+///  {"repeat": 3, "segments": [...]}, ...].
+std::vector<Segment> read_segments(const json::Value& value, const FailOption& fail);
+
 json::Value write(const TextOrIds& item);
+json::Value write(const Segment& segment);
 
 }  // namespace skald::decode

@@ -7,6 +7,7 @@
 #include "decode/chain.h"
 #include "decode/constraints/allowed_tokens.h"
 #include "decode/constraints/must_include.h"
+#include "decode/constraints/well_formed.h"
 #include "decode/sampling_request.h"
 #include "skald/error.h"
 #include "text/lossy_utf8.h"
@@ -92,7 +93,8 @@ std::shared_ptr<const Constraints> Constraints::make(const ConstraintSetup& setu
 }
 
 Constraints::Constraints(const ConstraintSetup& setup)
-    : ends_(std::make_shared<const std::vector<TokenId>>(ends_of(setup.stops))),
+    : bytes_(setup.tokenizer != nullptr ? &setup.tokenizer->bytes() : nullptr),
+      ends_(std::make_shared<const std::vector<TokenId>>(ends_of(setup.stops))),
       forces_first_(setup.config.forced_bos_token_id.has_value()),
       forces_last_(setup.config.forced_eos_token_id.has_value()) {
   const GenerationConfig& config = setup.config;
@@ -218,6 +220,9 @@ void Constraints::add_to(ProcessorChain& chain, const ChainSetup& setup) const {
   if (allowed_) chain.add(std::make_unique<OnlyTokens>(allowed_));
   if (banned_) chain.add(std::make_unique<BannedText>(banned_));
   if (phrases_) chain.add(std::make_unique<MustInclude>(phrases_, ends_, limit));
+  if ((phrases_ || prefix_) && bytes_->has_fallback()) {
+    chain.add(std::make_unique<WellFormed>(*bytes_, setup.vocab_size, limit));
+  }
   if (prefix_) chain.add(std::make_unique<TextPrefix>(prefix_, limit - phrase_tokens()));
 }
 

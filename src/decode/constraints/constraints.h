@@ -47,6 +47,7 @@ class Constraints {
   [[nodiscard]] std::int64_t room(const ChainSetup& setup) const;
   [[nodiscard]] std::int64_t phrase_tokens() const;
 
+  const text::TokenBytes* bytes_ = nullptr;           // null: no tokenizer
   std::shared_ptr<const std::vector<bool>> allowed_;  // [vocab_size]; null: all
   std::shared_ptr<const BannedTexts> banned_;         // null: none
   std::shared_ptr<const PrefixPlan> prefix_;          // null: none
