@@ -9,8 +9,10 @@ namespace {
 constexpr std::size_t kLongestTail = 20;  // tokens
 
 // The breakers that begin with `token`.
-auto beginning_with(const SequenceBreakers& breakers, TokenId token) {
-  return std::ranges::equal_range(breakers, token, {}, [](const std::vector<TokenId>& breaker) { return breaker[0]; });
+std::span<const std::vector<TokenId>> beginning_with(const SequenceBreakers& breakers, TokenId token) {
+  const auto first = std::ranges::lower_bound(breakers, token, {}, [](const auto& breaker) { return breaker[0]; });
+  const auto last = std::find_if(first, breakers.end(), [token](const auto& breaker) { return breaker[0] != token; });
+  return {first, last};
 }
 
 }  // namespace
