@@ -30,6 +30,11 @@ void check_config(const GenerationConfig& config, const GenerationConfig& model_
   if (all.num_return_sequences.value_or(1) > 1)
     refuse("num_return_sequences", std::to_string(*all.num_return_sequences));
   if (all.num_beams.value_or(1) > 1) refuse("num_beams", std::to_string(*all.num_beams));
+  if (all.do_sample.value_or(true) && all.profile.value_or("").starts_with("hf")) {
+    throw OptionError({.field = "profile",
+                       .value = *all.profile,
+                       .rule = "draws with torch's numbers, which follow on one another: a session draws by place"});
+  }
   if (all.penalty_alpha.value_or(0) > 0 && !all.do_sample.value_or(false)) {
     refuse("penalty_alpha", std::to_string(*all.penalty_alpha));
   }
