@@ -33,7 +33,6 @@ struct Completion {
   std::vector<TokenId> token_ids;  // continuation only, with the eos that ended it
   FinishReason finish_reason = FinishReason::length;
   std::string stop_text;               // the stop string that ended it, if one did
-  std::optional<TokenId> stop_token;   // the token that ended it, if one did: the last of token_ids
   std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
   std::vector<Notice> notices;         // on options of the call that have no effect, or another one
   std::uint64_t seed = 0;              // the seed that was used
@@ -45,7 +44,7 @@ struct Completion {
   std::int64_t drafted_tokens = 0;   // proposed by a draft
   std::int64_t accepted_tokens = 0;  // of those, how many the model chose too
   std::string stopped_by = {};       // the option that ended it: "eos_token_id", "stop_strings", "max_new_tokens", ...
-  std::optional<TokenId> stop_token = {};                // that ended it
+  std::optional<TokenId> stop_token = {};                // the token that ended it, if one did: the last of token_ids
   Timings timings = {};                                  // they are all that differs where a call is repeated
   std::vector<TokenLogprob> processed_logprobs = {};     // where asked for: after all processors, what was drawn from
   std::vector<TokenLogprob> prompt_logprobs = {};        // where asked for: of the prompt's tokens but the first

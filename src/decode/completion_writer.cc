@@ -38,6 +38,7 @@ const char* CompletionWriter::stop_of(TokenId token) const {
     return std::ranges::find(tokens, token) != tokens.end();
   };
   if (has(request_->stops.eos)) return "eos_token_id";
+  if (request_->config.stop_token_ids && has(*request_->config.stop_token_ids)) return "stop_token_ids";
   return has(request_->stops.stop_tokens) ? "stop_strings" : nullptr;
 }
 
@@ -109,8 +110,6 @@ void CompletionWriter::close(FinishReason reason, std::string_view notice) {
   if (text_.stop_text().empty() && text_.finish(completion.text)) reason = end(FinishReason::stop, "stop_strings");
   if (!notice.empty()) completion.notice = notice;
   completion.stop_text = text_.stop_text();
-  const bool by_token = reason == FinishReason::stop && completion.stop_text.empty() && n_generated() > 0;
-  if (by_token && stops(completion.token_ids.back())) completion.stop_token = completion.token_ids.back();
   completion.finish_reason = reason;
   output_->finished = true;
 }

@@ -77,10 +77,12 @@ std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64
   if (foreign) {
     options.ends.clear();
     options.longest = draft.longest;
+    ChainSetup setup;
+    setup.vocab_size = request_.vocab_size;
     options.foreign = {.translator = std::make_unique<DraftTranslator>(*request_.tokenizer, *draft.tokenizer,
                                                                        config.assistant_lookbehind.value_or(10),
                                                                        config.target_lookbehind.value_or(10)),
-                       .chain = build_chain(without_tokens(config), {.vocab_size = request_.vocab_size})};
+                       .chain = build_chain(without_tokens(config), setup)};
   }
   return std::make_unique<DraftModel>(
       model, foreign ? draft.prompt : request_.prompt, std::move(options),
