@@ -58,7 +58,14 @@ struct Flags::Cursor {
 
 void Flags::add(std::string_view names, std::string placeholder, std::string help,
                 std::function<void(const std::string&, const std::string&)> set, bool repeatable) {
-  flags_.push_back({split(names, ','), std::move(placeholder), std::move(help), heading_, repeatable, std::move(set)});
+  flags_.push_back({split(names, ','), std::move(placeholder), std::move(help), heading_, repeatable, /*many=*/false,
+                    std::move(set)});
+}
+
+void Flags::many(std::string_view names, std::string placeholder, std::string help,
+                 std::function<void(const std::string&, const std::string&)> set) {
+  add(names, std::move(placeholder), std::move(help), std::move(set), /*repeatable=*/true);
+  flags_.back().many = true;
 }
 
 void Flags::text(std::string_view names, std::string placeholder, std::optional<std::string>& target,
@@ -117,9 +124,11 @@ void Flags::apply(const Flag& flag, const std::string& name, Cursor& cursor) con
     const std::string next = cursor.rest.empty() ? "" : " (where the value is a flag's name, write " + name + "=VALUE)";
     throw OptionError({.field = name, .rule = "needs a value: " + name + " " + flag.placeholder + next});
   } else {
-    const std::string& value = cursor.rest.front();
-    cursor.rest = cursor.rest.subspan(1);
-    flag.set(name, value);
+    do {
+      const std::string& value = cursor.rest.front();
+      cursor.rest = cursor.rest.subspan(1);
+      flag.set(name, value);
+    } while (flag.many && !cursor.rest.empty() && !cursor.rest.front().starts_with("-"));
   }
 }
 

@@ -18,6 +18,7 @@ struct Flag {
   std::string help;
   std::string group;
   bool repeatable = false;
+  bool many = false;  // takes the arguments up to the next flag: --stop-tokens . ! ?
   /// Receives the name that was typed and the value. Throws OptionError.
   std::function<void(const std::string& name, const std::string& value)> set;
 };
@@ -30,6 +31,9 @@ class Flags {
   /// `names` is comma-separated, the main name first.
   void add(std::string_view names, std::string placeholder, std::string help,
            std::function<void(const std::string&, const std::string&)> set, bool repeatable = false);
+  /// As add(), for a flag that takes the arguments up to the next flag; `set` receives them one by one.
+  void many(std::string_view names, std::string placeholder, std::string help,
+            std::function<void(const std::string&, const std::string&)> set);
   void text(std::string_view names, std::string placeholder, std::optional<std::string>& target, std::string help);
   void toggle(std::string_view names, bool& target, std::string help);
   /// An integer in [low, high]; `Int` is any integer type that holds both.

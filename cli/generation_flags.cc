@@ -112,18 +112,28 @@ void GenerationFlags::add_option(Flags& flags, const OptionInfo& option) {
         }
       },
       is_text);
+  if (option.name != "stop_strings") return;
+  flags.many("--stop-tokens", "TEXT...", "The same, several at once: --stop-tokens . ! ?",
+             [this, &option](const std::string& name, const std::string& value) {
+               texts_.push_back({&option, name, value});
+             });
 }
 
 // A switch "--do-sample" has an opposite, "--no-sample".
 void GenerationFlags::add_switch(Flags& flags, const OptionInfo& option) {
   std::string stem = std::string(option.flag.substr(2));
   if (stem.starts_with("do-")) stem.erase(0, 3);
-  flags.add(
-      all_names(option), "", std::string(option.meaning),
-      [this, &option](const std::string& name, const std::string&) { set_option(config_, option, name, "true"); });
-  flags.add(
-      "--no-" + stem, "", "The opposite of " + std::string(option.flag) + ".",
-      [this, &option](const std::string& name, const std::string&) { set_option(config_, option, name, "false"); });
+  flags.add(all_names(option), "", std::string(option.meaning),
+            [this, &option](const std::string& name, const std::string&) { set_switch(option, name, "true"); });
+  flags.add("--no-" + stem, "", "The opposite of " + std::string(option.flag) + ".",
+            [this, &option](const std::string& name, const std::string&) { set_switch(option, name, "false"); });
+}
+
+// Which of two opposites counts would be a guess.
+void GenerationFlags::set_switch(const OptionInfo& option, const std::string& flag, const std::string& value) {
+  const auto [given, first] = switches_.emplace(option.name, flag);
+  if (!first) throw OptionError(ErrorFields{.field = flag, .rule = "contradicts " + given->second});
+  set_option(config_, option, flag, value);
 }
 
 GenerationConfig GenerationFlags::config(bool escape) const {

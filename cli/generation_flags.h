@@ -1,7 +1,9 @@
 // Flags that several subcommands share: how a model is loaded, and one flag for each row of the option table.
 #pragma once
 
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flags.h"
@@ -43,9 +45,11 @@ class GenerationFlags {
   };
   void add_option(Flags& flags, const OptionInfo& option);
   void add_switch(Flags& flags, const OptionInfo& option);
+  void set_switch(const OptionInfo& option, const std::string& flag, const std::string& value);
 
   GenerationConfig config_;
   std::vector<Text> texts_;
+  std::map<std::string_view, std::string> switches_;  // by option: the flag that was given
 };
 
 }  // namespace skald::cli
