@@ -214,23 +214,23 @@ TEST_F(Constrained, SegmentsHaveTheirForm) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     GenerationConfig config{.seed = seed};
     config.set("segments", R"([{"repeat": 2, "segments": [
-        {"text": "Alice: "}, {"max_new_tokens": 9, "stop_strings": ["\n", "e"], "temperature": 1.3},
-        {"text": "Bob: "}, {"max_new_tokens": 4, "temperature": 0}]}, {"text": "."}])");
+        {"text": "Alice, "}, {"max_new_tokens": 9, "stop_strings": ["\n", "e"], "temperature": 1.3},
+        {"text": "Bob, "}, {"max_new_tokens": 4, "temperature": 0}]}, {"text": "."}])");
     config.eos_token_id = {{52, 53, 70, 71}};
     if (seed % 2 == 1) config.banned_strings = {{"a", "st"}};
     const Completion completion = run({some_prompt(7, static_cast<int>(seed))}, config)[0];
     const std::string& text = completion.text;
     EXPECT_EQ(text, tokenizer_.decode(completion.token_ids, /*skip_special_tokens=*/true));
     EXPECT_EQ(completion.finish_reason, FinishReason::stop);
-    ASSERT_TRUE(text.starts_with("Alice: ") && text.ends_with(".")) << text;
+    ASSERT_TRUE(text.starts_with("Alice, ") && text.ends_with(".")) << text;
     std::size_t at = 0;
-    for (const char* fixed : {"Alice: ", "Bob: ", "Alice: ", "Bob: "}) {
+    for (const char* fixed : {"Alice, ", "Bob, ", "Alice, ", "Bob, "}) {
       at = text.find(fixed, at);
       ASSERT_NE(at, std::string::npos) << text;
       at += std::string_view(fixed).size();
       if (*fixed != 'A') continue;
       // The turn has its stop, if at all, at its end.
-      const std::string turn = text.substr(at, text.find("Bob: ", at) - at);
+      const std::string turn = text.substr(at, text.find("Bob, ", at) - at);
       const std::size_t stop = turn.find_first_of("\ne");
       EXPECT_TRUE(stop == std::string::npos || stop + 1 == turn.size()) << text;
     }
