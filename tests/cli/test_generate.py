@@ -97,7 +97,7 @@ def test_batch_file(model, tmp_path):
     file.write_text(
         json.dumps(prompts[0]) + "\n\n" + json.dumps({"prompt": prompts[1]}) + "\n" + json.dumps(prompts[2])
     )
-    tail = ("--max-tokens", "8", "--no-sample", "--json")
+    tail = ("--max-tokens", "8", "--temperature", "0", "--json")
     lines = generate(model, "--batch-file", file, *tail).lines
     assert [line["prompt_index"] for line in lines] == [0, 1, 2]
     for prompt, line in zip(prompts, lines, strict=True):

@@ -7,6 +7,7 @@
 
 #include "decode/draw.h"
 #include "decode/step_result.h"
+#include "decode/torch_draws.h"
 
 namespace skald::decode {
 namespace {
@@ -138,13 +139,18 @@ void BeamStrategy::race(std::size_t beam, const Candidates& candidates) {
   const DrawKey key{.seed = request_.seed,
                     .fork = static_cast<std::uint32_t>(beam),
                     .step = static_cast<std::uint32_t>(n_generated())};
+  const auto wait = [&](TokenId token) {
+    if (!request_.torch_draws) return exponential(key, static_cast<std::uint32_t>(token));
+    const std::size_t place = beam * request_.vocab_size + static_cast<std::size_t>(token);
+    return request_.torch_draws->exponential(n_generated(), static_cast<std::size_t>(request_.prompt_index), place);
+  };
   const auto behind = [](const Continuation& a, const Continuation& b) { return a.rank > b.rank; };
   auto& out = rows_[beam];
   out.clear();
   candidates.for_each([&](TokenId token, float logit) {
     if (!(logit > -std::numeric_limits<float>::infinity())) return;
     const float score = logit + beams_[beam].score;
-    const double rank = score - std::log(static_cast<double>(exponential(key, static_cast<std::uint32_t>(token))));
+    const double rank = score - std::log(static_cast<double>(wait(token)));
     if (out.size() == n_kept_) {
       if (rank <= out.front().rank) return;
       std::ranges::pop_heap(out, behind);
