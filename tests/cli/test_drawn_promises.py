@@ -1,5 +1,5 @@
-"""Drawn configurations on the shipped model: the answer is the same bit for bit, streamed or not, alone or in a batch, on
-any number of threads, drafted or not.
+"""Drawn configurations on the shipped model: the answer is the same bit for bit, streamed or not, alone or in a batch,
+on any number of threads, drafted or not.
 
 SKALD_DRAWN_PROMISES (5) configurations of each strategy; SKALD_PARITY_SEED varies them.
 """

@@ -60,6 +60,9 @@ TEST(Draw, FollowsTheFilteredDistribution) {
   expect_follows({.do_sample = true, .temperature = 0.6, .top_k = 12}, 40);
   expect_follows({.do_sample = true, .top_p = 0.7}, 40);
   expect_follows({.do_sample = true, .temperature = 1.8, .min_p = 0.05, .repetition_penalty = 1.4}, 40);
+  expect_follows({.do_sample = true, .typical_p = 0.6}, 40);
+  expect_follows({.do_sample = true, .epsilon_cutoff = 0.02, .top_h = 0.8}, 40);
+  expect_follows({.do_sample = true, .eta_cutoff = 0.1, .top_n_sigma = 1.5}, 40);
 }
 
 TEST(Draw, DependsOnLogitsAndKeyAlone) {

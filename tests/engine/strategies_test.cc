@@ -79,6 +79,15 @@ TEST(Strategies, BeamsComeBestFirstAndDiffer) {
   }
 }
 
+TEST(Strategies, ContrastiveSearchTakesNoTokenThatIsRuledOut) {
+  GenerationConfig config = contrastive();
+  config.penalty_alpha = 0.9;
+  config.forced_eos_token_id = std::vector<TokenId>{7};
+  for (int which = 0; which < 8; ++which) {
+    EXPECT_EQ(Rig().run({some_prompt(30, which)}, config)[0].token_ids.back(), 7);
+  }
+}
+
 TEST(Strategies, ACancelledSearchKeepsItsBest) {
   for (const GenerationConfig& config : strategies()) {
     GenerationConfig endless = config;

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 from families import DRAWS, ENCODER_DECODERS  # noqa: E402
 from random_checkpoint import random_settings, randomize  # noqa: E402
 
-IN_4_49 = ("bart", "bloom", "gpt2", "llama", "mistral", "phi3", "qwen2", "t5")  # with the files and caches of 5.23
+IN_4_49 = ("bart", "bloom", "gpt2", "llama", "mistral", "phi3", "t5")  # with the files and caches of 5.23
 PLAIN = 24  # tokens of the plain continuation
 
 
@@ -115,7 +115,7 @@ class Checkpoint:
         self.vocab = config["vocab_size"]
         self.encodes = model.config.is_encoder_decoder
         self.tied = model.config.tie_word_embeddings
-        self.in_4_49 = self.family in IN_4_49 and not config.get("use_sliding_window")
+        self.in_4_49 = self.family in IN_4_49 and "rope_scaling" not in config
         self.layers = model.config.num_hidden_layers
         self.invalid = not self.tied and not self.encodes and rng.random() < 0.15
         if self.invalid:

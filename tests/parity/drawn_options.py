@@ -54,10 +54,11 @@ if "num_beam_groups" in KNOWN:
     }
 STRATEGIES |= {
     "sampling": Strategy("5", weight=5, fits=lambda c: not c.invalid, samples=True),
-    "beam sampling": Strategy("5", ("num_beams",), weight=3, fits=lambda c: not c.invalid, samples=True),
 }
+DETERMINISTIC = tuple(name for name, strategy in STRATEGIES.items() if not strategy.samples)
+BEAMS_ONLY = ("length_penalty", "early_stopping")
 SAMPLED = tuple(name for name, strategy in STRATEGIES.items() if strategy.samples)
-BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained", "beam sampling"))
+BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained"))
 ONE_BY_ONE = ("greedy", "contrastive", "dola")  # whose hypothesis never changes its past
 GUIDED = ("greedy",)
 ALL = tuple(STRATEGIES)
@@ -116,9 +117,16 @@ class Draw:
         return sorted({self.token() for _ in range(self.rng.randint(1, most))})
 
 
+def length(d):
+    if d.strategy in BEAMS and d.rng.random() < 0.5:
+        return d.rng.randint(12, 28)
+    return d.rng.choice([d.rng.randint(1, 8), d.rng.randint(8, 28)])
+
+
 def end_tokens(d):
     found = [d.token() for _ in range(d.rng.randint(1, 5))] + [d.rng.randrange(d.checkpoint.vocab)]
-    return d.rng.choice([found[0], list(dict.fromkeys(found))])
+    found = list(dict.fromkeys(found))
+    return found if d.strategy in BEAMS else d.rng.choice([found[0], found])
 
 
 def forced_ends(d):
@@ -140,15 +148,28 @@ def dola_layers(d):
     return d.rng.choice(kinds)
 
 
+DECAYED_BAN = ("min_new_tokens", "exponential_decay_length_penalty")
+
+
 def invalid(d):
     """A banned end token becomes the lowest number, which the decay may make infinite: no score to add up."""
-    adds_up = d.strategy not in ("greedy", "lookup", "dola")
-    return None if adds_up and "exponential_decay_length_penalty" in d.options else True
+    if d.strategy in ("greedy", "lookup", "draft", "dola"):
+        return True
+    return True if d.rng.random() < 0.2 and "exponential_decay_length_penalty" not in d.options else None
 
 
 def guidance(d):
     fits = not d.checkpoint.encodes and not d.checkpoint.invalid and d.checkpoint.family != "mamba2"
     return d.rng.choice([0.0, 0.5, 1.5, 3.0]) if fits else None
+
+
+def biases(d):
+    found = [[d.piece(3), d.rng.choice([-6.0, 4.0])], [[d.token(), d.token()], 9.0]]
+    return found if found[0][0] != found[1][0] else found[:1]
+
+
+def negative(d):
+    return d.piece(6) if "guidance_scale" in d.options else None
 
 
 def watermark(d):
@@ -170,8 +191,16 @@ def beams(d):
     return d.rng.randint(2, 5)
 
 
+def by_length(d):
+    return d.rng.choice([-1.0, 0.0, 0.4, 2.0, 2.0, 2.0])
+
+
+def returned(d):
+    return d.rng.randint(2, d.options.get("num_beams", 4))
+
+
 def stopping(d):
-    return d.rng.choice([True, True, "never"])
+    return d.rng.choice([True, True, True, "never"])
 
 
 def forced_words(d):
@@ -186,11 +215,11 @@ def forced_words(d):
 
 OPTIONS = [
     # How long.
-    Option("max_new_tokens", lambda d: d.rng.choice([d.rng.randint(1, 8), d.rng.randint(8, 28)]), chance=0.9),
+    Option("max_new_tokens", length, chance=0.9),
     Option("max_length", lambda d: d.start + d.rng.randint(1, 26), chance=0.1),
     Option("eos_token_id", end_tokens, chance=0.3),
     Option("min_new_tokens", lambda d: min(d.rng.randint(2, 14), d.most)),
-    Option("min_length", lambda d: d.start + d.rng.randint(2, 16), likes=("eos_token_id",)),
+    Option("min_length", lambda d: d.start + min(d.rng.randint(2, 16), d.most), likes=("eos_token_id",)),
     Option("stop_strings", stop_strings, chance=0.5),
     # Changes to the logits.
     Option("repetition_penalty", lambda d: d.rng.choice([0.5, 0.8, 1.3, 1.8, 3.0])),
@@ -198,16 +227,22 @@ OPTIONS = [
     Option("no_repeat_ngram_size", lambda d: d.rng.choice([1, 2, 2, 3])),
     Option("encoder_no_repeat_ngram_size", lambda d: d.rng.choice([1, 1, 1, 2]) if len(d.prompts[0]) > 3 else None),
     Option("bad_words_ids", lambda d: [d.piece(3), d.piece(3), [d.rng.randrange(d.checkpoint.vocab)] * 2]),
-    Option("sequence_bias", lambda d: [[d.piece(3), d.rng.choice([-6.0, 4.0])], [[d.token(), d.token()], 9.0]]),
+    Option("sequence_bias", biases),
     Option("suppress_tokens", lambda d: d.tokens(3)),
     Option("begin_suppress_tokens", lambda d: sorted({text[0] for text in d.plain} | {d.token()})),
     Option("forced_bos_token_id", lambda d: d.token() if d.start == 1 else None, chance=0.5),
     Option("forced_eos_token_id", forced_ends),
     Option("exponential_decay_length_penalty", lambda d: [d.rng.randint(0, 8), d.rng.choice([1.05, 1.3, 1.8])]),
-    Option("remove_invalid_values", invalid, chance=0.1, likes=("min_new_tokens", "exponential_decay_length_penalty")),
+    Option(
+        "remove_invalid_values",
+        invalid,
+        DETERMINISTIC,
+        0.1,
+        likes=DECAYED_BAN,
+    ),
     Option("renormalize_logits", lambda d: True, BEAMS, changes="scores"),
     Option("guidance_scale", guidance, GUIDED),
-    Option("negative_prompt_ids", lambda d: d.piece(6), GUIDED, 0.1, ("guidance_scale",)),
+    Option("negative_prompt_ids", negative, GUIDED, 0.1, ("guidance_scale",)),
     Option("watermarking_config", watermark, not_with=("renormalize_logits",)),
     # What is drawn from.
     Option("temperature", lambda d: d.rng.choice([0.3, 0.7, 1.5, 3.0]), SAMPLED),
@@ -223,11 +258,9 @@ OPTIONS = [
     Option("diversity_penalty", diversity, ("group",), 0, ("num_beam_groups",), unset={"diversity_penalty": 1e-12}),
     Option("num_beams", beams, BEAMS, 0),
     Option("force_words_ids", forced_words, ("constrained",), 0, ("num_beams",)),
-    Option(
-        "num_return_sequences", lambda d: d.rng.randint(2, d.options.get("num_beams", 4)), (*BEAMS, "sampling"), 0.4
-    ),
-    Option("length_penalty", lambda d: d.rng.choice([-1.0, 0.0, 0.5, 1.5, 2.0]), BEAMS, 0.4, ("num_beams",)),
-    Option("early_stopping", stopping, BEAMS, 0.4, ("num_beams", "eos_token_id"), ("length_penalty",)),
+    Option("num_return_sequences", returned, (*BEAMS, "sampling"), 0.4),
+    Option("length_penalty", by_length, BEAMS, 0.4, likes=("eos_token_id",)),
+    Option("early_stopping", stopping, BEAMS, 0.4, ("eos_token_id", "length_penalty"), ("num_return_sequences",)),
     # Other strategies.
     Option("penalty_alpha", lambda d: d.rng.choice([0.2, 0.4, 0.6, 0.9]), ("contrastive",), 0),
     Option("dola_layers", dola_layers, ("dola",), 0),
@@ -319,8 +352,9 @@ def without(options, name):
     for option in OPTIONS:
         if option.name in left and name in option.needs and STRATEGY_MAKERS & {name}:
             del left[option.name]
-    if "num_beams" not in left and not left["do_sample"]:
-        left.pop("num_return_sequences", None)
+    if "num_beams" not in left:
+        gone = BEAMS_ONLY if left["do_sample"] else (*BEAMS_ONLY, "num_return_sequences")
+        left = {key: value for key, value in left.items() if key not in gone}
     left |= BY_NAME[name].unset
     if "max_new_tokens" not in left and "max_length" not in left:
         left["max_new_tokens"] = 20

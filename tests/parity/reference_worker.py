@@ -125,7 +125,7 @@ def generate(call, processors=()):
         raise RuntimeError("beams gave no scores")
     each = len(out.sequences) // len(prompts)
     rows = [[] for _ in prompts]
-    empty = any((step.view(len(prompts), -1).amax(-1) == -torch.inf).any() for step in out.scores)
+    empty = not all((step.view(len(prompts), -1).amax(-1) > -torch.inf).all() for step in out.scores)  # or NaN
     for i, sequence in enumerate(out.sequences):
         tokens = sequence[n_given:].tolist()
         if getattr(out, "beam_indices", None) is None:
