@@ -137,7 +137,10 @@ def forced_ends(d):
 def stop_strings(d):
     text = d.checkpoint.tokenizer.decode(d.text)
     at = d.rng.randint(0, 40)
-    return [text[at : at + d.rng.randint(1, 8)], "never said"] if len(text) > 50 else None
+    stop = text[at : at + d.rng.randint(1, 8)]
+    before = d.checkpoint.tokenizer.decode(d.prompts[0])
+    spans = any(before.endswith(stop[:n]) for n in range(1, len(stop)))  # the prompt's end too: docs/differences.md
+    return None if len(text) < 50 or spans else [stop, "never said"]
 
 
 def dola_layers(d):
@@ -173,7 +176,8 @@ def negative(d):
 
 
 def watermark(d):
-    kind = d.rng.choice(["lefthash", "selfhash", "synthid"] if d.checkpoint.vocab > 40 else ["lefthash", "synthid"])
+    fits_selfhash = d.checkpoint.vocab > 40 and d.start > 4  # else the reference fails
+    kind = d.rng.choice(["lefthash", "synthid", "selfhash"][: 3 if fits_selfhash else 2])
     if kind == "synthid":  # whose state the reference does not take along where hypotheses change places
         found = {"ngram_len": d.rng.randint(2, 5), "keys": d.rng.sample(range(1000), 6)}
         return found if d.strategy in ONE_BY_ONE else None
@@ -282,7 +286,9 @@ def drawable(option, checkpoint, strategy):
     """Whether the option may be set there at all."""
     if option.name == "max_length":
         return not checkpoint.text  # whose file has max_new_tokens, which the reference lets go before
-    return strategy in option.strategies and (option.name != "stop_strings" or checkpoint.text)
+    if option.name == "stop_strings" and (not checkpoint.text or strategy == "draft"):
+        return False  # the reference gives its draft no tokenizer
+    return strategy in option.strategies
 
 
 def names_of_a_case(rng, checkpoint, strategy):
