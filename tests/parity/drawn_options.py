@@ -180,7 +180,7 @@ def watermark(d):
     kind = d.rng.choice(["lefthash", "synthid", "selfhash"][: 3 if fits_selfhash else 2])
     if kind == "synthid":  # whose state the reference does not take along where hypotheses change places
         found = {"ngram_len": d.rng.randint(2, 5), "keys": d.rng.sample(range(1000), 6)}
-        return found if d.strategy in ONE_BY_ONE else None
+        return found if d.strategy in ONE_BY_ONE and "remove_invalid_values" not in d.options else None
     found = {"greenlist_ratio": d.rng.choice([0.25, 0.5]), "bias": d.rng.choice([2.0, 5.0]), "seeding_scheme": kind}
     return found | {"hashing_key": d.rng.choice([15485863, 12345]), "context_width": d.rng.randint(1, 2)}
 
