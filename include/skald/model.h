@@ -32,13 +32,13 @@ struct Completion {
   std::string text;                // continuation only
   std::vector<TokenId> token_ids;  // continuation only, with the eos that ended it
   FinishReason finish_reason = FinishReason::length;
-  std::string stop_text;               // the stop string that ended it, if one did
-  std::string notice;                  // "stopped at the model's last position 1024"; empty mostly
-  std::vector<Notice> notices;         // on options of the call that have no effect, or another one
-  std::uint64_t seed = 0;              // the seed that was used
-  std::optional<double> score;         // beams
+  std::string stop_text;                   // the stop string that ended it, if one did
+  std::string notice;                      // "stopped at the model's last position 1024"; empty mostly
+  std::vector<Notice> notices;             // on options of the call that have no effect, or another one
+  std::uint64_t seed = 0;                  // the seed that was used
+  std::optional<double> score;             // beams
   std::vector<std::int32_t> beam_indices;  // beams: of each token, which beam of the step before it came from
-  std::vector<TokenLogprob> logprobs;  // where asked for: before any option changed them
+  std::vector<TokenLogprob> logprobs;      // where asked for: before any option changed them
   std::int64_t prompt_tokens = 0;
   std::int64_t model_passes = 0;     // of the model that were needed for token_ids, the prompt's last one included
   std::int64_t drafted_tokens = 0;   // proposed by a draft

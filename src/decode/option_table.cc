@@ -1,15 +1,10 @@
-// The rows of the option table.
-#include "decode/options.h"
+// The rows of the option table that are about lengths, samplers and constraints; and the whole table.
+#include "decode/option_table.h"
 
 namespace skald::decode {
 namespace {
 
 using G = GenerationConfig;
-
-constexpr double kLongest = 1 << 24;  // tokens
-constexpr double kLargestId = (1 << 24) - 1;
-constexpr double kInt32Max = 2147483647;
-constexpr double kInt53 = 9007199254740991;  // what every JSON reader keeps exact
 
 constexpr std::string_view kSamplerNames =
     "of penalties, encoder_repetition_penalty, repetition_penalty, frequency_penalty, dry, temperature, top_n_sigma, "
@@ -361,233 +356,19 @@ const Option kOptions[] = {
      &G::seed,
      0,
      kInt53},
-    {{"penalty_alpha", "--penalty-alpha", "", "number", "[0, 1]",
-      "Contrastive search: of the top_k tokens, the one that maximises (1 - alpha) p - alpha (likeness to what came "
-      "before); 0: off. Su et al. 2022, https://arxiv.org/abs/2202.06417"},
-     &G::penalty_alpha,
-     0,
-     1},
-    {{"dola_layers", "--dola-layers", "", "choice", "low, high or a list of layers",
-      "DoLa: the last layer's logits against those of the earlier layer that differs most. Chuang et al. 2023, "
-      "https://arxiv.org/abs/2309.03883"},
-     &G::dola_layers,
-     0,
-     4095},
-    {{"guidance_scale", "--guidance-scale", "--cfg-scale", "number", "[-100, 100]",
-      "Classifier-free guidance: u + scale * (s - u), with the log-probabilities s after the prompt and u after the "
-      "negative prompt; 1: off. Sanchez et al. 2023, https://arxiv.org/abs/2306.17806"},
-     &G::guidance_scale,
-     -100,
-     100},
-    {{"negative_prompt", "--negative-prompt", "", "text", "any text",
-      "Guidance leads away from what follows on this text. Default: the prompt's last token alone."},
-     &G::negative_prompt,
-     0,
-     0},
-    {{"negative_prompt_ids", "--negative-prompt-ids", "", "ids", "[0, 16777215]", "The same as token ids."},
-     &G::negative_prompt_ids,
-     0,
-     kLargestId},
-    {{"guide_attribute", "--guide-attribute", "", "text", "names, each with a strength where wanted: cheerful=2,formal",
-      "Adds strength * (log-probabilities after a text that has the attribute - after one that opposes it): positive, "
-      "negative, cheerful, suspenseful, formal, simple, dialogue, archaic, or one of the option attributes."},
-     &G::guide_attribute,
-     0,
-     0},
-    {{"guide_strength", "--guide-strength", "", "number", "[-100, 100]",
-      "How strongly attributes guide; 0: not at all, below 0: away from them. Default 1."},
-     &G::guide_strength,
-     -100,
-     100},
-    {{"attributes", "--attributes", "", "json", "{\"name\": {\"positive\": text, \"negative\": text}, ...}",
-      "Attributes of your own for guide_attribute: two texts that stand before the prompt."},
-     &G::attributes,
-     0,
-     0},
-    {{"experts", "--experts", "", "json", "[{\"expert\": name, \"anti_expert\": name, \"weight\": number}, ...]",
-      "Adds weight * (log-probabilities of an expert model - those of an anti-expert), both loaded by --expert. Liu et "
-      "al. 2021, https://arxiv.org/abs/2105.03023"},
-     &G::experts,
-     0,
-     0},
-    {{"prompt_lookup_num_tokens", "--prompt-lookup-num-tokens", "--prompt-lookup", "integer", "[0, 256]",
-      "Draft so many tokens at most from where the last ones occurred before, and keep those that the model chooses "
-      "too: "
-      "the same text, sooner; 0: off. Saxena 2023, https://github.com/apoorvumang/prompt-lookup-decoding"},
-     &G::prompt_lookup_num_tokens,
-     0,
-     256},
-    {{"max_matching_ngram_size", "--max-matching-ngram-size", "", "integer", "[1, 64]",
-      "Prompt lookup: the last n tokens are looked for, then fewer. Default 2."},
-     &G::max_matching_ngram_size,
-     1,
-     64},
-    {{"num_assistant_tokens", "--num-assistant-tokens", "--draft-tokens", "integer", "[0, 256]",
-      "Tokens that a draft model proposes at most in one go; 0: off. Default 20. Leviathan et al. 2022, "
-      "https://arxiv.org/abs/2211.17192"},
-     &G::num_assistant_tokens,
-     0,
-     256},
-    {{"num_assistant_tokens_schedule", "--num-assistant-tokens-schedule", "", "choice",
-      "constant, heuristic, heuristic_transient or adaptive",
-      "How long the next draft is: always the same; two more after one that was kept whole, else one less (the two "
-      "heuristics are the same here: nothing outlives a request); or by how much of the last one was kept (adaptive, "
-      "the "
-      "default)."},
-     &G::num_assistant_tokens_schedule,
-     0,
-     0},
-    {{"assistant_confidence_threshold", "--assistant-confidence-threshold", "", "number", "[0, 1]",
-      "A draft model's draft ends with a token that it finds less probable than this; 0: never. Default 0.4."},
-     &G::assistant_confidence_threshold,
-     0,
-     1},
-    {{"assistant_lookbehind", "--assistant-lookbehind", "", "integer", "[1, 1024]",
-      "A draft model with another tokenizer: its tokens before new text that are cut anew. Default 10."},
-     &G::assistant_lookbehind,
-     1,
-     1024},
-    {{"target_lookbehind", "--target-lookbehind", "", "integer", "[1, 1024]",
-      "A draft model with another tokenizer: tokens before its draft that are cut together with it. Default 10."},
-     &G::target_lookbehind,
-     1,
-     1024},
-    {{"num_beams", "--num-beams", "--beam-size,--beam-width,--beams", "integer", "[1, 128]",
-      "Beam search: the n most probable continuations go on together; 1: off. With do_sample they are drawn. Freitag "
-      "and "
-      "Al-Onaizan 2017, https://arxiv.org/abs/1702.01806"},
-     &G::num_beams,
-     1,
-     128},
-    {{"length_penalty", "--length-penalty", "", "number", "[-100, 100]",
-      "Beams: a finished one is scored by its log-probability / length^penalty; above 0 favours long ones. Default 1."},
-     &G::length_penalty,
-     -100,
-     100},
-    {{"early_stopping", "--early-stopping", "", "choice", "true, false or never",
-      "Beams: stop once num_beams have finished (true), when the running ones look worse (false, the default), or when "
-      "they cannot become better at any length (never)."},
-     &G::early_stopping,
-     0,
-     0},
-    {{"length_penalty_form", "--length-penalty-form", "", "choice", "power or gnmt",
-      "Beams: with n tokens, the log-probability is divided by n^length_penalty (power, the default) or by "
-      "((5 + n) / 6)^length_penalty (gnmt). Wu et al. 2016, https://arxiv.org/abs/1609.08144"},
-     &G::length_penalty_form,
-     0,
-     0},
-    {{"patience", "--patience", "", "number", "(0, 100]",
-      "Beams: stop once patience * num_beams (rounded up; of groups, of each group) have finished. Kasai et al. 2022, "
-      "https://arxiv.org/abs/2204.05424"},
-     &G::patience,
-     0,
-     100,
-     true},
-    {{"num_beam_groups", "--num-beam-groups", "--beam-groups", "integer", "[1, 128]",
-      "Diverse beam search: the beams are divided into so many groups, each of which avoids what those before it "
-      "choose "
-      "at the same step; 1: off. Vijayakumar et al. 2016, https://arxiv.org/abs/1610.02424"},
-     &G::num_beam_groups,
-     1,
-     128},
-    {{"diversity_penalty", "--diversity-penalty", "", "number", "[0, 1000000]",
-      "Groups of beams: taken from a token's log-probability once for each beam of the groups before that chose it at "
-      "the "
-      "same step."},
-     &G::diversity_penalty,
-     0,
-     1e6},
-    {{"force_words_ids", "--force-words-ids", "", "json", "[[ids] or [[ids], ...], ...]",
-      "Constrained beam search: phrases that the text shall contain, each as its tokens or as a list of alternatives; "
-      "a "
-      "notice says where one is missing. Post and Vilar 2018, https://arxiv.org/abs/1804.06609"},
-     &G::force_words_ids,
-     0,
-     kLargestId},
-    {{"constraints", "--constraints", "", "json", "[[ids] or [[ids], ...], ...]",
-      "Further ones, which go before those of force_words_ids."},
-     &G::constraints,
-     0,
-     kLargestId},
-    {{"force_words", "--force-words", "--force-word", "texts", "at most 64 of 1 to 1024 bytes",
-      "The same as texts, which the model's tokenizer makes into phrases, after those of force_words_ids: a word in "
-      "the "
-      "middle of a text begins with its space. As a flag, once for each text."},
-     &G::force_words,
-     0,
-     0},
-    {{"adapter", "--adapter", "", "text", "the name of a loaded adapter, or empty",
-      "Low-rank adapter (LoRA) that the request runs with: the name of its folder. Hu et al. 2021, "
-      "https://arxiv.org/abs/2106.09685"},
-     &G::adapter,
-     0,
-     0},
-    {{"adapter_scale", "--adapter-scale", "", "number", "[-100, 100]",
-      "Multiplies the adapter's own scale; 0 switches it off. Default 1."},
-     &G::adapter_scale,
-     -100,
-     100},
-    {{"num_return_sequences", "--num-return-sequences", "--num-samples,--n", "integer", "[1, 128]",
-      "Continuations of each prompt; they share its computation. With beams: the best so many of them."},
-     &G::num_return_sequences,
-     1,
-     128},
-    {{"include_stop", "--include-stop", "", "boolean", "true or false", "Keep the stop string in the text."},
-     &G::include_stop,
-     0,
-     1},
-    {{"stream_tentative", "--stream-tentative", "", "boolean", "true or false",
-      "Beams: a stream also tells how the best one goes on beyond what all share, marked as what may still change."},
-     &G::stream_tentative,
-     0,
-     1},
-    {{"logprobs", "--logprobs", "", "integer", "[0, 20]",
-      "Report the log-probability that the model gave to each chosen token (before any option changed it), and to the "
-      "k most probable ones."},
-     &G::logprobs,
-     0,
-     20},
-    {{"processed_logprobs", "--processed-logprobs", "", "integer", "[0, 20]",
-      "Report the log-probability of each chosen token after all processors (in what was drawn from), and the k most "
-      "probable ones."},
-     &G::processed_logprobs,
-     0,
-     20},
-    {{"prompt_logprobs", "--prompt-logprobs", "", "integer", "[0, 20]",
-      "Report the log-probability of each token of the prompt but the first, and the k most probable ones."},
-     &G::prompt_logprobs,
-     0,
-     20},
-    {{"output_scores", "--output-scores", "", "boolean", "true or false",
-      "Keep the processed logits of every step: [steps, vocabulary]."},
-     &G::output_scores,
-     0,
-     1},
-    {{"output_logits", "--output-logits", "", "boolean", "true or false",
-      "Keep the model's logits of every step: [steps, vocabulary]."},
-     &G::output_logits,
-     0,
-     1},
-    {{"output_hidden_states", "--output-hidden-states", "", "boolean", "true or false",
-      "Keep the hidden states of every token: [tokens, layers + 1, hidden]."},
-     &G::output_hidden_states,
-     0,
-     1},
-    {{"output_attentions", "--output-attentions", "", "boolean", "true or false",
-      "Keep the attention probabilities of every token: [layers, heads, keys] each."},
-     &G::output_attentions,
-     0,
-     1},
-    {{"trace", "--trace", "", "boolean", "true or false",
-      "Tell of each token what every processor did to it and to the best others, its rank and the entropy."},
-     &G::trace,
-     0,
-     1},
 };
 
 }  // namespace
 
-std::span<const Option> option_table() { return kOptions; }
+std::span<const Option> option_table() {
+  static const std::vector<Option> table = [] {
+    std::vector<Option> all(std::begin(kOptions), std::end(kOptions));
+    const std::span<const Option> more = strategy_options();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
+  return table;
+}
 
 }  // namespace skald::decode
 

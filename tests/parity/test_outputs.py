@@ -1,16 +1,15 @@
-"""Scores, logits, hidden states and attentions against transformers', live, on every kind of model with a decoder alone."""
+"""Scores, logits, hidden states and attentions against transformers, live, on all models with a decoder alone."""
 
 import json
 import math
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from test_generate import command
 from transformers import AutoConfig, AutoModelForCausalLM
-
-from pathlib import Path
 
 FOLDERS = sorted(p.parent for p in (Path(__file__).resolve().parents[1] / "data" / "models").glob("*/config.json"))
 TOLERANCE = 2e-4  # of the largest number of each array
@@ -33,7 +32,6 @@ def skald(folder, prompt, options, tmp_path):
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
 
 
 def expect_near(name, ours, theirs):
