@@ -72,6 +72,15 @@ std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest 
   return std::make_unique<decode::Sampling>(std::move(request), model);
 }
 
+// Contrastive search weighs its own candidates: neither guidance nor a caller's code has a place in it.
+void check_alone(const decode::SamplingRequest& request) {
+  if (!is_contrastive(request.config) || (!request.guidance && !request.hooks)) return;
+  throw OptionError({.field = "penalty_alpha",
+                     .value = {},
+                     .rule = std::string("contrastive search takes no ") + (request.guidance ? "guidance" : "hooks") +
+                             "; leave one of the two out"});
+}
+
 // Throws OptionError for a token id that the model does not have.
 void check_ids(std::string_view option, std::span<const TokenId> ids, std::int64_t vocab_size) {
   for (const TokenId id : ids) {
@@ -343,6 +352,7 @@ decode::SamplingRequest CallSetup::begin_request(const Prompt& prompt, std::int6
 Request CallSetup::make_request(decode::SamplingRequest request) const {
   check_length(request);
   request.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), request.prompt);
+  check_alone(request);
   limit_length(request);
   if (constraints_) constraints_->check_length(request.chain_setup());
   request.forced_words = forced_words_;

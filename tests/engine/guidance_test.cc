@@ -119,6 +119,9 @@ TEST(Guidance, UnknownNamesAreRefused) {
       << message({.guide_attribute = "cheery"});
   EXPECT_NE(message({.guide_attribute = "cheerful=x"}).find("must be a number in [-100, 100]"), std::string::npos);
   EXPECT_NE(message({.experts = {{{.expert = "who"}}}}).find("no expert is loaded"), std::string::npos);
+  EXPECT_NE(
+      message({.do_sample = false, .top_k = 4, .penalty_alpha = 0.6, .guidance_scale = 2}).find("takes no guidance"),
+      std::string::npos);
   EXPECT_NE(message({.guidance_scale = 2, .negative_prompt_ids = {{96}}}).find("must be in [0, 96)"),
             std::string::npos);
 }

@@ -5,6 +5,7 @@ namespace {
 
 std::vector<SoughtText> forbidden(const std::vector<std::string>& texts) {
   std::vector<SoughtText> sought;
+  sought.reserve(texts.size());
   for (const std::string& text : texts) sought.push_back({.text = text, .forbidden = true});
   return sought;
 }
