@@ -44,8 +44,8 @@ STRATEGIES = {
         fits=lambda c: not c.invalid and not c.encodes and c.family != "mamba2",
     ),
     "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
-    "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 3, fits=decoder_in_4_49),
-    "dola": Strategy("4.49", ("dola_layers",), 3, batch=False, fits=decoder_in_4_49),
+    "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 10, fits=decoder_in_4_49),
+    "dola": Strategy("4.49", ("dola_layers",), 8, batch=False, fits=decoder_in_4_49),
 }
 if "num_beam_groups" in KNOWN:
     STRATEGIES |= {
@@ -59,7 +59,6 @@ DETERMINISTIC = tuple(name for name, strategy in STRATEGIES.items() if not strat
 BEAMS_ONLY = ("length_penalty", "early_stopping")
 SAMPLED = tuple(name for name, strategy in STRATEGIES.items() if strategy.samples)
 BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained"))
-ONE_BY_ONE = ("greedy", "contrastive", "dola")  # whose hypothesis never changes its past
 GUIDED = ("greedy",)
 ALL = tuple(STRATEGIES)
 
@@ -167,7 +166,8 @@ def guidance(d):
 
 
 def biases(d):
-    found = [[d.piece(3), d.rng.choice([-6.0, 4.0])], [[d.token(), d.token()], 9.0]]
+    pieces = [[max(1, token) for token in piece] for piece in (d.piece(3), [d.token(), d.token()])]  # 4.49 refuses 0
+    found = [[pieces[0], d.rng.choice([-6.0, 4.0])], [pieces[1], 9.0]]
     return found if found[0][0] != found[1][0] else found[:1]
 
 
@@ -180,7 +180,7 @@ def watermark(d):
     kind = d.rng.choice(["lefthash", "synthid", "selfhash"][: 3 if fits_selfhash else 2])
     if kind == "synthid":  # whose state the reference does not take along where hypotheses change places
         found = {"ngram_len": d.rng.randint(2, 5), "keys": d.rng.sample(range(1000), 6)}
-        return found if d.strategy in ONE_BY_ONE and "remove_invalid_values" not in d.options else None
+        return found if d.strategy in ("greedy", "contrastive") and "remove_invalid_values" not in d.options else None
     found = {"greenlist_ratio": d.rng.choice([0.25, 0.5]), "bias": d.rng.choice([2.0, 5.0]), "seeding_scheme": kind}
     return found | {"hashing_key": d.rng.choice([15485863, 12345]), "context_width": d.rng.randint(1, 2)}
 
@@ -204,7 +204,7 @@ def returned(d):
 
 
 def stopping(d):
-    return d.rng.choice([True, True, True, "never"])
+    return d.rng.choice([True] * 7 + ["never"])
 
 
 def forced_words(d):
