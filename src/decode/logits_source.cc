@@ -53,6 +53,7 @@ void LogitsSource::plan(StepPlan& plan, std::int64_t n_logits, std::int64_t n_te
   n_own_rows_ = also.of_all_rows() ? tracks_.front().track.n_pending() : n_logits;
   n_rows_ = static_cast<std::int32_t>(n_own_rows_ + static_cast<std::int64_t>(tracks_.size() - 1) * n_logits);
   if (guidance_ == nullptr) return;
+  own_logits_.resize(tracks_[0].logits.size());
   if (n_counters_ < n_logits) {
     n_missing_ = std::make_unique<std::atomic<std::uint32_t>[]>(static_cast<std::size_t>(n_logits));
     n_counters_ = n_logits;
@@ -87,6 +88,11 @@ std::span<float> LogitsSource::logits_of(std::size_t voice, std::int64_t positio
   return std::span(tracks_[voice].logits).subspan(static_cast<std::size_t>(position) * size, size);
 }
 
+std::span<const float> LogitsSource::own(std::int64_t position, std::span<const float> logits) const {
+  if (guidance_ == nullptr) return logits;
+  return std::span(own_logits_).subspan(static_cast<std::size_t>(position) * vocab_sizes_[0], vocab_sizes_[0]);
+}
+
 std::span<float> LogitsSource::kept(std::int64_t position) { return logits_of(0, position); }
 
 std::optional<LogitsSource::Ready> LogitsSource::take(std::int32_t row, std::span<float> logits) {
@@ -111,6 +117,7 @@ void LogitsSource::combine(std::int64_t position) {
   const auto branch = [&](std::int32_t i) { return logits_of(static_cast<std::size_t>(i) + 1, position); };
   for (std::size_t v = 1; v < tracks_.size(); ++v) normalize(logits_of(v, position));
   const std::span<float> out = kept(position);
+  std::ranges::copy(out, own_logits_.begin() + position * std::ssize(out));
   if (guidance_->unconditional >= 0) {
     normalize(out);
     const std::span<const float> u = branch(guidance_->unconditional);

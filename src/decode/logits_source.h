@@ -42,6 +42,9 @@ class LogitsSource {
   /// Takes the logits of a row of the plan. Returns those of a position once all that make them up are there; nothing
   /// before that, and nothing where they are kept. Any thread; each row once.
   std::optional<Ready> take(std::int32_t row, std::span<float> logits);
+  /// What the model gave at a position before guidance: `logits`, as take() or kept() returned them, where there is
+  /// none.
+  [[nodiscard]] std::span<const float> own(std::int64_t position, std::span<const float> logits) const;
   /// Where they were kept: the logits [vocab_size] of one position.
   [[nodiscard]] std::span<float> kept(std::int64_t position);
   /// Position in [0, n_logits) of a row of the hypothesis' own sequence.
@@ -73,6 +76,7 @@ class LogitsSource {
   std::int64_t n_own_rows_ = 0;  // of the plan: n_logits, or all where each wants something
   std::int32_t n_rows_ = 0;
   bool keep_ = false;
+  std::vector<float> own_logits_;                            // [n_logits, vocab_size] where there is guidance
   std::vector<std::size_t> vocab_sizes_;                     // by voice
   std::unique_ptr<std::atomic<std::uint32_t>[]> n_missing_;  // by position
   std::int64_t n_counters_ = 0;

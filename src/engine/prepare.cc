@@ -297,6 +297,7 @@ bool CallSetup::draws_as_torch() const {
 
 std::vector<Request> CallSetup::make_requests(const std::vector<Prompt>& prompts) const {
   std::vector<decode::SamplingRequest> requests;
+  requests.reserve(prompts.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     requests.push_back(begin_request(prompts[i], static_cast<std::int64_t>(i)));
   }
@@ -314,6 +315,7 @@ std::vector<Request> CallSetup::make_requests(const std::vector<Prompt>& prompts
     }
   }
   std::vector<Request> made;
+  made.reserve(requests.size());
   for (decode::SamplingRequest& request : requests) made.push_back(make_request(std::move(request)));
   return made;
 }

@@ -86,8 +86,9 @@ std::string session_mermaid(const Session& session) {
   for (std::size_t i = 0; i < session.nodes().size(); ++i) {
     const SessionNode& node = session.nodes()[i];
     const std::string name = "n" + std::to_string(i);
-    const std::string from = node.parent >= 0 ? "n" + std::to_string(node.parent) + " --> " : "";
-    out += "  " + from + name + "[\"" + escaped_for_mermaid(label_of(session, node)) + "\"]\n";
+    out += "  ";
+    if (node.parent >= 0) out.append("n").append(std::to_string(node.parent)).append(" --> ");
+    out.append(name).append("[\"").append(escaped_for_mermaid(label_of(session, node))).append("\"]\n");
   }
   return out;
 }

@@ -8,6 +8,13 @@
 namespace skald::text {
 namespace {
 
+// Of `sorted` tokens those with value(token) == wanted. (std::ranges::equal_range: clang 14 cannot read GCC 12's.)
+template <typename Wanted, typename Value>
+std::span<const TokenId> equals(std::span<const TokenId> sorted, const Wanted& wanted, const Value& value) {
+  const auto first = std::ranges::lower_bound(sorted, wanted, {}, value);
+  return {first, std::ranges::upper_bound(first, sorted.end(), wanted, {}, value)};
+}
+
 bool spells_fallback(std::string_view spelling) {
   return spelling.size() == 6 && spelling.starts_with("<0x") && spelling.ends_with('>');
 }
@@ -71,19 +78,16 @@ std::span<const TokenId> TokenBytes::narrow(std::span<const TokenId> tokens, std
     const std::string_view bytes = of(id);
     return bytes.size() > depth ? static_cast<int>(static_cast<unsigned char>(bytes[depth])) : -1;
   };
-  const auto found = std::ranges::equal_range(tokens, static_cast<int>(byte), {}, next);
-  return {found.begin(), found.end()};
+  return equals(tokens, static_cast<int>(byte), next);
 }
 
 std::span<const TokenId> TokenBytes::starting_with(std::string_view prefix) const {
   const auto head = [&](TokenId id) { return of(id).substr(0, prefix.size()); };
-  const auto found = std::ranges::equal_range(sorted_, prefix, {}, head);
-  return {found.begin(), found.end()};
+  return equals(sorted_, prefix, head);
 }
 
 std::span<const TokenId> TokenBytes::equal_to(std::string_view bytes) const {
-  const auto found = std::ranges::equal_range(sorted_, bytes, {}, [this](TokenId id) { return of(id); });
-  return {found.begin(), found.end()};
+  return equals(sorted_, bytes, [this](TokenId id) { return of(id); });
 }
 
 }  // namespace skald::text

@@ -199,10 +199,11 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   const StepContext step = branch.writer.context();
   if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step.step);
   const StepNotes& notes = branch.writer.notes();
-  notes.begin(logits, scratch, branch.next);
+  notes.begin(branches_[prefilled_ ? index : 0].source.own(position, logits), scratch, branch.next);
   std::vector<Dola>& dola = branches_[prefilled_ ? index : 0].dola;
   if (!dola.empty()) dola[static_cast<std::size_t>(position)].contrast(logits);
   scratch.candidates.reset(logits);
+  if (request_.guidance) notes.stage("guidance", scratch.candidates, branch.next);
   if (!dola.empty()) notes.stage("dola_layers", scratch.candidates, branch.next);
   notes.apply(branch.chain, step, scratch.candidates, branch.next);
   if (remove_barred(branch, step.step, scratch.candidates)) {
