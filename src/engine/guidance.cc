@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -40,13 +42,16 @@ std::vector<AttributeChoice> attribute_choices(const GenerationConfig& config) {
   return choices;
 }
 
-const Attribute& find_attribute(const std::string& name, const std::vector<Attribute>& own) {
+// The result lives as long as `attributes` does.
+const Attribute& find_attribute(const std::string& name, const std::optional<std::vector<Attribute>>& attributes) {
+  const std::span<const Attribute> own =
+      attributes ? std::span<const Attribute>(*attributes) : std::span<const Attribute>();
   const auto named = [&](const Attribute& attribute) { return attribute.name == name; };
   if (const auto found = std::ranges::find_if(own, named); found != own.end()) return *found;
   const auto library = decode::attribute_library();
   if (const auto found = std::ranges::find_if(library, named); found != library.end()) return *found;
   std::string known;
-  for (const auto& list : {std::span<const Attribute>(own), library}) {
+  for (const auto& list : {own, library}) {
     for (const Attribute& attribute : list) known += (known.empty() ? "" : ", ") + attribute.name;
   }
   throw OptionError({.field = "guide_attribute",
@@ -125,7 +130,7 @@ class Builder {
   }
 
   void add_attribute(const AttributeChoice& choice) {
-    const Attribute& attribute = find_attribute(choice.name, config_.attributes.value_or(std::vector<Attribute>{}));
+    const Attribute& attribute = find_attribute(choice.name, config_.attributes);
     if (choice.strength == 0) return;
     field_ = "guide_attribute";
     static_cast<void>(encode("guide_attribute", attribute.positive, false));
