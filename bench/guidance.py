@@ -57,9 +57,9 @@ class Skald:
     def run(self, verb, *arguments):
         """The JSON objects that `skald VERB MODEL ARGUMENTS` prints, one a line."""
         command = [self.command, verb, self.model, *map(str, arguments)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise SystemExit(f"guidance: failed ({done.returncode}): {' '.join(command)}")
+            raise SystemExit(f"guidance: failed ({done.returncode}): {' '.join(command)}\n{done.stderr}")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def batch(self, verb, lines, *arguments):
