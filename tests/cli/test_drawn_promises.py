@@ -59,6 +59,8 @@ def drawn(strategy, rng):
     config = {"max_new_tokens": rng.randint(12, 30), "seed": rng.randrange(2**32), "repetition_penalty": 1.0}
     rows = OPTIONS | (SAMPLERS if STRATEGIES[strategy]["do_sample"] else {})
     config |= {name: draw(rng) for name, draw in rows.items() if rng.random() < 0.2}
+    if strategy == "contrastive":
+        config.pop("guidance_scale", None)  # refused
     return config | STRATEGIES[strategy]
 
 

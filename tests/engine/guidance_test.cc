@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "decode/attributes.h"
 #include "engine/rig.h"
 #include "engine/small_tokenizer.h"
 #include "skald/error.h"
@@ -102,6 +103,20 @@ TEST(Guidance, OfStrengthZeroIsNone) {
   }
   config.guide_strength = 3;
   EXPECT_NE(Rig({.tokenizer = &tokenizer}).run({some_prompt(20)}, config)[0].token_ids, plain[0].token_ids);
+}
+
+TEST(Guidance, AttributesOfOnesOwn) {
+  const text::Tokenizer tokenizer = test::small_tokenizer();
+  GenerationConfig config{.max_new_tokens = 20, .seed = 3, .guide_attribute = "cheerful=2"};
+  Rig rig({.tokenizer = &tokenizer});
+  const auto library = rig.run({some_prompt(20)}, config);
+  config.guide_attribute = "mine";
+  config.guide_strength = 2;
+  for (const Attribute& attribute : decode::attribute_library()) {
+    if (attribute.name == "cheerful")
+      config.attributes = {{{"other", "a", "b"}, {"mine", attribute.positive, attribute.negative}}};
+  }
+  EXPECT_EQ(rig.run({some_prompt(20)}, config)[0].token_ids, library[0].token_ids);
 }
 
 TEST(Guidance, UnknownNamesAreRefused) {
