@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY = ROOT / "data" / "attributes.json"
+LIBRARY = ROOT / "share" / "attributes.json"
 STRENGTHS = [0, 1, 2, 4]
 WORDS = re.compile(r"[a-z]+(?:'[a-z]+)?")
 PLACES = ["", "One day ", "In the evening ", "Long ago ", "Then ", "At last ", "Every morning ", "That year ", "So "]

@@ -7,7 +7,7 @@ namespace skald::decode {
 namespace {
 
 constexpr char kLibrary[] = {
-#include <attributes.inc>  // data/attributes.json as numbers, made by cmake/embed.cmake
+#include <attributes.inc>  // share/attributes.json as numbers, made by cmake/embed.cmake
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The library of attributes that a text can be guided to: data/attributes.json.
+// The library of attributes that a text can be guided to: share/attributes.json.
 #pragma once
 
 #include <span>

@@ -22,7 +22,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"trust_remote_code", "false", Kind::refused, "code that comes with a model is never run"},
     // Drafting: it changes speed only.
     {"use_mtp", "false", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
-    {"assistant_early_exit", "*"},
     {"assistant_ensemble_weight", ""},  // lossy
     {"speculation_type", "", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
     // Changes to the logits.
@@ -50,6 +49,8 @@ constexpr ForeignOption kNotedOptions[] = {
     {"compile_config", "{}", Kind::object,
      "nothing is compiled while running: kernels are chosen when the model loads"},
     {"disable_compile", "false", Kind::boolean, "nothing is compiled while running"},
+    {"assistant_early_exit", "", Kind::count,
+     "a model's own first layers do not draft; a draft model or prompt_lookup_num_tokens does, and the text is the same"},
     {"synced_gpus", "false", Kind::boolean, "there are no GPUs that could wait for each other"},
     {"continuous_batching_config", "{}", Kind::object, "requests always join the running batch"},
     {"is_assistant", "false", Kind::boolean, "a model drafts where a request names it as its draft"},
