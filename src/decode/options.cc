@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "base/utf8.h"
@@ -149,6 +150,9 @@ std::vector<TokenId> ids_of(const json::Value& value, const Place& place) {
 }
 double bias_of(const json::Value& value, const Place& place) {
   if (!value.is_number()) place.fail(value);
+  if (std::isfinite(value.as_number()) && std::abs(value.as_number()) > std::numeric_limits<float>::max()) {
+    place.fail(json::dump(value), "a bias must be a number that 32 bits hold");
+  }
   return value.as_number();
 }
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TokenId>>>& out) {
@@ -441,10 +445,19 @@ json::Array split_at_commas(std::string_view text) {
   return items;
 }
 
+json::Value parse_json(std::string_view name, std::string_view text) {
+  try {
+    return json::parse(text, "value");
+  } catch (const FormatError& error) {
+    throw OptionError(
+        {.field = std::string(name), .value = quoted(text), .rule = "is no JSON: " + error.fields().rule});
+  }
+}
+
 // What a person typed, as the JSON value that it stands for; a value that is none stays a text, to be refused as such.
-json::Value parse_typed(std::string_view type, std::string_view text) {
+json::Value parse_typed(std::string_view name, std::string_view type, std::string_view text) {
   if (type == "texts" || type == "text") return std::string(text);
-  if (type == "json" || (type == "list" && text.starts_with('['))) return json::parse(text, "value");
+  if (type == "json" || (type == "list" && text.starts_with('['))) return parse_json(name, text);
   if (type == "list") return split_at_commas(text);
   if (type == "boolean" || (type == "choice" && (text == "true" || text == "false"))) {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
@@ -539,7 +552,7 @@ void GenerationConfig::set(std::string_view name, std::string_view value) {
     throw UnsupportedError({.field = std::string(name), .rule = "is not available in this version of skald" + hint});
   }
   if (option == nullptr) throw OptionError({.field = quoted(name), .rule = decode::unknown_option_rule(name)});
-  const json::Value typed = decode::parse_typed(option->info.type, value);
+  const json::Value typed = decode::parse_typed(name, option->info.type, value);
   if (option->info.type != "texts" && option->info.type != "list") {
     return decode::assign(*this, *option, typed, {}, name);
   }
