@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, Terminal, completions, generate, run
+from commands import ROOT, Terminal, completions, generate, run
 
 ONCE = ["--prompt", "Once upon a time"]
 SHORT = ["--max-tokens", "24"]

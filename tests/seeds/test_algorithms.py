@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 import pytest
-from conftest import completions, flags, generate, steps
+from commands import completions, flags, generate, steps
 
 PROMPT = "The king and the king said"
 
