@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/rig.h"
+#include "engine/small_tokenizer.h"
 
 namespace skald {
 namespace {
@@ -106,6 +107,22 @@ TEST(DraftModel, OfTheSameModelIsAlwaysRight) {
   const auto done = Rig({.draft = test::FakeOptions{}}).run({test::some_prompt(20)}, config);
   EXPECT_EQ(done[0].accepted_tokens, done[0].drafted_tokens);
   EXPECT_EQ(done[0].model_passes, 11);  // the prompt's, then six tokens each
+}
+
+TEST(DraftModel, MayHaveAnotherTokenizer) {
+  const text::Tokenizer tokenizer = test::small_tokenizer(), other = test::small_tokenizer();
+  const test::FakeOptions model{.memory = 2};
+  std::int64_t accepted = 0;
+  for (GenerationConfig config : drawn_configs()) {
+    const std::vector<Prompt> prompts{test::some_prompt(40, 1), test::some_prompt(30)};
+    const auto plain = Rig({.model = model, .tokenizer = &tokenizer}).run(prompts, config);
+    config.assistant_confidence_threshold = 0;
+    const auto sped =
+        Rig({.model = model, .tokenizer = &tokenizer, .draft = model, .draft_tokenizer = &other}).run(prompts, config);
+    expect_same_text(plain, sped);
+    for (const Completion& c : sped) accepted += c.accepted_tokens;
+  }
+  EXPECT_GT(accepted, 0);
 }
 
 TEST(Drafts, RunBesideAllOtherCalls) {

@@ -21,7 +21,8 @@ struct RigOptions {
   std::size_t budget_bytes = std::size_t{64} << 20;
   const text::Tokenizer* tokenizer = nullptr;
   std::optional<FakeOptions> draft = {};
-  engine::Names experts = {};  // numbers of models: the draft is 1, else further ones are
+  const text::Tokenizer* draft_tokenizer = nullptr;  // where drafts go by way of the text
+  engine::Names experts = {};                        // numbers of models: the draft is 1, else further ones are
   std::vector<FakeOptions> further = {};
 };
 
@@ -42,6 +43,7 @@ class Rig {
                                                            .longest_chunk = options.engine.prefill_chunk})});
     }
     set_.draft = options.draft ? 1 : -1;
+    set_.draft_tokenizer = options.draft_tokenizer;
     set_.experts = options.experts;
     set_.tokenizer = options.tokenizer;
     engine_ = std::make_unique<engine::Engine>(std::move(slots), std::make_shared<ThreadPool>(options.threads),
