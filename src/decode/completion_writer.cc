@@ -20,11 +20,7 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
   history_.reserve(request.visible().size() + room);
   history_ = request.visible();
   Completion& completion = output_->completion;
-  completion.prompt_index = request.prompt_index;
-  completion.index = index;
-  completion.seed = request.seed;
-  completion.notices = request.notices;
-  completion.prompt_tokens = std::ssize(request.input());
+  completion = request.begun(index);
   completion.token_ids.reserve(room);
   if (request.config.logprobs) completion.logprobs.reserve(room);
   if (!notes_.keeps_arrays()) return;
@@ -68,7 +64,7 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
     const bool in_all = request_->config.max_length && !request_->config.max_new_tokens;
     return end(FinishReason::length, in_all ? "max_length" : "max_new_tokens");
   }
-  if (request_->stops.deadline && std::chrono::steady_clock::now() > *request_->stops.deadline) {
+  if (request_->stops.is_late()) {
     completion.notice = "stopped by max_time";
     return end(FinishReason::time, "max_time");
   }

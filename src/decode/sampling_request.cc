@@ -4,6 +4,23 @@
 
 namespace skald::decode {
 
+bool StopRules::ends_with(TokenId token) const {
+  const auto has = [token](const std::vector<TokenId>& tokens) {
+    return std::ranges::find(tokens, token) != tokens.end();
+  };
+  return has(eos) || has(stop_tokens);
+}
+
+Completion SamplingRequest::begun(std::int64_t index) const {
+  Completion completion;
+  completion.prompt_index = prompt_index;
+  completion.index = index;
+  completion.seed = seed;
+  completion.notices = notices;
+  completion.prompt_tokens = std::ssize(input());
+  return completion;
+}
+
 ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
   const auto length = static_cast<std::int64_t>(visible().size());
   return {.prompt_length = length,

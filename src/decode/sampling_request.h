@@ -14,6 +14,7 @@
 #include "decode/stop_strings.h"
 #include "skald/generation_config.h"
 #include "skald/hooks.h"
+#include "skald/model.h"  // Completion
 #include "skald/notice.h"
 #include "text/tokenizer.h"
 
@@ -30,6 +31,11 @@ struct StopRules {
   std::int64_t max_new_tokens = 0;
   std::string max_new_notice = {};  // why the length is what it is, where the caller did not ask for it
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
+
+  /// Whether `token` ends a completion.
+  [[nodiscard]] bool ends_with(TokenId token) const;
+  /// Whether the deadline is over.
+  [[nodiscard]] bool is_late() const { return deadline && std::chrono::steady_clock::now() > *deadline; }
 };
 
 /// Where drafts come from.
@@ -75,6 +81,8 @@ struct SamplingRequest {
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.
   [[nodiscard]] const std::vector<TokenId>& input() const { return encoder_input.empty() ? prompt : encoder_input; }
+  /// What is known of completion `index` before its first token.
+  [[nodiscard]] Completion begun(std::int64_t index) const;
   [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/token_checks.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -14,12 +15,7 @@ void append(std::string_view option, const std::optional<std::vector<ForcedWord>
   if (!words) return;
   for (const ForcedWord& word : *words) {
     for (const auto& phrase : word.alternatives) {
-      for (const TokenId id : phrase) {
-        if (id < vocab_size) continue;
-        throw OptionError({.field = std::string(option),
-                           .value = std::to_string(id),
-                           .rule = "must be in [0, " + std::to_string(vocab_size) + "): the model has no such token"});
-      }
+      check_ids(option, phrase, vocab_size);
     }
     out.push_back(word);
   }

@@ -19,6 +19,7 @@
 #include "engine/forced_words.h"
 #include "engine/guidance.h"
 #include "engine/kept_outputs.h"
+#include "engine/token_checks.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -81,17 +82,7 @@ void check_alone(const decode::SamplingRequest& request) {
                              "; leave one of the two out"});
 }
 
-// Throws OptionError for a token id that the model does not have.
-void check_ids(std::string_view option, std::span<const TokenId> ids, std::int64_t vocab_size) {
-  for (const TokenId id : ids) {
-    if (id < vocab_size) continue;
-    throw OptionError({.field = std::string(option),
-                       .value = std::to_string(id),
-                       .rule = "must be in [0, " + std::to_string(vocab_size) + "): the model has no such token"});
-  }
-}
-
-void check_ids(const GenerationConfig& config, std::int64_t vocab_size) {
+void check_all_ids(const GenerationConfig& config, std::int64_t vocab_size) {
   for (const auto& ids : config.bad_words_ids.value_or(std::vector<std::vector<TokenId>>{})) {
     check_ids("bad_words_ids", ids, vocab_size);
   }
@@ -166,7 +157,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   stops_.include_stop = config.include_stop.value_or(false);
   if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, models.tokenizer);
   dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
-  check_ids(config, shape.vocab_size);
+  check_all_ids(config, shape.vocab_size);
   check_contrastive(config);
   if (config.dola_layers && shape.encodes) {
     throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});

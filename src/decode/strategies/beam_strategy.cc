@@ -12,10 +12,6 @@
 namespace skald::decode {
 namespace {
 
-bool contains(const std::vector<TokenId>& tokens, TokenId token) {
-  return std::ranges::find(tokens, token) != tokens.end();
-}
-
 std::size_t size_of(const std::optional<std::int64_t>& option) { return static_cast<std::size_t>(option.value_or(1)); }
 
 }  // namespace
@@ -57,12 +53,7 @@ BeamStrategy::BeamStrategy(SamplingRequest request, LanguageModel& model)
                     .chain = build_chain(request_.config, request_.chain_setup(min_keep)),
                     .text = text});
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    Completion& completion = outputs_[i].completion;
-    completion.prompt_index = request_.prompt_index;
-    completion.index = static_cast<std::int64_t>(i);
-    completion.seed = request_.seed;
-    completion.notices = request_.notices;
-    completion.prompt_tokens = std::ssize(request_.input());
+    outputs_[i].completion = request_.begun(static_cast<std::int64_t>(i));
     texts_.push_back(text);
   }
   if (!late_) return;
@@ -204,7 +195,7 @@ std::vector<Continuation> BeamStrategy::best_of(std::span<const std::size_t> bea
 
 bool BeamStrategy::stops(const Continuation& c) const {
   const StopRules& stops = request_.stops;
-  if (contains(stops.eos, c.token.token) || contains(stops.stop_tokens, c.token.token)) return true;
+  if (stops.ends_with(c.token.token)) return true;
   if (stops.strings) {
     std::string ignored;
     TextStream text = beams_[static_cast<std::size_t>(c.beam)].text;
@@ -221,9 +212,7 @@ bool BeamStrategy::stopped_by_hook(const Continuation& c) const {
   return std::ranges::any_of(request_.hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
 }
 
-bool BeamStrategy::is_late() const {
-  return request_.stops.deadline && std::chrono::steady_clock::now() > *request_.stops.deadline;
-}
+bool BeamStrategy::is_late() const { return request_.stops.is_late(); }
 
 Hypothesis BeamStrategy::as_it_stands(const Beam& beam) const {
   const auto tokens = generated(beam);

@@ -71,9 +71,7 @@ Segments::Segments(SamplingRequest request, LanguageModel& model)
       stops_(nullptr, /*keep=*/true),
       scratch_(static_cast<std::size_t>(model.vocab_size(0))) {
   for (const Segment& segment : *request_.config.segments) configs_.push_back(config_of(segment, request_.config));
-  completion().prompt_index = request_.prompt_index;
-  completion().seed = request_.seed;
-  completion().prompt_tokens = std::ssize(request_.input());
+  completion() = request_.begun(0);
   segment_ = configs_.size();  // before the first
   next_segment({}, FinishReason::length);
 }
@@ -108,10 +106,7 @@ void Segments::advance() {
   completion().model_passes += 1;
   choose(source_.kept(0));
   const bool is_last = segment_ + 1 == configs_.size();
-  const auto ends = [&](const std::vector<TokenId>& tokens) {
-    return std::ranges::find(tokens, next_.token) != tokens.end();
-  };
-  if (ends(request_.stops.eos) || ends(request_.stops.stop_tokens)) {
+  if (request_.stops.ends_with(next_.token)) {
     if (is_last) push(next_);
     return next_segment({}, FinishReason::stop);
   }
@@ -181,7 +176,7 @@ void Segments::push(const TokenLogprob& token) {
 
 bool Segments::at_the_end() {
   if (n_generated() >= request_.stops.max_new_tokens) return true;
-  const bool late = request_.stops.deadline && std::chrono::steady_clock::now() > *request_.stops.deadline;
+  const bool late = request_.stops.is_late();
   if (late) request_.stops.max_new_notice = "stopped by max_time";
   return late;
 }
