@@ -14,6 +14,7 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
     : request_(&request),
       text_(request.tokenizer, request.stops.strings, request.stops.include_stop),
       notes_(request.config, request.vocab_size),
+      arrays_(notes_.make_arrays()),
       takes_back_(takes_back),
       output_(&output) {
   const auto room = static_cast<std::size_t>(std::min(request.stops.max_new_tokens, kReservedTokens));
@@ -23,19 +24,7 @@ CompletionWriter::CompletionWriter(const SamplingRequest& request, std::int64_t 
   completion = request.begun(index);
   completion.token_ids.reserve(room);
   if (request.config.logprobs) completion.logprobs.reserve(room);
-  if (!notes_.keeps_arrays()) return;
-  arrays_ = std::make_shared<StepOutputs>(StepOutputs{.vocab_size = static_cast<std::int64_t>(request.vocab_size)});
   completion.step_outputs = arrays_;
-}
-
-// The option by which `token` ends the completion; null where it does not.
-const char* CompletionWriter::stop_of(TokenId token) const {
-  const auto has = [token](const std::vector<TokenId>& tokens) {
-    return std::ranges::find(tokens, token) != tokens.end();
-  };
-  if (has(request_->stops.eos)) return "eos_token_id";
-  if (request_->config.stop_token_ids && has(*request_->config.stop_token_ids)) return "stop_token_ids";
-  return has(request_->stops.stop_tokens) ? "stop_strings" : nullptr;
 }
 
 FinishReason CompletionWriter::end(FinishReason reason, std::string_view by) const {
@@ -55,14 +44,13 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
   completion.token_ids.push_back(token.token);
   if (request_->config.logprobs) completion.logprobs.push_back(token);
   if (text_.push(token.token, completion.text)) return end(FinishReason::stop, "stop_strings");
-  if (const char* const by = stop_of(token.token)) {
+  if (const char* const by = request_->stop_of(token.token)) {
     completion.stop_token = token.token;
     return end(FinishReason::stop, by);
   }
   if (n_generated() >= request_->stops.max_new_tokens) {
     completion.notice = request_->stops.max_new_notice;
-    const bool in_all = request_->config.max_length && !request_->config.max_new_tokens;
-    return end(FinishReason::length, in_all ? "max_length" : "max_new_tokens");
+    return end(FinishReason::length, request_->length_option());
   }
   if (request_->stops.is_late()) {
     completion.notice = "stopped by max_time";

@@ -4,11 +4,17 @@
 
 namespace skald::decode {
 
-bool StopRules::ends_with(TokenId token) const {
+const char* SamplingRequest::stop_of(TokenId token) const {
   const auto has = [token](const std::vector<TokenId>& tokens) {
     return std::ranges::find(tokens, token) != tokens.end();
   };
-  return has(eos) || has(stop_tokens);
+  if (has(stops.eos)) return "eos_token_id";
+  if (config.stop_token_ids && has(*config.stop_token_ids)) return "stop_token_ids";
+  return has(stops.stop_tokens) ? "stop_strings" : nullptr;
+}
+
+const char* SamplingRequest::length_option() const {
+  return config.max_length && !config.max_new_tokens ? "max_length" : "max_new_tokens";
 }
 
 Completion SamplingRequest::begun(std::int64_t index) const {

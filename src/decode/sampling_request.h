@@ -32,8 +32,6 @@ struct StopRules {
   std::string max_new_notice = {};  // why the length is what it is, where the caller did not ask for it
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
 
-  /// Whether `token` ends a completion.
-  [[nodiscard]] bool ends_with(TokenId token) const;
   /// Whether the deadline is over.
   [[nodiscard]] bool is_late() const { return deadline && std::chrono::steady_clock::now() > *deadline; }
 };
@@ -81,6 +79,10 @@ struct SamplingRequest {
   [[nodiscard]] const std::vector<TokenId>& visible() const { return visible_prompt.empty() ? prompt : visible_prompt; }
   /// What the caller gave: the prompt, or the encoder's input.
   [[nodiscard]] const std::vector<TokenId>& input() const { return encoder_input.empty() ? prompt : encoder_input; }
+  /// The option by which `token` ends a completion; null: it does not.
+  [[nodiscard]] const char* stop_of(TokenId token) const;
+  /// The option that limits the length.
+  [[nodiscard]] const char* length_option() const;
   /// What is known of completion `index` before its first token.
   [[nodiscard]] Completion begun(std::int64_t index) const;
   [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -13,12 +14,6 @@ namespace {
 
 constexpr float kOut = -std::numeric_limits<float>::infinity();
 constexpr std::int64_t kTracedOthers = 5;  // the most probable tokens beside the chosen one
-
-std::vector<float> dense_logits(const Candidates& candidates, std::size_t vocab_size) {
-  std::vector<float> logits(vocab_size, kOut);
-  candidates.for_each([&](TokenId token, float logit) { logits[static_cast<std::size_t>(token)] = logit; });
-  return logits;
-}
 
 std::int64_t n_in(std::span<const float> logits) {
   return std::ranges::count_if(logits, [](float logit) { return logit > kOut; });
@@ -58,6 +53,12 @@ void drop_last_row(std::vector<float>& rows, std::int64_t width) {
 
 }  // namespace
 
+std::vector<float> dense_logits(const Candidates& candidates, std::size_t vocab_size) {
+  std::vector<float> logits(vocab_size, kOut);
+  candidates.for_each([&](TokenId token, float logit) { logits[static_cast<std::size_t>(token)] = logit; });
+  return logits;
+}
+
 StepNotes::StepNotes(const GenerationConfig& config, std::size_t vocab_size)
     : vocab_size_(vocab_size),
       n_raw_(config.logprobs.value_or(-1)),
@@ -67,6 +68,11 @@ StepNotes::StepNotes(const GenerationConfig& config, std::size_t vocab_size)
       hidden_states_(config.output_hidden_states.value_or(false)),
       attentions_(config.output_attentions.value_or(false)),
       trace_(config.trace.value_or(false)) {}
+
+std::shared_ptr<StepOutputs> StepNotes::make_arrays() const {
+  if (!keeps_arrays()) return nullptr;
+  return std::make_shared<StepOutputs>(StepOutputs{.vocab_size = static_cast<std::int64_t>(vocab_size_)});
+}
 
 void StepNotes::begin(std::span<const float> logits, Scratch& scratch, StepNote& note) const {
   if (n_raw_ >= 0 || logits_ || trace_) scratch.raw_logits.assign(logits.begin(), logits.end());
@@ -140,7 +146,8 @@ void StepNotes::take_back(Completion& completion, StepOutputs* arrays) const {
   if (logits_) drop_last_row(arrays->logits, arrays->vocab_size);
 }
 
-StateRecord::StateRecord(const StepNotes& notes, std::int32_t n_layers) : attentions_(notes.keeps_attentions()) {
+StateRecord::StateRecord(const StepNotes& notes, std::int32_t n_layers)
+    : n_layers_(n_layers), attentions_(notes.keeps_attentions()) {
   if (!notes.keeps_hidden_states()) return;
   layers_.resize(static_cast<std::size_t>(n_layers) + 1);
   std::iota(layers_.begin(), layers_.end(), 0);
@@ -151,7 +158,9 @@ void StateRecord::add_to(RowWants& wants) const {
   wants.attentions = attentions_;
 }
 
-void StateRecord::take_hidden(std::int64_t index, std::int32_t layer, std::span<const float> hidden, StepOutputs& out) {
+void StateRecord::take_hidden(std::int64_t index, std::int32_t layer, std::span<const float> hidden,
+                              StepOutputs& out) const {
+  out.n_layers = n_layers_;
   out.hidden_size = std::ssize(hidden);
   const std::int64_t place = (index * (out.n_layers + 1) + layer) * out.hidden_size;
   const std::int64_t end = (index + 1) * (out.n_layers + 1) * out.hidden_size;
@@ -160,7 +169,8 @@ void StateRecord::take_hidden(std::int64_t index, std::int32_t layer, std::span<
 }
 
 void StateRecord::take_attentions(std::int64_t index, std::int32_t layer, std::span<const float> probabilities,
-                                  std::int64_t n_heads, StepOutputs& out) {
+                                  std::int64_t n_heads, StepOutputs& out) const {
+  out.n_layers = n_layers_;
   out.n_heads = n_heads;
   if (std::ssize(out.attentions) <= index) out.attentions.resize(static_cast<std::size_t>(index) + 1);
   std::vector<float>& row = out.attentions[static_cast<std::size_t>(index)];
@@ -172,6 +182,14 @@ void StateRecord::truncate(std::int64_t n, StepOutputs& out) {
   const auto hidden = static_cast<std::size_t>(n * (out.n_layers + 1) * out.hidden_size);
   if (out.hidden_states.size() > hidden) out.hidden_states.resize(hidden);
   if (out.attentions.size() > static_cast<std::size_t>(n)) out.attentions.resize(static_cast<std::size_t>(n));
+}
+
+void StateRecord::append(StepOutputs&& next, StepOutputs& out) {
+  out.n_layers = next.n_layers;
+  out.hidden_size = next.hidden_size;
+  out.n_heads = next.n_heads;
+  out.hidden_states.insert(out.hidden_states.end(), next.hidden_states.begin(), next.hidden_states.end());
+  std::ranges::move(next.attentions, std::back_inserter(out.attentions));
 }
 
 }  // namespace skald::decode

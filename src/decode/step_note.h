@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ struct StepNote {
   std::vector<std::string_view> processors = {};  // that made them
 };
 
+/// As an array [vocab_size]; -inf where a token is no candidate.
+std::vector<float> dense_logits(const Candidates& candidates, std::size_t vocab_size);
+
 /// Fills in notes. What is not asked for costs nothing.
 class StepNotes {
  public:
@@ -41,6 +45,10 @@ class StepNotes {
   void keep(const StepNote& note, Completion& completion, StepOutputs* arrays) const;
   void take_back(Completion& completion, StepOutputs* arrays) const;
 
+  /// Whether begin() to end() note anything.
+  [[nodiscard]] bool any() const { return n_raw_ >= 0 || n_processed_ >= 0 || scores_ || logits_ || trace_; }
+  /// For a completion; null: no arrays are kept.
+  [[nodiscard]] std::shared_ptr<StepOutputs> make_arrays() const;
   [[nodiscard]] bool keeps_states() const { return hidden_states_ || attentions_; }
   [[nodiscard]] bool keeps_hidden_states() const { return hidden_states_; }
   [[nodiscard]] bool keeps_attentions() const { return attentions_; }
@@ -62,13 +70,16 @@ class StateRecord {
   /// What rows must want; points into this object.
   void add_to(RowWants& wants) const;
   /// Of the row of token `index` of the hypothesis.
-  static void take_hidden(std::int64_t index, std::int32_t layer, std::span<const float> hidden, StepOutputs& out);
-  static void take_attentions(std::int64_t index, std::int32_t layer, std::span<const float> probabilities,
-                              std::int64_t n_heads, StepOutputs& out);
+  void take_hidden(std::int64_t index, std::int32_t layer, std::span<const float> hidden, StepOutputs& out) const;
+  void take_attentions(std::int64_t index, std::int32_t layer, std::span<const float> probabilities,
+                       std::int64_t n_heads, StepOutputs& out) const;
   /// Only the rows of the first `n` tokens count.
   static void truncate(std::int64_t n, StepOutputs& out);
+  /// Adds the rows of `next` to those of `out`.
+  static void append(StepOutputs&& next, StepOutputs& out);
 
  private:
+  std::int32_t n_layers_;
   std::vector<std::int32_t> layers_ = {};  // 0 to n_layers, where hidden states are kept
   bool attentions_;
 };

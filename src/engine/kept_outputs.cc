@@ -14,33 +14,10 @@ constexpr double kMiB = 1 << 20;
   throw OptionError({.field = std::string(option), .value = {}, .rule = std::move(rule)});
 }
 
-struct Asked {
-  const char* option;
-  bool given;
-};
-
-void check_strategy(const GenerationConfig& config) {
-  const bool searches = config.num_beams.value_or(1) > 1;
-  const bool contrasts = config.penalty_alpha.value_or(0) > 0 && !config.do_sample.value_or(false);
-  if (!searches && !contrasts) return;
-  for (const Asked& asked : {Asked{"processed_logprobs", config.processed_logprobs.has_value()},
-                             {"prompt_logprobs", config.prompt_logprobs.has_value()},
-                             {"output_scores", config.output_scores.value_or(false)},
-                             {"output_logits", config.output_logits.value_or(false)},
-                             {"output_hidden_states", config.output_hidden_states.value_or(false)},
-                             {"output_attentions", config.output_attentions.value_or(false)},
-                             {"trace", config.trace.value_or(false)}}) {
-    if (!asked.given) continue;
-    refuse(asked.option, std::string("is for greedy decoding and sampling, not for ") +
-                             (searches ? "beams (num_beams)" : "contrastive search (penalty_alpha)"));
-  }
-}
-
 }  // namespace
 
 void check_outputs(const decode::SamplingRequest& request, const models::ModelShape& shape) {
   const GenerationConfig& config = request.config;
-  check_strategy(config);
   if (config.output_attentions.value_or(false) && (shape.n_heads == 0 || shape.encodes)) {
     refuse("output_attentions", shape.encodes ? "is for models without an encoder" : "the model has no attention");
   }

@@ -73,15 +73,6 @@ std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest 
   return std::make_unique<decode::Sampling>(std::move(request), model);
 }
 
-// Contrastive search weighs its own candidates: neither guidance nor a caller's code has a place in it.
-void check_alone(const decode::SamplingRequest& request) {
-  if (!is_contrastive(request.config) || (!request.guidance && !request.hooks)) return;
-  throw OptionError({.field = "penalty_alpha",
-                     .value = {},
-                     .rule = std::string("contrastive search takes no ") + (request.guidance ? "guidance" : "hooks") +
-                             "; leave one of the two out"});
-}
-
 void check_all_ids(const GenerationConfig& config, std::int64_t vocab_size) {
   for (const auto& ids : config.bad_words_ids.value_or(std::vector<std::vector<TokenId>>{})) {
     check_ids("bad_words_ids", ids, vocab_size);
@@ -345,7 +336,6 @@ decode::SamplingRequest CallSetup::begin_request(const Prompt& prompt, std::int6
 Request CallSetup::make_request(decode::SamplingRequest request) const {
   check_length(request);
   request.guidance = make_guidance(resolved_.config, models_, engine_.language_model(), request.prompt);
-  check_alone(request);
   limit_length(request);
   if (constraints_) constraints_->check_length(request.chain_setup());
   request.forced_words = forced_words_;

@@ -86,6 +86,96 @@ TEST(Outputs, ArraysAgreeWithLogprobs) {
   }
 }
 
+// Beams of every kind, and contrastive search.
+std::vector<GenerationConfig> searches() {
+  const GenerationConfig base{.max_new_tokens = 12, .do_sample = false, .repetition_penalty = 1.2, .logprobs = 2};
+  std::vector<GenerationConfig> all(6, base);
+  all[0].num_beams = 3;
+  all[0].num_return_sequences = 2;
+  all[1].num_beams = 4;
+  all[1].num_beam_groups = 2;
+  all[1].diversity_penalty = 0.5;
+  all[2].num_beams = 3;
+  all[2].force_words_ids = {{{{5, 6}}}};
+  all[3].num_beams = 2;
+  all[3].do_sample = true;
+  all[3].seed = 4;
+  all[4].num_beams = 2;
+  all[4].guidance_scale = 1.5;
+  all[5].penalty_alpha = 0.6;
+  all[5].top_k = 4;
+  return all;
+}
+
+// The same tokens by greedy decoding that has no choice.
+Completion forced(const std::vector<TokenId>& tokens, GenerationConfig config) {
+  test::Rig rig;
+  rig.set_hooks({.prefix_allowed_tokens_fn = [&](const StepView& view) -> std::vector<TokenId> {
+    return {tokens[view.token_ids.size() - static_cast<std::size_t>(view.prompt_length)]};
+  }});
+  config.num_beams = config.num_beam_groups = config.num_return_sequences = {};
+  config.force_words_ids = {};
+  config.penalty_alpha = config.diversity_penalty = config.guidance_scale = {};
+  config.do_sample = false;
+  return rig.run({test::some_prompt(20)}, config)[0];
+}
+
+TEST(Outputs, SearchesTellWhatGreedyDecodingOfTheSameTokensTells) {
+  for (const GenerationConfig& config : searches()) {
+    test::Rig rig;
+    const auto plain = rig.run({test::some_prompt(20)}, config);
+    const auto full = rig.run({test::some_prompt(20)}, asking_for_all(config));
+    ASSERT_EQ(plain.size(), full.size());
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      const Completion& c = full[i];
+      EXPECT_EQ(plain[i].token_ids, c.token_ids);
+      expect_equal(plain[i].logprobs, c.logprobs);
+      EXPECT_EQ(c.stopped_by, "max_new_tokens");
+      const Completion same = forced(c.token_ids, asking_for_all(config));
+      ASSERT_EQ(same.token_ids, c.token_ids);
+      expect_equal(same.logprobs, c.logprobs);
+      expect_equal(same.prompt_logprobs, c.prompt_logprobs);
+      EXPECT_EQ(same.step_outputs->logits, c.step_outputs->logits);
+      EXPECT_EQ(same.step_outputs->hidden_states, c.step_outputs->hidden_states);
+      ASSERT_EQ(c.trace.size(), c.token_ids.size());
+      for (std::size_t s = 0; s < c.trace.size(); ++s) EXPECT_EQ(same.trace[s].rank, c.trace[s].rank);
+    }
+  }
+}
+
+TEST(Outputs, ScoresOfBeamsAddUp) {
+  test::Rig rig;
+  for (const GenerationConfig& config : searches()) {
+    if (!config.num_beams) continue;
+    for (const Completion& c : rig.run({test::some_prompt(20)}, asking_for_all(config))) {
+      double sum = 0;
+      for (const float score : transition_scores(c)) sum += score;
+      EXPECT_NEAR(sum / static_cast<double>(c.token_ids.size()), *c.score, 1e-4);
+    }
+  }
+}
+
+TEST(Outputs, BeamsTellWhatEndedThem) {
+  test::Rig rig;
+  GenerationConfig config{.max_new_tokens = 8, .do_sample = false, .num_beams = 3};
+  const Completion full = rig.run({test::some_prompt(10)}, config)[0];
+  config.eos_token_id = {{full.token_ids[3]}};
+  config.early_stopping = EarlyStopping::yes;
+  config.num_return_sequences = 3;
+  std::size_t n_stopped = 0;
+  for (const Completion& c : rig.run({test::some_prompt(10)}, config)) {
+    const bool stopped = c.finish_reason == FinishReason::stop;
+    EXPECT_EQ(c.stopped_by, stopped ? "eos_token_id" : "max_new_tokens");
+    EXPECT_EQ(c.stop_token, stopped ? std::optional(full.token_ids[3]) : std::nullopt);
+    n_stopped += stopped ? 1 : 0;
+  }
+  EXPECT_GT(n_stopped, 0);
+  config.max_time = 1e-9;
+  const Completion late = rig.run({test::some_prompt(10)}, config)[0];
+  EXPECT_EQ(late.finish_reason, FinishReason::time);
+  EXPECT_EQ(late.stopped_by, "max_time");
+}
+
 TEST(Outputs, TraceSumsUp) {
   test::Rig rig;
   for (const auto& c : rig.run({test::some_prompt(20)}, asking_for_all(drawn_config()))) {
@@ -159,8 +249,6 @@ TEST(Outputs, RefusalsNameTheOption) {
   };
   refused({.logprobs = 21}, "logprobs");
   refused({.processed_logprobs = 21}, "processed_logprobs");
-  refused({.num_beams = 2, .output_scores = true}, "output_scores");
-  refused({.num_beams = 2, .trace = true}, "trace");
   refused({.output_attentions = true}, "output_attentions");  // the fake model has none
   refused({.max_new_tokens = 16000000, .output_logits = true}, "output_logits");
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from test_generate import command
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 FOLDERS = sorted(p.parent for p in (Path(__file__).resolve().parents[1] / "data" / "models").glob("*/config.json"))
 TOLERANCE = 2e-4  # of the largest number of each array
@@ -81,3 +81,24 @@ def test_arrays(folder, tmp_path):
             expect_near(f"attentions of row {row}", ours, theirs)
             row += 1
     assert row == len(got["attentions"])
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bart"])
+def test_scores_of_beams(name, tmp_path):
+    folder = next(f for f in FOLDERS if f.name.startswith(name))
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    encodes = AutoConfig.from_pretrained(folder).is_encoder_decoder
+    auto = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
+    model = auto.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    prompt = [(7 * i + 5) % (model.config.vocab_size - 4) + 4 for i in range(11)]
+    options = OPTIONS | {"num_beams": 3, "eos_token_id": 9}
+    options.pop("output_hidden_states")
+    got = skald(folder, prompt, options, tmp_path)
+    out = model.generate(torch.tensor([prompt]), pad_token_id=0, return_dict_in_generate=True, **options)
+    ids = out.sequences[0, 1 if encodes else len(prompt) :].tolist()
+    assert got["token_ids"] == ids[: len(got["token_ids"])], model_type
+    rows = out.beam_indices[0].tolist()
+    for name, theirs in (("scores", out.scores), ("logits", out.logits)):
+        chosen = [theirs[step][row].numpy() for step, row in enumerate(rows) if row >= 0]
+        expect_near(name, got[name], np.stack(chosen))
+    assert got["beam_indices"] == [row for row in rows if row >= 0]

@@ -16,11 +16,13 @@ float BeamSearch::penalized(float sum, std::int64_t length) const {
 }
 
 void BeamSearch::find_ends(std::vector<Continuation>& best) const {
-  const bool all_end = n_generated() + 1 >= request().stops.max_new_tokens || is_late();
+  const bool late = is_late();
+  const bool all_end = late || n_generated() + 1 >= request().stops.max_new_tokens;
   for (Continuation& c : best) {
-    const bool stopped = stops(c);
-    c.ends = stopped || all_end;
-    c.reason = stopped ? FinishReason::stop : FinishReason::length;
+    c.by = stops(c);
+    c.ends = c.by != nullptr || all_end;
+    c.reason = c.by != nullptr ? FinishReason::stop : late ? FinishReason::time : FinishReason::length;
+    if (c.by == nullptr) c.by = late ? "max_time" : request().length_option();
   }
 }
 

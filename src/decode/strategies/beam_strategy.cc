@@ -44,6 +44,9 @@ BeamStrategy::BeamStrategy(SamplingRequest request, LanguageModel& model)
       n_prompt_(std::ssize(request_.visible())),
       samples_(request_.config.do_sample.value_or(false)),
       late_(n_groups_ > 1 || request_.hooks != nullptr),
+      notes_(request_.config, request_.vocab_size),
+      states_(notes_, model.n_layers(0)),
+      of_prompt_(request_),
       rows_(n_beams_),
       outputs_(rules_.n_returned) {
   const TextStream text(request_.tokenizer, request_.stops.strings, request_.stops.include_stop);
@@ -51,30 +54,64 @@ BeamStrategy::BeamStrategy(SamplingRequest request, LanguageModel& model)
   beams_.push_back({.source = LogitsSource(model, request_.prompt, request_.guidance.get()),
                     .history = request_.visible(),
                     .chain = build_chain(request_.config, request_.chain_setup(min_keep)),
-                    .text = text});
+                    .text = text,
+                    .last = std::make_shared<BeamStep>()});
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i].completion = request_.begun(static_cast<std::int64_t>(i));
     texts_.push_back(text);
   }
-  if (!late_) return;
-  log_probs_.resize(n_beams_);
-  scratch_.emplace(request_.vocab_size);
+  if (late_ || notes_.any()) scratch_.emplace(request_.vocab_size);
 }
 
 void BeamStrategy::plan(StepPlan& plan) {
-  for (Beam& beam : beams_) beam.source.plan(plan, 1);
+  RowWants wants{.all_logits = n_generated() == 0 && of_prompt_.wanted()};
+  states_.add_to(wants);
+  for (Beam& beam : beams_) beam.source.plan(plan, 1, 0, wants);
+}
+
+std::size_t BeamStrategy::beam_of(std::int32_t row) const {
+  std::size_t beam = beams_.size() - 1;
+  while (beams_[beam].source.first_row() > row) --beam;
+  return beam;
+}
+
+// That of the hypothesis' token `token`, in which the prompt counts as one.
+BeamStep& BeamStrategy::step_of(Beam& beam, std::int64_t token) const {
+  BeamStep* step = beam.last.get();
+  for (std::int64_t at = std::ssize(beam.source.tokens()) - 1; at > token && step->before; --at) {
+    step = step->before.get();
+  }
+  return *step;
+}
+
+void BeamStrategy::take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) {
+  Beam& beam = beams_[beam_of(row)];
+  const std::int64_t token = beam.source.token_of(row);
+  BeamStep& step = step_of(beam, token);
+  states_.take_hidden(step.before ? 0 : token, layer, hidden, step.states);
+}
+
+void BeamStrategy::take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
+                                   std::int64_t n_heads) {
+  Beam& beam = beams_[beam_of(row)];
+  const std::int64_t token = beam.source.token_of(row);
+  BeamStep& step = step_of(beam, token);
+  states_.take_attentions(step.before ? 0 : token, layer, probabilities, n_heads, step.states);
 }
 
 void BeamStrategy::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
-  std::size_t beam = beams_.size() - 1;
-  while (beams_[beam].source.first_row() > row) --beam;
+  const std::size_t beam = beam_of(row);
+  const LogitsSource& source = beams_[beam].source;
+  if (n_generated() == 0 && of_prompt_.take(source, row, logits)) return;
   const auto ready = beams_[beam].source.take(row, logits);
   if (!ready) return;
+  const auto own = source.own(0, ready->logits);
+  if (notes_.any()) rows_[beam].logits.assign(own.begin(), own.end());
   to_log_probs(ready->logits);
   if (late_) {
-    log_probs_[beam].assign(ready->logits.begin(), ready->logits.end());
+    rows_[beam].log_probs.assign(ready->logits.begin(), ready->logits.end());
   } else {
-    weigh(beam, ready->logits, {}, scratch);
+    weigh(beam, rows_[beam], ready->logits, {}, scratch);
   }
 }
 
@@ -86,15 +123,18 @@ void BeamStrategy::to_log_probs(std::span<float> logits) const {
   for (float& logit : logits) logit = static_cast<float>(logit - log_sum);
 }
 
-void BeamStrategy::weigh_late(std::size_t beam, std::span<const TokenId> group_tokens) {
-  work_ = log_probs_[beam];
-  weigh(beam, work_, group_tokens, *scratch_);
+void BeamStrategy::weigh_late(std::size_t beam, std::size_t row, std::span<const TokenId> group_tokens) {
+  work_ = rows_[beam].log_probs;
+  if (row != beam) rows_[row].logits = rows_[beam].logits;
+  weigh(beam, rows_[row], work_, group_tokens, *scratch_);
+  for (Continuation& c : rows_[row].best) c.row = static_cast<std::int32_t>(row);
 }
 
-void BeamStrategy::weigh(std::size_t beam, std::span<float> log_probs, std::span<const TokenId> group_tokens,
+void BeamStrategy::weigh(std::size_t beam, Row& row, std::span<float> log_probs, std::span<const TokenId> group_tokens,
                          Scratch& scratch) {
-  if (request_.config.logprobs) scratch.raw_logits.assign(log_probs.begin(), log_probs.end());
+  if (notes_.any()) notes_.begin(row.logits, scratch, row.note);
   scratch.candidates.reset(log_probs);
+  notes_.stage(request_.guidance ? "guidance" : "log-probabilities", scratch.candidates, row.note);
   const StepContext context{
       .history = beams_[beam].history,
       .prompt_length = n_prompt_,
@@ -102,31 +142,31 @@ void BeamStrategy::weigh(std::size_t beam, std::span<float> log_probs, std::span
       .row = static_cast<std::int32_t>(request_.prompt_index) * static_cast<std::int32_t>(n_beams_) +
              static_cast<std::int32_t>(beam),
       .group_tokens = group_tokens};
-  beams_[beam].chain.apply(context, scratch.candidates);
-  look_at(beam, scratch.candidates, scratch.raw_logits);
+  notes_.apply(beams_[beam].chain, context, scratch.candidates, row.note);
+  if (notes_.any()) row.scores = dense_logits(scratch.candidates, log_probs.size());
+  look_at(beam, scratch.candidates);
   if (samples_) {
-    race(beam, scratch.candidates);
+    race(beam, scratch.candidates, row.best);
   } else {
-    keep_best(beam, scratch.candidates);
+    keep_best(beam, scratch.candidates, row.best);
   }
-  report(scratch.raw_logits, rows_[beam]);
 }
 
-void BeamStrategy::keep_best(std::size_t beam, Candidates& candidates) {
-  auto& out = rows_[beam];
+void BeamStrategy::keep_best(std::size_t beam, Candidates& candidates, std::vector<Continuation>& out) const {
   out.clear();
   for (const Candidate& c : candidates.best(n_kept_)) {
     const float score = c.logit + beams_[beam].score;
     out.push_back({.score = score,
                    .rank = score,
                    .beam = static_cast<std::int32_t>(beam),
-                   .token = {.token = c.token, .logprob = 0, .top = {}}});
+                   .row = static_cast<std::int32_t>(beam),
+                   .token = c.token});
   }
 }
 
 // Sampling without replacement over the tokens of all beams is a race: the winners have the largest p / e, here
 // ln p - ln e with p = exp(score) not normalised, which all beams have in common.
-void BeamStrategy::race(std::size_t beam, const Candidates& candidates) {
+void BeamStrategy::race(std::size_t beam, const Candidates& candidates, std::vector<Continuation>& out) const {
   const DrawKey key{.seed = request_.seed,
                     .fork = static_cast<std::uint32_t>(beam),
                     .step = static_cast<std::uint32_t>(n_generated())};
@@ -136,7 +176,6 @@ void BeamStrategy::race(std::size_t beam, const Candidates& candidates) {
     return request_.torch_draws->exponential(n_generated(), static_cast<std::size_t>(request_.prompt_index), place);
   };
   const auto behind = [](const Continuation& a, const Continuation& b) { return a.rank > b.rank; };
-  auto& out = rows_[beam];
   out.clear();
   candidates.for_each([&](TokenId token, float logit) {
     if (!(logit > -std::numeric_limits<float>::infinity())) return;
@@ -150,26 +189,17 @@ void BeamStrategy::race(std::size_t beam, const Candidates& candidates) {
     out.push_back({.score = score,
                    .rank = rank,
                    .beam = static_cast<std::int32_t>(beam),
-                   .token = {.token = token, .logprob = 0, .top = {}}});
+                   .row = static_cast<std::int32_t>(beam),
+                   .token = token});
     std::ranges::push_heap(out, behind);
   });
 }
 
-void BeamStrategy::report(std::span<const float> log_probs, std::span<Continuation> continuations) const {
-  if (!request_.config.logprobs || continuations.empty()) return;
-  std::vector<std::pair<TokenId, float>> top;
-  best_logprobs(log_probs, *request_.config.logprobs, 0, top);
-  for (Continuation& c : continuations) {
-    c.token.logprob = log_probs[static_cast<std::size_t>(c.token.token)];
-    c.token.top = top;
-  }
-}
-
 // At first there is one beam; the reference has copies of it, far behind.
-std::vector<Continuation> BeamStrategy::best_of(std::span<const std::size_t> beams) const {
+std::vector<Continuation> BeamStrategy::best_of(std::span<const std::size_t> rows) const {
   std::vector<Continuation> all;
-  for (std::size_t i = 0; i < beams.size(); ++i) {
-    for (const Continuation& c : rows_[beams[i]]) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const Continuation& c : rows_[rows[i]].best) {
       all.push_back(c);
       all.back().origin = static_cast<std::int32_t>(i);
     }
@@ -187,70 +217,79 @@ std::vector<Continuation> BeamStrategy::best_of(std::span<const std::size_t> bea
   }
   std::ranges::stable_sort(all, [](const Continuation& a, const Continuation& b) {
     if (a.rank != b.rank) return a.rank > b.rank;
-    return a.beam != b.beam ? a.beam < b.beam : a.token.token < b.token.token;
+    return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
   });
   all.resize(std::min(all.size(), n_kept_));
   return all;
 }
 
-bool BeamStrategy::stops(const Continuation& c) const {
-  const StopRules& stops = request_.stops;
-  if (stops.ends_with(c.token.token)) return true;
-  if (stops.strings) {
+const char* BeamStrategy::stops(const Continuation& c) const {
+  if (const char* const by = request_.stop_of(c.token)) return by;
+  if (request_.stops.strings) {
     std::string ignored;
     TextStream text = beams_[static_cast<std::size_t>(c.beam)].text;
-    if (text.push(c.token.token, ignored)) return true;
+    if (text.push(c.token, ignored)) return "stop_strings";
   }
-  return request_.hooks && !request_.hooks->stopping_criteria.empty() && stopped_by_hook(c);
+  const bool hooked = request_.hooks && !request_.hooks->stopping_criteria.empty();
+  return hooked && stopped_by_hook(c) ? "stopping_criteria" : nullptr;
 }
 
 bool BeamStrategy::stopped_by_hook(const Continuation& c) const {
   std::vector<TokenId> history = beams_[static_cast<std::size_t>(c.beam)].history;
-  history.push_back(c.token.token);
+  history.push_back(c.token);
   const StepView view{
       .prompt_index = request_.prompt_index, .index = c.beam, .token_ids = history, .prompt_length = n_prompt_};
   return std::ranges::any_of(request_.hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
 }
 
-bool BeamStrategy::is_late() const { return request_.stops.is_late(); }
-
 Hypothesis BeamStrategy::as_it_stands(const Beam& beam) const {
   const auto tokens = generated(beam);
   const double score = tokens.empty() ? 0 : beam.score / rules_.divisor(std::ssize(tokens));
-  return {.tokens = {tokens.begin(), tokens.end()},
-          .logprobs = beam.logprobs,
-          .beam_indices = beam.beam_indices,
-          .score = score};
+  return {.tokens = {tokens.begin(), tokens.end()}, .last = beam.last, .score = score};
 }
 
-Hypothesis BeamStrategy::extended(const Continuation& c) const {
-  Hypothesis h = as_it_stands(beams_[static_cast<std::size_t>(c.beam)]);
-  h.tokens.push_back(c.token.token);
-  if (request_.config.logprobs) h.logprobs.push_back(c.token);
-  h.beam_indices.push_back(c.origin);
+// Before its beam goes on.
+std::shared_ptr<BeamStep> BeamStrategy::step_after(const Beam& parent, const Continuation& c) {
+  auto step = std::make_shared<BeamStep>();
+  step->before = parent.last;
+  step->origin = c.origin;
+  step->note.chosen.token = c.token;
+  if (!notes_.any()) return step;
+  Row& row = rows_[static_cast<std::size_t>(c.row)];
+  scratch_->raw_logits = row.logits;
+  work_ = row.scores;
+  scratch_->candidates.reset(work_);
+  row.note.chosen.token = c.token;
+  notes_.end(*scratch_, row.note);
+  step->note = row.note;
+  return step;
+}
+
+Hypothesis BeamStrategy::extended(const Continuation& c) {
+  const Beam& beam = beams_[static_cast<std::size_t>(c.beam)];
+  Hypothesis h = as_it_stands(beam);
+  h.tokens.push_back(c.token);
+  h.last = step_after(beam, c);
   h.score = c.score / rules_.divisor(std::ssize(h.tokens));
   h.ended = true;
   h.reason = c.reason;
+  h.by = c.by;
   return h;
 }
 
-Beam BeamStrategy::child(Beam& parent, const Continuation& c, bool last) const {
-  Beam beam = last ? std::move(parent)
-                   : Beam{.source = parent.source.fork(),
-                          .history = parent.history,
-                          .chain = parent.chain,
-                          .text = parent.text,
-                          .logprobs = parent.logprobs,
-                          .beam_indices = parent.beam_indices};
-  const TokenId token = c.token.token;
+Beam BeamStrategy::child(Beam& parent, const Continuation& c, bool last) {
+  std::shared_ptr<BeamStep> step = step_after(parent, c);
+  Beam beam =
+      last
+          ? std::move(parent)
+          : Beam{.source = parent.source.fork(), .history = parent.history, .chain = parent.chain, .text = parent.text};
   beam.score = c.score;
-  beam.source.push(token);
-  beam.history.push_back(token);
-  beam.chain.accept(token);
+  beam.last = std::move(step);
+  beam.source.push(c.token);
+  beam.history.push_back(c.token);
+  beam.chain.accept(c.token);
   std::string ignored;
-  if (request_.stops.strings) beam.text.push(token, ignored);
-  if (request_.config.logprobs) beam.logprobs.push_back(c.token);
-  beam.beam_indices.push_back(c.origin);
+  if (request_.stops.strings) beam.text.push(c.token, ignored);
   return beam;
 }
 
@@ -272,12 +311,14 @@ void BeamStrategy::go_on(std::span<const Continuation> next) {
 void BeamStrategy::advance() {
   for (Beam& beam : beams_) beam.source.commit();
   if (late_ && n_groups_ == 1) {
-    for (std::size_t b = 0; b < beams_.size(); ++b) weigh_late(b);
+    for (std::size_t b = 0; b < beams_.size(); ++b) weigh_late(b, b);
   }
   if (step()) {
     tell_shared();
+  } else if (is_late()) {
+    close(FinishReason::time, "max_time", "stopped by max_time");
   } else {
-    close(FinishReason::length, is_late() ? "stopped by max_time" : request_.stops.max_new_notice);
+    close(FinishReason::length, request_.length_option(), request_.stops.max_new_notice);
   }
 }
 
@@ -314,21 +355,44 @@ void BeamStrategy::close(Output& output, const Hypothesis& h) {
   Completion& completion = output.completion;
   TextStream& text = texts_[static_cast<std::size_t>(completion.index)];
   completion.finish_reason = h.reason;
-  if (text.stop_text().empty() && text.finish(completion.text)) completion.finish_reason = FinishReason::stop;
+  completion.stopped_by = h.by == nullptr ? "" : h.by;
+  if (h.reason == FinishReason::stop && !h.tokens.empty() && request_.stop_of(h.tokens.back()) != nullptr) {
+    completion.stop_token = h.tokens.back();
+  }
+  if (text.stop_text().empty() && text.finish(completion.text)) {
+    completion.finish_reason = FinishReason::stop;
+    completion.stopped_by = "stop_strings";
+  }
   completion.stop_text = text.stop_text();
   completion.score = h.score;
-  completion.logprobs = h.logprobs;
-  completion.beam_indices = h.beam_indices;
+  write_steps(h, completion);
   completion.model_passes = std::ssize(h.tokens);
   completion.notice = h.notice;
   output.tentative.clear();
   output.finished = true;
 }
 
-void BeamStrategy::close(FinishReason reason, std::string_view notice) {
+// What was noted of its steps.
+void BeamStrategy::write_steps(const Hypothesis& h, Completion& completion) const {
+  const std::vector<const BeamStep*> steps = steps_to(h.last.get());
+  const std::shared_ptr<StepOutputs> arrays = notes_.make_arrays();
+  for (const BeamStep* const step : steps) {
+    completion.beam_indices.push_back(step->origin);
+    if (request_.config.logprobs) completion.logprobs.push_back(step->note.chosen);
+    notes_.keep(step->note, completion, arrays.get());
+    if (arrays) StateRecord::append(StepOutputs(step->before->states), *arrays);
+  }
+  completion.step_outputs = arrays;
+  completion.prompt_logprobs = of_prompt_.entries();
+}
+
+void BeamStrategy::close(FinishReason reason, const char* by, std::string_view notice) {
   std::vector<Hypothesis> found = best();
   for (Hypothesis& h : found) {
-    if (!h.ended) h.reason = reason;
+    if (!h.ended) {
+      h.reason = reason;
+      h.by = by;
+    }
     if (h.reason == FinishReason::stop || notice.empty()) continue;
     h.notice = h.notice.empty() ? std::string(notice) : std::string(notice) + "; " + h.notice;
   }
@@ -338,7 +402,7 @@ void BeamStrategy::close(FinishReason reason, std::string_view notice) {
 }
 
 void BeamStrategy::finish(FinishReason reason, std::string_view notice) {
-  if (!done_) close(reason, notice);
+  if (!done_) close(reason, nullptr, notice);
 }
 
 }  // namespace skald::decode

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "decode/prompt_logprobs.h"
 #include "decode/sampling_request.h"
 #include "decode/strategies/beam.h"
 #include "decode/strategy.h"
@@ -36,6 +38,9 @@ class BeamStrategy : public DecodingStrategy {
  public:
   void plan(StepPlan& plan) final;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) final;
+  void take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) final;
+  void take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
+                       std::int64_t n_heads) final;
   void advance() final;
   [[nodiscard]] bool finished() const final { return done_; }
   void finish(FinishReason reason, std::string_view notice) final;
@@ -51,21 +56,19 @@ class BeamStrategy : public DecodingStrategy {
   [[nodiscard]] virtual std::vector<Hypothesis> best() = 0;
   /// The tokens of every hypothesis that ended and may yet be returned.
   [[nodiscard]] virtual std::vector<std::span<const TokenId>> ended_tokens() const = 0;
-  /// Every candidate after `beam`, and the log-probabilities [vocab_size] before any option changed them: for a
-  /// subclass that wants more than the best. Called for different beams at the same time.
-  virtual void look_at(std::size_t /*beam*/, const Candidates& /*candidates*/, std::span<const float> /*raw*/) {}
+  /// Every candidate after `beam`: for a subclass that wants more than the best. Called for different beams at the same
+  /// time.
+  virtual void look_at(std::size_t /*beam*/, const Candidates& /*candidates*/) {}
 
-  /// Runs the processors of a beam on its log-probabilities and notes its best continuations. `group_tokens`: what
-  /// other groups chose at this step.
-  void weigh_late(std::size_t beam, std::span<const TokenId> group_tokens = {});
-  /// The best continuations of `beams` together, best first. Their `origin` counts within `beams`.
-  [[nodiscard]] std::vector<Continuation> best_of(std::span<const std::size_t> beams) const;
-  /// Log-probability and alternatives of `token` after `beam`; nothing where they are not asked for.
-  void report(std::span<const float> log_probs, std::span<Continuation> continuations) const;
-  /// Why `c` ends its hypothesis, if it does: an end token, a stop string, a caller's criterion.
-  [[nodiscard]] bool stops(const Continuation& c) const;
-  [[nodiscard]] bool is_late() const;  // max_time is over
-  [[nodiscard]] Hypothesis extended(const Continuation& c) const;
+  /// Runs the processors of a beam on its log-probabilities and notes its best continuations in row `row`: the beam's
+  /// number, but where several groups begin with one beam. `group_tokens`: what other groups chose at this step.
+  void weigh_late(std::size_t beam, std::size_t row, std::span<const TokenId> group_tokens = {});
+  /// The best continuations of `rows` together, best first. Their `origin` counts within `rows`.
+  [[nodiscard]] std::vector<Continuation> best_of(std::span<const std::size_t> rows) const;
+  /// The option by which `c` ends its hypothesis: an end token, a stop string, a caller's criterion. Null: it does not.
+  [[nodiscard]] const char* stops(const Continuation& c) const;
+  [[nodiscard]] bool is_late() const { return request_.stops.is_late(); }  // max_time is over
+  [[nodiscard]] Hypothesis extended(const Continuation& c);
   [[nodiscard]] Hypothesis as_it_stands(const Beam& beam) const;
   /// These are the next beams, in this order. Sequences nobody continues are dropped, the others forked.
   void go_on(std::span<const Continuation> next);
@@ -81,16 +84,30 @@ class BeamStrategy : public DecodingStrategy {
   }
 
  private:
-  void weigh(std::size_t beam, std::span<float> log_probs, std::span<const TokenId> group_tokens, Scratch& scratch);
+  // What is kept of a beam's row until the continuations are chosen.
+  struct Row {
+    std::vector<Continuation> best = {};
+    std::vector<float> log_probs = {};  // [vocab_size], where it is weighed late
+    std::vector<float> logits = {};     // [vocab_size], likewise and below where notes are taken: the model's
+    std::vector<float> scores = {};     // [vocab_size]: after all processors
+    StepNote note = {};                 // of any token
+  };
+
+  [[nodiscard]] std::size_t beam_of(std::int32_t row) const;
+  [[nodiscard]] BeamStep& step_of(Beam& beam, std::int64_t token) const;
+  void weigh(std::size_t beam, Row& row, std::span<float> log_probs, std::span<const TokenId> group_tokens,
+             Scratch& scratch);
   void to_log_probs(std::span<float> logits) const;
-  void keep_best(std::size_t beam, Candidates& candidates);
-  void race(std::size_t beam, const Candidates& candidates);
-  [[nodiscard]] Beam child(Beam& parent, const Continuation& c, bool last) const;
+  void keep_best(std::size_t beam, Candidates& candidates, std::vector<Continuation>& out) const;
+  void race(std::size_t beam, const Candidates& candidates, std::vector<Continuation>& out) const;
+  [[nodiscard]] std::shared_ptr<BeamStep> step_after(const Beam& parent, const Continuation& c);
+  [[nodiscard]] Beam child(Beam& parent, const Continuation& c, bool last);
   [[nodiscard]] bool stopped_by_hook(const Continuation& c) const;
   void tell_shared();
   void tell(Output& output, std::span<const TokenId> tokens);
-  void close(FinishReason reason, std::string_view notice);
+  void close(FinishReason reason, const char* by, std::string_view notice);
   void close(Output& output, const Hypothesis& hypothesis);
+  void write_steps(const Hypothesis& hypothesis, Completion& completion) const;
 
   SamplingRequest request_;
   BeamRules rules_;
@@ -102,10 +119,12 @@ class BeamStrategy : public DecodingStrategy {
   bool samples_;
   bool late_;                // nothing is weighed in take(): groups go one after the other, and so does a caller's code
   std::vector<Beam> beams_;  // at first one
-  std::vector<std::vector<Continuation>> rows_;  // by beam: its best
-  std::vector<std::vector<float>> log_probs_;    // by beam: [vocab_size], where weighed late
-  std::vector<float> work_;                      // [vocab_size], likewise
-  std::optional<Scratch> scratch_;               // likewise
+  StepNotes notes_;
+  StateRecord states_;
+  PromptLogprobs of_prompt_;
+  std::vector<Row> rows_;           // by beam
+  std::vector<float> work_;         // [vocab_size], where weighed late
+  std::optional<Scratch> scratch_;  // likewise, and where notes are taken
   std::vector<Output> outputs_;
   std::vector<TextStream> texts_;  // by output
   bool done_ = false;

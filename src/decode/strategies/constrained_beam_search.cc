@@ -27,7 +27,7 @@ ConstrainedBeamSearch::ConstrainedBeamSearch(SamplingRequest request, LanguageMo
   for (const TokenId token : this->request().visible()) progress_[0].add(token);  // the reference counts the prompt
 }
 
-void ConstrainedBeamSearch::look_at(std::size_t beam, const Candidates& candidates, std::span<const float> raw) {
+void ConstrainedBeamSearch::look_at(std::size_t beam, const Candidates& candidates) {
   std::vector<Continuation>& out = advancing_[beam];
   out.clear();
   if (progress_[beam].completed()) return;
@@ -36,15 +36,15 @@ void ConstrainedBeamSearch::look_at(std::size_t beam, const Candidates& candidat
     out.push_back({.score = score,
                    .rank = score,
                    .beam = static_cast<std::int32_t>(beam),
+                   .row = static_cast<std::int32_t>(beam),
                    .origin = static_cast<std::int32_t>(beam),
-                   .token = {.token = token, .logprob = 0, .top = {}}});
+                   .token = token});
   }
-  report(raw, out);
 }
 
 bool ConstrainedBeamSearch::same_tokens(const Continuation& a, const Continuation& b) const {
-  return a.token.token == b.token.token && (a.beam == b.beam || beams()[static_cast<std::size_t>(a.beam)].history ==
-                                                                    beams()[static_cast<std::size_t>(b.beam)].history);
+  return a.token == b.token && (a.beam == b.beam || beams()[static_cast<std::size_t>(a.beam)].history ==
+                                                        beams()[static_cast<std::size_t>(b.beam)].history);
 }
 
 void ConstrainedBeamSearch::add_advancing(std::vector<Option>& options) const {
@@ -54,7 +54,7 @@ void ConstrainedBeamSearch::add_advancing(std::vector<Option>& options) const {
     const PhraseProgress of_step = progress_[b];
     for (const Continuation& c : advancing_[b]) {
       PhraseProgress state = of_step.entangled();
-      state.add(c.token.token);
+      state.add(c.token);
       const auto known = [&](const Option& other) { return same_tokens(c, other.continuation); };
       if (std::ranges::any_of(options, known)) continue;
       options.push_back({.continuation = c, .bank = 0});
@@ -70,7 +70,7 @@ std::vector<Continuation> ConstrainedBeamSearch::with_progress(std::vector<Conti
   std::vector<Option> options;
   for (const Continuation& c : next) {
     PhraseProgress state = progress_[static_cast<std::size_t>(c.beam)];
-    state.add(c.token.token);
+    state.add(c.token);
     options.push_back({.continuation = c, .bank = state.bank()});
   }
   add_advancing(options);
@@ -99,7 +99,7 @@ bool ConstrainedBeamSearch::step() {
   std::vector<PhraseProgress> progress;
   for (const Continuation& c : next) {
     progress.push_back(progress_[static_cast<std::size_t>(c.beam)]);
-    progress.back().add(c.token.token);
+    progress.back().add(c.token);
   }
   progress_ = std::move(progress);
   go_on(next);

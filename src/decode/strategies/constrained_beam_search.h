@@ -27,7 +27,7 @@ class ConstrainedBeamSearch final : public NBestSearch {
   bool step() override;
   [[nodiscard]] std::vector<Hypothesis> best() override;
   [[nodiscard]] std::vector<std::span<const TokenId>> ended_tokens() const override;
-  void look_at(std::size_t beam, const Candidates& candidates, std::span<const float> raw) override;
+  void look_at(std::size_t beam, const Candidates& candidates) override;
 
   [[nodiscard]] std::vector<Continuation> with_progress(std::vector<Continuation> next) const;
   void add_advancing(std::vector<Option>& options) const;

@@ -6,19 +6,22 @@
 #include <vector>
 
 #include "decode/completion_writer.h"
+#include "decode/logits_source.h"
+#include "decode/prompt_logprobs.h"
 
 namespace skald::decode {
 
 /// One completion. All k candidates are computed together; the chosen one's logits serve the next step, so that there
-/// is one pass a token.
+/// is one pass a token. A candidate after which nothing could come gives way to the next best.
 class Contrastive final : public DecodingStrategy {
  public:
   Contrastive(SamplingRequest request, LanguageModel& model);
-  ~Contrastive() override;
 
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
   void take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) override;
+  void take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
+                       std::int64_t n_heads) override;
   void advance() override;
   [[nodiscard]] bool finished() const override { return output_.finished; }
   void finish(FinishReason reason, std::string_view notice) override;
@@ -27,29 +30,32 @@ class Contrastive final : public DecodingStrategy {
  private:
   // A token that may come next, with what is computed of it ahead.
   struct Branch {
-    TokenLogprob token = {};
+    LogitsSource source;
+    StepNote note = {};
     float p = 0;
-    SequenceHandle sequence = -1;
-    std::vector<TokenId> history = {};
-    ProcessorChain chain = {};
     std::vector<float> direction = {};  // [hidden] of length 1
     float likeness = 0;                 // largest cosine with a state before
-    std::vector<Branch> next = {};      // what may come after it; without sequences yet
+    StepOutputs states = {};            // of the token's row
   };
 
-  void weigh(const StepContext& step, std::span<float> logits, Scratch& scratch, Branch& branch) const;
-  void open(Branch& chosen);
-  void drop_branches();
+  [[nodiscard]] RowWants wants() const;
+  [[nodiscard]] Branch& branch_of(std::int32_t row);
+  [[nodiscard]] bool propose(LogitsSource& source);
+  [[nodiscard]] Branch take_best();
+  void close(FinishReason reason, std::string_view notice = {});
 
   SamplingRequest request_;
-  LanguageModel& model_;
   std::int32_t last_layer_;
   std::size_t k_;
   float alpha_;
   Output output_;
+  ProcessorChain chain_;
   CompletionWriter writer_;
-  Branch root_;                    // the prompt
-  std::vector<Branch> branches_;   // candidates under way
+  StateRecord states_;
+  PromptLogprobs of_prompt_;
+  Scratch scratch_;
+  LogitsSource prompt_;
+  std::vector<Branch> branches_;   // candidates under way; none: the prompt is
   std::vector<float> directions_;  // [positions, hidden] of all tokens so far, each of length 1
 };
 

@@ -10,14 +10,14 @@ GroupBeamSearch::GroupBeamSearch(SamplingRequest request, LanguageModel& model)
   const std::vector<TokenId>& eos = this->request().stops.eos;
   if (pad_ < 0 && !eos.empty()) pad_ = eos.front();
   for (std::size_t g = 0; g < n_groups(); ++g) {
-    groups_.push_back({.ended = NBest(rules(), group_size_), .members = {0}});
+    groups_.push_back({.ended = NBest(rules(), group_size_), .members = {0}, .rows = {g * group_size_}});
   }
 }
 
 std::vector<Continuation> GroupBeamSearch::choose(std::size_t number, std::span<const TokenId> group_tokens) {
   Group& group = groups_[number];
-  for (const std::size_t beam : group.members) weigh_late(beam, group_tokens);
-  std::vector<Continuation> best = best_of(group.members);
+  for (std::size_t i = 0; i < group.members.size(); ++i) weigh_late(group.members[i], group.rows[i], group_tokens);
+  std::vector<Continuation> best = best_of(group.rows);
   for (Continuation& c : best) c.origin += static_cast<std::int32_t>(number * group_size_);
   std::vector<Continuation> next = split(
       best, group_size_, [](const Continuation&) { return true; }, group.ended);
@@ -35,10 +35,12 @@ bool GroupBeamSearch::step() {
     }
     const std::vector<Continuation> of_group = choose(g, chosen);
     groups_[g].members.clear();
+    groups_[g].rows.clear();
     for (const Continuation& c : of_group) {
-      chosen.push_back(c.token.token);
+      chosen.push_back(c.token);
       if (groups_[g].done) continue;
       groups_[g].members.push_back(next.size());
+      groups_[g].rows.push_back(next.size());
       next.push_back(c);
     }
   }

@@ -18,6 +18,7 @@ class GroupBeamSearch final : public NBestSearch {
   struct Group {
     NBest ended;
     std::vector<std::size_t> members;  // its beams; at first all groups have the one
+    std::vector<std::size_t> rows;     // where theirs are kept: their numbers, but at first
     bool done = false;
   };
 

@@ -25,13 +25,13 @@ bool NBest::is_done(float best_sum, std::int64_t length, std::int64_t max_length
 }
 
 std::vector<Continuation> NBestSearch::split(std::vector<Continuation>& best, std::size_t n,
-                                             const std::function<bool(const Continuation&)>& acceptable,
-                                             NBest& ended) const {
+                                             const std::function<bool(const Continuation&)>& acceptable, NBest& ended) {
   const std::vector<TokenId>& eos = request().stops.eos;
   std::vector<Continuation> next;
   for (std::size_t rank = 0; rank < best.size() && next.size() < n; ++rank) {
     Continuation& c = best[rank];
-    if (!stops(c)) {
+    c.by = stops(c);
+    if (c.by == nullptr) {
       next.push_back(c);
       continue;
     }
@@ -39,7 +39,7 @@ std::vector<Continuation> NBestSearch::split(std::vector<Continuation>& best, st
     if (rank >= n || !acceptable(c)) continue;
     Hypothesis h = extended(c);
     // Whichever end token it was, the reference writes the first of them.
-    if (std::ranges::find(eos, c.token.token) != eos.end()) h.tokens.back() = eos.front();
+    if (std::ranges::find(eos, c.token) != eos.end()) h.tokens.back() = eos.front();
     ended.add(std::move(h));
   }
   return next;

@@ -36,7 +36,7 @@ class NBestSearch : public BeamStrategy {
   /// Adds those of the best continuations that end, and are `acceptable`, to `ended`; only the first `n` of all may.
   /// Returns the first `n` that go on. Reference: the loop of process().
   std::vector<Continuation> split(std::vector<Continuation>& best, std::size_t n,
-                                  const std::function<bool(const Continuation&)>& acceptable, NBest& ended) const;
+                                  const std::function<bool(const Continuation&)>& acceptable, NBest& ended);
   [[nodiscard]] bool is_done(const std::vector<Continuation>& best, const NBest& ended) const;
   /// Whether the length or the time is reached.
   [[nodiscard]] bool is_over() const;

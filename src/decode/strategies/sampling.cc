@@ -32,6 +32,7 @@ constexpr std::int64_t kResumedTogether = 32;  // tokens of a resumed completion
 Sampling::Sampling(SamplingRequest request, LanguageModel& model)
     : request_(std::move(request)),
       states_({request_.config, request_.vocab_size}, model.n_layers(0)),
+      of_prompt_(request_),
       outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))),
       n_open_(outputs_.size()),
       given_(request_.resume.tokens),
@@ -55,10 +56,7 @@ void Sampling::make_branches(LanguageModel& model) {
                          .chain = chain,
                          .drafter = make_drafter(model, index),
                          .dola = dola});
-    if (StepOutputs* const arrays = branches_[i].writer.arrays()) arrays->n_layers = model.n_layers(0);
   }
-  const auto n_given = request_.prompt.size() - 1;  // the first has nothing before it
-  if (request_.config.prompt_logprobs) outputs_[0].completion.prompt_logprobs.resize(n_given);
 }
 
 std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64_t index) const {
@@ -125,7 +123,7 @@ void Sampling::plan_draft(Branch& branch, StepPlan& plan) {
 }
 
 RowWants Sampling::wants_of(Branch& branch) const {
-  RowWants wants{.all_logits = !prefilled_ && request_.config.prompt_logprobs.has_value()};
+  RowWants wants{.all_logits = !prefilled_ && of_prompt_.wanted()};
   states_.add_to(wants);
   if (!branch.dola.empty()) {
     while (branch.dola.size() <= branch.draft.size()) branch.dola.push_back(branch.dola[0]);
@@ -152,32 +150,20 @@ void Sampling::take_early(std::int32_t row, std::int32_t layer, std::span<const 
 
 void Sampling::take_hidden(std::int32_t row, std::int32_t layer, std::span<const float> hidden) {
   const Branch& branch = branches_[owner_of(row)];
-  StateRecord::take_hidden(branch.source.token_of(row), layer, hidden, *branch.writer.arrays());
+  states_.take_hidden(branch.source.token_of(row), layer, hidden, *branch.writer.arrays());
 }
 
 void Sampling::take_attentions(std::int32_t row, std::int32_t layer, std::span<const float> probabilities,
                                std::int64_t n_heads) {
   const Branch& branch = branches_[owner_of(row)];
-  StateRecord::take_attentions(branch.source.token_of(row), layer, probabilities, n_heads, *branch.writer.arrays());
-}
-
-// The rows of the prompt before its last say what the model thought of its tokens.
-bool Sampling::take_of_prompt(std::int32_t row, std::span<const float> logits) {
-  const LogitsSource& source = branches_[0].source;
-  if (prefilled_ || !source.is_own(row) || source.position_of(row) >= 0) return false;
-  const auto index = static_cast<std::size_t>(source.token_of(row));
-  TokenLogprob& entry = outputs_[0].completion.prompt_logprobs[index];
-  if (!usable(logits)) throw_unusable(0);
-  entry.token = request_.prompt[index + 1];
-  report_logprob(logits, *request_.config.prompt_logprobs, entry);
-  return true;
+  states_.take_attentions(branch.source.token_of(row), layer, probabilities, n_heads, *branch.writer.arrays());
 }
 
 void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch) {
   const std::size_t index = owner_of(row);
   Branch& branch = branches_[index];
   if (branch.drafting) return branch.drafter->take(row, logits, scratch);
-  if (take_of_prompt(row, logits)) return;
+  if (!prefilled_ && of_prompt_.take(branch.source, row, logits)) return;
   const auto ready = branch.source.take(row, logits);
   if (!ready) return;
   if (prefilled_) return weigh(index, ready->position, ready->logits, scratch);
@@ -255,9 +241,9 @@ void Sampling::advance() {
 void Sampling::begin_completions() {
   LogitsSource& first = branches_[0].source;
   first.commit();
+  for (Output& output : outputs_) output.completion.prompt_logprobs = of_prompt_.entries();
   for (std::size_t i = 1; i < branches_.size(); ++i) {
     branches_[i].source = first.fork();
-    outputs_[i].completion.prompt_logprobs = outputs_[0].completion.prompt_logprobs;
     if (StepOutputs* const arrays = branches_[i].writer.arrays()) *arrays = *branches_[0].writer.arrays();
   }
   if (defers_) weigh_first(first.kept(0), *scratch_);

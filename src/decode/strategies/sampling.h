@@ -11,6 +11,7 @@
 #include "decode/dola.h"
 #include "decode/drafting/drafter.h"
 #include "decode/logits_source.h"
+#include "decode/prompt_logprobs.h"
 #include "decode/sampling_request.h"
 #include "decode/step_note.h"
 #include "decode/strategy.h"
@@ -65,7 +66,6 @@ class Sampling final : public DecodingStrategy {
     return static_cast<std::size_t>(row_owner_[static_cast<std::size_t>(row)]);
   }
   [[nodiscard]] RowWants wants_of(Branch& branch) const;
-  [[nodiscard]] bool take_of_prompt(std::int32_t row, std::span<const float> logits);
   void weigh_first(std::span<float> logits, Scratch& scratch);
   void weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch);
   static bool remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates);
@@ -78,6 +78,7 @@ class Sampling final : public DecodingStrategy {
 
   SamplingRequest request_;
   StateRecord states_;
+  PromptLogprobs of_prompt_;
   std::vector<Output> outputs_;
   std::vector<Branch> branches_;         // by completion index
   std::vector<std::int32_t> row_owner_;  // completion index by row of the plan

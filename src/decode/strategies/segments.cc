@@ -106,7 +106,7 @@ void Segments::advance() {
   completion().model_passes += 1;
   choose(source_.kept(0));
   const bool is_last = segment_ + 1 == configs_.size();
-  if (request_.stops.ends_with(next_.token)) {
+  if (request_.stop_of(next_.token) != nullptr) {
     if (is_last) push(next_);
     return next_segment({}, FinishReason::stop);
   }
