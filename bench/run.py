@@ -2,7 +2,8 @@
 """Measures Skald's speed on this machine and prints it as tables.
 
 Runs `skald bench` on the model that ships and on a random Llama of TinyLlama-1.1B's shape, made on the spot in f32 and
-bf16; times the start of the program to the first text; runs the kernel benchmarks. Speed is shown as a share of the
+bf16; times the start of the program to the first text; compares what strategies cost; runs the benchmarks of layers,
+options and kernels. Speed is shown as a share of the
 memory bandwidth measured beside it, since a figure alone means little on another machine.
 """
 
@@ -91,6 +92,16 @@ def model_rows(skald, name, model, threads, batches):
     return rows
 
 
+def cost_table(program, model):
+    """What strategies and guidance cost a step of `model`, against one greedy stream in turns with them."""
+    if not (model / "tokenizer.json").exists():  # attributes and phrases are texts
+        shutil.copy(ROOT / "models" / "skald-tales" / "tokenizer.json", model)
+    rows = [
+        [entry["name"], f"{1e3 * entry['step_s']:.1f}", f"{entry['ratio']:.2f}"] for entry in run_json([program, model])
+    ]
+    return table(["1.1 B Llama, bf16", "ms a step", "cost"], rows)
+
+
 def first_text_seconds(skald, threads):
     """From starting the process to the first bytes of its text."""
     command = [skald, "generate", "--prompt", "Once upon a time", "--max-new-tokens", "8", "--seed", "1"]
@@ -147,17 +158,35 @@ def layer_table(program):
     return table(["layer", "sequences", "ms", "MB", "GB/s", "of memory"], rows)
 
 
-def processor_table(program):
-    """What each option costs a token, at two sizes of vocabulary; of that, "none" is the copy of the logits."""
+SIZES = ["32000", "128256"]  # of vocabularies
+
+
+def microseconds(program):
+    """The CPU time of benchmarks that are called NAME/SIZE of vocabulary: {NAME: {SIZE: text}}."""
     result = run_json([program, "--benchmark_format=json", "--benchmark_min_time=0.1"])
     costs = {}
     for entry in result["benchmarks"]:
         name, vocabulary = entry["name"].rsplit("/", 1)
-        microseconds = entry["cpu_time"] / {"ns": 1e3, "us": 1, "ms": 1e-3}[entry["time_unit"]]
-        costs.setdefault(name, {})[vocabulary] = f"{microseconds:.3g}"
-    sizes = ["32000", "128256"]
-    rows = [[name, *(by_size[size] for size in sizes)] for name, by_size in costs.items()]
-    return table(["option", *(f"µs, {size} tokens" for size in sizes)], rows)
+        time = entry["cpu_time"] / {"ns": 1e3, "us": 1, "ms": 1e-3}[entry["time_unit"]]
+        costs.setdefault(name, {})[vocabulary] = f"{time:.3g}"
+    return costs
+
+
+def vocabulary_table(program, what):
+    """What options or strategies cost a token, at two sizes of vocabulary."""
+    rows = [[name, *(by_size[size] for size in SIZES)] for name, by_size in microseconds(program).items()]
+    return table([what, *(f"µs, {size} tokens" for size in SIZES)], rows)
+
+
+def constraint_table(program):
+    """What constraints and stop strings cost to set up, and a token."""
+    costs = microseconds(program)
+    names = dict.fromkeys(name.rsplit("/", 1)[0] for name in costs)
+    rows = [
+        [name, *(costs[f"{name}/{part}"][size] for part in ("set-up", "token") for size in SIZES)] for name in names
+    ]
+    parts = ["set-up", "a token"]
+    return table(["constraint", *(f"{part}, µs, {size}" for part in parts for size in SIZES)], rows)
 
 
 def measure(options):
@@ -167,6 +196,7 @@ def measure(options):
         f"{info['cpu']}, {options.threads or info['threads']} threads, `{info['kernel_table']}` kernels; memory gives "
         f"{info['memory_bytes_per_s'] / 1e9:.1f} GB/s. Skald {info['version']}."
     ]
+    model = None
     rows = model_rows(options.skald, "shipped", SHIPPED, options.threads, options.batches)
     for dtype in [] if options.quick else ["f32", "bf16"]:
         model = make_llama(tools / "make_llama", options.models, dtype)
@@ -183,18 +213,20 @@ def measure(options):
         "peak MiB",
     ]
     parts += [table(header, rows), startup_text(options.skald, options.threads)]
-    layers = tools / "bench_layers"
-    if layers.exists() and not options.quick:
-        say("layers")
-        parts.append(layer_table(layers))
-    processors = tools / "bench_processors"
-    if processors.exists() and not options.quick:
-        say("processors")
-        parts.append(processor_table(processors))
-    kernels = tools / "bench_kernels"
-    if kernels.exists() and not options.quick:
-        say("kernels")
-        parts.append(kernel_table(kernels))
+    if model and not options.quick:
+        say("costs of strategies")
+        parts.append(cost_table(tools / "bench_costs", model))
+    details = [
+        ("bench_layers", layer_table),
+        ("bench_processors", lambda program: vocabulary_table(program, "option")),
+        ("bench_strategies", lambda program: vocabulary_table(program, "strategy")),
+        ("bench_constraints", constraint_table),
+        ("bench_kernels", kernel_table),
+    ]
+    for name, make in details:
+        if (tools / name).exists() and not options.quick:
+            say(name)
+            parts.append(make(tools / name))
     return "\n\n".join(parts)
 
 

@@ -21,7 +21,7 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-// Times of one call of `rows` prompts of equal length.
+// Times of one call of `rows` prompts of equal length, as its stream tells them.
 class RowTimes {
  public:
   explicit RowTimes(std::int64_t rows) : rows_(rows), tokens_(static_cast<std::size_t>(rows)) {}
@@ -54,6 +54,22 @@ class RowTimes {
   Clock::time_point last_;
 };
 
+struct Rates {
+  double prefill_seconds = 0;      // from the start of the call until every row has its first token
+  double decode_tokens_per_s = 0;  // of all rows, after that
+};
+
+// A stream of beams tells a token once all beams have it, so that it does not tell when the steps were: the timings do.
+Rates rates_of_beams(const std::vector<Completion>& completions, std::int64_t beams) {
+  Rates rates;
+  for (const Completion& each : completions) {
+    rates.prefill_seconds = std::max(rates.prefill_seconds, each.timings.queued + each.timings.prefill);
+    rates.decode_tokens_per_s +=
+        each.timings.tokens_per_second(std::ssize(each.token_ids)) * static_cast<double>(beams);
+  }
+  return rates;
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
@@ -73,16 +89,19 @@ struct Figures {
 class Bench final : public Command {
  public:
   [[nodiscard]] Words words() const override {
-    return {.name = "bench",
-            .summary = "Measure how fast a model reads prompts and writes text on this machine.",
-            .synopsis = "[MODEL] [--prompt-tokens N] [--gen-tokens N] [--batch N] [--json]",
-            .details =
-                "Prompts are random tokens. The share of memory bandwidth is weight bytes x steps a second over "
-                "what the same threads read from memory when they do nothing else.",
-            .examples =
-                "skald bench\n"
-                "skald bench path/to/model --prompt-tokens 512 --gen-tokens 32 --batch 8 --threads 2\n"
-                "skald bench path/to/model --bits 16 --json"};
+    return {
+        .name = "bench",
+        .summary = "Measure how fast a model reads prompts and writes text on this machine.",
+        .synopsis = "[MODEL] [--prompt-tokens N] [--gen-tokens N] [--batch N] [--beams N] [--json]",
+        .details =
+            "Prompts are random tokens. Tokens a second are those of all rows: of every prompt, and of every beam. The "
+            "share of memory bandwidth is weight bytes x steps a second over "
+            "what the same threads read from memory when they do nothing else.",
+        .examples =
+            "skald bench\n"
+            "skald bench path/to/model --prompt-tokens 512 --gen-tokens 32 --batch 8 --threads 2\n"
+            "skald bench path/to/model --beams 5 --gen-tokens 64\n"
+            "skald bench path/to/model --bits 16 --json"};
   }
 
   void add_flags(Flags& flags) override {
@@ -91,7 +110,7 @@ class Bench final : public Command {
     flags.integer("--prompt-tokens", prompt_tokens_, 1, kMaxTokens, "Tokens of each prompt. Default: 512.");
     flags.integer("--gen-tokens", gen_tokens_, 1, kMaxTokens, "Tokens written after each prompt. Default: 32.");
     flags.integer("--batch", batch_, 1, 4096, "Prompts at once. Default: 1.");
-    flags.integer("--beams", beams_, 1, 4096, "Beams of each prompt: only 1 in this version.");
+    flags.integer("--beams", beams_, 1, 128, "Beams of each prompt. Default: 1.");
     flags.integer("--repeat", repeat_, 1, 1000, "Runs, of which the medians count. Default: 3.");
     flags.group("Output");
     flags.toggle("--json", json_, "Write one JSON object.");
@@ -99,17 +118,12 @@ class Bench final : public Command {
   }
 
   int run(const std::vector<std::string>& positional) override {
-    if (beams_ > 1) {
-      throw UnsupportedError({.field = "--beams",
-                              .value = std::to_string(beams_),
-                              .rule = "beam search is not measured in this version: 1"});
-    }
     const std::string path = model_path(positional);
     const auto start = Clock::now();
     const Model model = load_.load(path);
     Figures figures{.load_s = seconds_between(start, Clock::now())};
     check_context(model.info());
-    run_once(model, 8, 1, 1);  // also warms up threads and caches
+    run_once(model, 8, {.prompts = 1}, 1);  // also warms up threads and caches
     figures.first_token_s = seconds_between(process_start, Clock::now());
     measure(model, figures);
     write_output(json_ ? as_json(model, figures) : as_table(model, figures));
@@ -138,22 +152,28 @@ class Bench final : public Command {
     return prompts;
   }
 
-  static RowTimes run_once(const Model& model, std::int64_t prompt_tokens, std::int64_t rows, std::int64_t tokens) {
-    GenerationConfig config{.max_new_tokens = tokens, .do_sample = false};
+  struct Rows {
+    std::int64_t prompts = 1;
+    std::int64_t beams = 1;  // of each
+  };
+
+  static Rates run_once(const Model& model, std::int64_t prompt_tokens, Rows rows, std::int64_t tokens) {
+    GenerationConfig config{.max_new_tokens = tokens, .do_sample = false, .num_beams = rows.beams};
     config.eos_token_id.emplace();  // none: every row runs to its end
-    std::vector<Prompt> prompts = random_prompts(model.info(), rows, prompt_tokens);
-    RowTimes times(rows);
+    std::vector<Prompt> prompts = random_prompts(model.info(), rows.prompts, prompt_tokens);
+    if (rows.beams > 1) return rates_of_beams(model.submit(std::move(prompts), config).wait(), rows.beams);
+    RowTimes times(rows.prompts);
     model.submit(std::move(prompts), config, [&times](const StreamEvent& event) { times.count(event); }).wait();
-    return times;
+    return {.prefill_seconds = times.prefill_seconds(), .decode_tokens_per_s = times.decode_rate()};
   }
 
   void measure(const Model& model, Figures& figures) const {
     std::vector<double> prefill;
     std::vector<double> decode;
     for (int i = 0; i < repeat_; ++i) {
-      const RowTimes times = run_once(model, prompt_tokens_, batch_, gen_tokens_ + 1);
-      prefill.push_back(static_cast<double>(prompt_tokens_ * batch_) / times.prefill_seconds());
-      decode.push_back(times.decode_rate());
+      const Rates rates = run_once(model, prompt_tokens_, {.prompts = batch_, .beams = beams_}, gen_tokens_ + 1);
+      prefill.push_back(static_cast<double>(prompt_tokens_ * batch_) / rates.prefill_seconds);
+      decode.push_back(rates.decode_tokens_per_s);
     }
     figures.prefill_tokens_per_s = median(prefill);
     figures.decode_tokens_per_s = median(decode);
@@ -164,7 +184,8 @@ class Bench final : public Command {
 
   // Weights that the steps of decoding read.
   [[nodiscard]] double bytes_per_s(const Model& model, const Figures& figures) const {
-    return static_cast<double>(model.weight_bytes()) * figures.decode_tokens_per_s / static_cast<double>(batch_);
+    return static_cast<double>(model.weight_bytes()) * figures.decode_tokens_per_s /
+           static_cast<double>(batch_ * beams_);
   }
 
   [[nodiscard]] std::string as_json(const Model& model, const Figures& figures) const {
@@ -189,6 +210,10 @@ class Bench final : public Command {
 
   [[nodiscard]] std::string as_table(const Model& model, const Figures& figures) const {
     const std::string rows = batch_ == 1 ? "" : " x " + std::to_string(batch_) + " prompts";
+    const std::string beams =
+        beams_ == 1 ? ""
+                    : " x " + std::to_string(beams_) + " beams; of one of them " +
+                          fixed(figures.decode_tokens_per_s / static_cast<double>(batch_ * beams_), 1) + " tokens/s";
     return Table()
         .row("model", model.info().path)
         .row("machine", system_info().kernel_table + " kernels, " + std::to_string(model.threads()) + " threads")
@@ -196,7 +221,8 @@ class Bench final : public Command {
         .row("first token", fixed(figures.first_token_s, 3) + " s after the start of the program")
         .row("prefill",
              fixed(figures.prefill_tokens_per_s, 1) + " tokens/s (" + std::to_string(prompt_tokens_) + rows + ")")
-        .row("decode", fixed(figures.decode_tokens_per_s, 1) + " tokens/s (" + std::to_string(gen_tokens_) + rows + ")")
+        .row("decode",
+             fixed(figures.decode_tokens_per_s, 1) + " tokens/s (" + std::to_string(gen_tokens_) + rows + beams + ")")
         .row("weights read", fixed(bytes_per_s(model, figures) / 1e9, 1) + " GB/s, " +
                                  fixed(figures.dram_share * 100, 0) + " % of the " + fixed(figures.bandwidth / 1e9, 1) +
                                  " GB/s that memory gives")

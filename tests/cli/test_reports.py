@@ -137,5 +137,14 @@ def test_bench(model):
     assert "tokens/s (64 x 2 prompts)" in text
 
 
+def test_bench_counts_the_tokens_of_all_beams(model):
+    work = ["--prompt-tokens", "16", "--gen-tokens", "8", "--beams", "3", "--threads", "1", "--repeat", "1"]
+    figures = run("bench", model, *work, "--json").json
+    assert figures["beams"] == 3
+    steps = figures["decode_tokens_per_s"] / 3
+    assert figures["dram_share"] == pytest.approx(steps * figures["weight_bytes"] / figures["dram_bytes_per_s"])
+    assert "(8 x 3 beams; of one of them " in run("bench", model, *work).out
+
+
 def test_bench_names_the_limit_of_the_context(model):
     assert "positions" in refused("bench", model, "--prompt-tokens", "100000")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <utility>
 
 #include "decode/draw.h"
@@ -170,17 +171,14 @@ void BeamStrategy::race(std::size_t beam, const Candidates& candidates, std::vec
   const DrawKey key{.seed = request_.seed,
                     .fork = static_cast<std::uint32_t>(beam),
                     .step = static_cast<std::uint32_t>(n_generated())};
-  const auto wait = [&](TokenId token) {
-    if (!request_.torch_draws) return exponential(key, static_cast<std::uint32_t>(token));
-    const std::size_t place = beam * request_.vocab_size + static_cast<std::size_t>(token);
-    return request_.torch_draws->exponential(n_generated(), static_cast<std::size_t>(request_.prompt_index), place);
-  };
   const auto behind = [](const Continuation& a, const Continuation& b) { return a.rank > b.rank; };
   out.clear();
-  candidates.for_each([&](TokenId token, float logit) {
+  const auto run = [&](TokenId token, float logit, float wait) {
     if (!(logit > -std::numeric_limits<float>::infinity())) return;
     const float score = logit + beams_[beam].score;
-    const double rank = score - std::log(static_cast<double>(wait(token)));
+    // Most fall back without a logarithm: ln e >= ln 2 times the binary exponent of e.
+    if (out.size() == n_kept_ && score - std::numbers::ln2 * std::ilogb(wait) <= out.front().rank) return;
+    const double rank = score - std::log(static_cast<double>(wait));
     if (out.size() == n_kept_) {
       if (rank <= out.front().rank) return;
       std::ranges::pop_heap(out, behind);
@@ -192,6 +190,12 @@ void BeamStrategy::race(std::size_t beam, const Candidates& candidates, std::vec
                    .row = static_cast<std::int32_t>(beam),
                    .token = token});
     std::ranges::push_heap(out, behind);
+  };
+  if (!request_.torch_draws) return for_each_variate(candidates, key, run);
+  candidates.for_each([&](TokenId token, float logit) {
+    const std::size_t place = beam * request_.vocab_size + static_cast<std::size_t>(token);
+    run(token, logit,
+        request_.torch_draws->exponential(n_generated(), static_cast<std::size_t>(request_.prompt_index), place));
   });
 }
 
