@@ -203,6 +203,7 @@ struct GenerationConfig {
   // Drafts: they change speed only.
   std::optional<std::int64_t> prompt_lookup_num_tokens = {};
   std::optional<std::int64_t> max_matching_ngram_size = {};
+  std::optional<std::int64_t> assistant_early_exit = {};
   std::optional<std::int64_t> num_assistant_tokens = {};
   std::optional<DraftSchedule> num_assistant_tokens_schedule = {};
   std::optional<double> assistant_confidence_threshold = {};

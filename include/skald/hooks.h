@@ -21,6 +21,9 @@ struct StepView {
 /// Changes the logits [vocab_size] of the next token in place; -inf takes a token out.
 using LogitsHook = std::function<void(const StepView&, std::span<float> logits)>;
 
+/// The same for all rows of a call together: logits [rows.size(), vocab_size]. Rows that have ended are not among them.
+using GroupLogitsHook = std::function<void(std::span<const StepView> rows, std::span<float> logits)>;
+
 /// True ends the completion with the token that came last (finish_reason "stop").
 using StopHook = std::function<bool(const StepView&)>;
 
@@ -31,8 +34,9 @@ using AllowedTokens = std::function<std::vector<TokenId>(const StepView&)>;
 /// The engine cannot be entered from here.
 struct Hooks {
   std::vector<LogitsHook> logits_processors = {};  // in order, after the options' own changes and before the warpers
-  std::vector<StopHook> stopping_criteria = {};    // any of them ends the completion
-  AllowedTokens prefix_allowed_tokens_fn = {};     // empty: all
+  std::vector<GroupLogitsHook> group_logits_processors = {};  // behind those; the rows of the call step together
+  std::vector<StopHook> stopping_criteria = {};               // any of them ends the completion
+  AllowedTokens prefix_allowed_tokens_fn = {};                // empty: all
 };
 
 }  // namespace skald

@@ -15,6 +15,13 @@ void ProcessorChain::apply(const StepContext& step, Candidates& candidates) cons
   for (const auto& processor : processors_) processor->apply(step, candidates);
 }
 
+void ProcessorChain::collect(const StepContext& step, Candidates& candidates) const {
+  for (const auto& processor : processors_) {
+    if (processor->collect(step, candidates)) return;
+    processor->apply(step, candidates);
+  }
+}
+
 void ProcessorChain::accept(TokenId token) {
   for (const auto& processor : processors_) processor->accept(token);
 }

@@ -34,6 +34,9 @@ class ProcessorChain {
       after(*processor);
     }
   }
+  /// Runs the processors up to one that collects: for calls with code that looks at all rows together. Changes the
+  /// candidates.
+  void collect(const StepContext& step, Candidates& candidates) const;
   void accept(TokenId token);
   void rewind(std::int64_t n_tokens);
   [[nodiscard]] std::size_t size() const { return processors_.size(); }
@@ -45,6 +48,7 @@ class ProcessorChain {
 };
 
 class Constraints;
+class GroupLogits;
 
 /// What a chain is made for.
 struct ChainSetup {
@@ -53,8 +57,9 @@ struct ChainSetup {
   std::int64_t max_length = 0;             // of the visible history in the end
   std::span<const TokenId> encoder_input;  // of a decoder alone: its prompt
   std::size_t vocab_size = 0;
-  std::size_t min_keep = 1;      // tokens that a warper leaves at least
-  const Hooks* hooks = nullptr;  // the caller's own processors
+  std::size_t min_keep = 1;                        // tokens that a warper leaves at least
+  const Hooks* hooks = nullptr;                    // the caller's own processors
+  std::shared_ptr<GroupLogits> group_logits = {};  // null: none
   const Constraints* constraints = nullptr;
   std::int64_t n_completions = 1;  // of a prompt; of beams, all of them
   std::uint64_t seed = 0;          // of the request: for processors that toss coins

@@ -5,6 +5,7 @@
 
 #include "decode/constraints/allowed_tokens.h"
 #include "decode/constraints/constraints.h"
+#include "decode/group_logits.h"
 #include "decode/processors/count_penalty.h"
 #include "decode/processors/cutoffs.h"
 #include "decode/processors/diversity_penalty.h"
@@ -167,6 +168,8 @@ void add_hooks(const R& r, C& chain) {
   for (const LogitsHook& hook : r.setup.hooks->logits_processors) {
     chain.add(std::make_unique<UserProcessor>(hook, r.setup.n_completions));
   }
+  if (r.setup.group_logits == nullptr) return;
+  chain.add(std::make_unique<GroupProcessor>(r.setup.group_logits, r.setup.n_completions));
 }
 
 void add_constraints(const R& r, C& chain) {

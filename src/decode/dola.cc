@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "decode/candidates.h"
 #include "skald/error.h"
@@ -60,31 +61,46 @@ void Dola::take(std::int32_t layer, std::span<const float> logits) {
 }
 
 // The reference's divergence, a mean over tokens of m * (2 ln m - ln p - ln q) / 2 with m = (p + q) / 2.
-std::size_t Dola::most_different(std::span<const float> log_final) const {
-  std::size_t most = 0;
-  double largest = -std::numeric_limits<double>::infinity();
+std::vector<double> Dola::divergences(std::span<const float> logits) const {
+  std::vector<float> log_final(logits.begin(), logits.end());
+  normalize(log_final);
+  std::vector<double> divergences(early_.size());
   for (std::size_t i = 0; i < early_.size(); ++i) {
-    double divergence = 0;
     for (std::size_t t = 0; t < log_final.size(); ++t) {
       const double m = 0.5 * (std::exp(log_final[t]) + std::exp(early_[i][t]));
-      if (m > 0) divergence += 0.5 * m * (2 * std::log(m) - log_final[t] - early_[i][t]);
-    }
-    if (divergence > largest) {
-      largest = divergence;
-      most = i;
+      if (m > 0) divergences[i] += 0.5 * m * (2 * std::log(m) - log_final[t] - early_[i][t]);
     }
   }
-  return most;
+  return divergences;
 }
 
-void Dola::contrast(std::span<float> logits) {
+void Dola::contrast(std::size_t which, std::span<float> logits) const {
   constexpr float kRelativeTop = 0.1F;
   normalize(logits);
-  const auto& early = early_[early_.size() == 1 ? 0 : most_different(logits)];
+  const auto& early = early_[which];
   const float least = max_of(logits) + std::log(kRelativeTop);
   for (std::size_t t = 0; t < logits.size(); ++t) {
     logits[t] = logits[t] < least ? -std::numeric_limits<float>::infinity() : logits[t] - early[t];
   }
+}
+
+std::size_t largest_of(std::span<const double> numbers) {
+  return static_cast<std::size_t>(std::ranges::max_element(numbers) - numbers.begin());
+}
+
+void DolaVote::add(std::int64_t step, std::int64_t row, std::vector<double> divergences) {
+  const std::lock_guard lock(mutex_);
+  if (step != step_) rows_.clear();
+  step_ = step;
+  rows_[row] = std::move(divergences);
+}
+
+std::size_t DolaVote::layer() const {
+  std::vector<double> sums(rows_.begin()->second.size());
+  for (const auto& [row, divergences] : rows_) {
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += divergences[i];
+  }
+  return largest_of(sums);
 }
 
 }  // namespace skald::decode

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -21,14 +23,33 @@ class Dola {
 
   [[nodiscard]] std::span<const std::int32_t> layers() const { return layers_; }
   void take(std::int32_t layer, std::span<const float> logits);
-  /// Replaces the final logits [vocab_size] by the contrast; tokens below a tenth of the best probability are out.
-  void contrast(std::span<float> logits);
+  /// How far each layer is from the final logits [vocab_size]: Jensen-Shannon, up to a factor.
+  [[nodiscard]] std::vector<double> divergences(std::span<const float> logits) const;
+  /// Replaces the final logits [vocab_size] by the contrast with layer number `which` of layers(); tokens below a tenth
+  /// of the best probability are out.
+  void contrast(std::size_t which, std::span<float> logits) const;
 
  private:
-  [[nodiscard]] std::size_t most_different(std::span<const float> log_final) const;
-
   std::vector<std::int32_t> layers_;
   std::vector<std::vector<float>> early_;  // by layer: log-probabilities [vocab_size]
 };
+
+/// The layer on which the rows of one call that step together agree: with the largest mean divergence. The reference
+/// has one layer a batch.
+class DolaVote {
+ public:
+  /// Of one row at `step`; put again, it replaces itself. Any thread.
+  void add(std::int64_t step, std::int64_t row, std::vector<double> divergences);
+  /// After all rows of the step were added.
+  [[nodiscard]] std::size_t layer() const;
+
+ private:
+  std::mutex mutex_;
+  std::int64_t step_ = -1;
+  std::map<std::int64_t, std::vector<double>> rows_;
+};
+
+/// Number of the largest; the first of equal ones.
+std::size_t largest_of(std::span<const double> numbers);
 
 }  // namespace skald::decode

@@ -49,9 +49,6 @@ constexpr ForeignOption kNotedOptions[] = {
     {"compile_config", "{}", Kind::object,
      "nothing is compiled while running: kernels are chosen when the model loads"},
     {"disable_compile", "false", Kind::boolean, "nothing is compiled while running"},
-    {"assistant_early_exit", "", Kind::count,
-     "a model's own first layers do not draft; a draft model or prompt_lookup_num_tokens does, and the text is the "
-     "same"},
     {"synced_gpus", "false", Kind::boolean, "there are no GPUs that could wait for each other"},
     {"continuous_batching_config", "{}", Kind::object, "requests always join the running batch"},
     {"is_assistant", "false", Kind::boolean, "a model drafts where a request names it as its draft"},

@@ -87,6 +87,7 @@ constexpr IdleRule kIdleRules[] = {
     {"penalty_alpha", "0.0", contrasts, "contrastive search neither samples nor has beams"},
     {"dola_layers", "", decodes_singly, "DoLa has neither beams nor contrastive search"},
     {"prompt_lookup_num_tokens", "0", decodes_singly, "drafts are for greedy decoding and sampling"},
+    {"assistant_early_exit", "", decodes_singly, "drafts are for greedy decoding and sampling"},
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
     {"length_penalty", "1.0", has_beams, kOneBeam},
     {"early_stopping", "false", has_beams, kOneBeam},

@@ -104,7 +104,6 @@ std::optional<LogitsSource::Ready> LogitsSource::take(std::int32_t row, std::spa
     if (n_missing_[static_cast<std::size_t>(position)].fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
     combine(position);
   }
-  if (keep_) return {};
   return Ready{.position = position, .logits = kept(position)};
 }
 

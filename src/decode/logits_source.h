@@ -40,7 +40,7 @@ class LogitsSource {
     std::span<float> logits;    // [vocab_size]; may be changed
   };
   /// Takes the logits of a row of the plan. Returns those of a position once all that make them up are there; nothing
-  /// before that, and nothing where they are kept. Any thread; each row once.
+  /// before that. Any thread; each row once.
   std::optional<Ready> take(std::int32_t row, std::span<float> logits);
   /// What the model gave at a position before guidance: `logits`, as take() or kept() returned them, where there is
   /// none.
@@ -56,6 +56,8 @@ class LogitsSource {
   /// The plan is computed.
   void commit();
 
+  /// The hypothesis' own sequence.
+  [[nodiscard]] const Track& track() const { return tracks_.front().track; }
   /// Prompt and what followed.
   [[nodiscard]] const std::vector<TokenId>& tokens() const { return tracks_.front().track.tokens(); }
 

@@ -69,6 +69,13 @@ const Option kOptions[] = {
      &G::max_matching_ngram_size,
      1,
      64},
+    {{"assistant_early_exit", "--assistant-early-exit", "--early-exit", "integer", "[1, 10000]",
+      "Draft with the model's own first n layers and its head, in the place of a draft model: the same text. Pays "
+      "where "
+      "the model was trained for it. Elhoushi et al. 2024, https://arxiv.org/abs/2404.16710"},
+     &G::assistant_early_exit,
+     1,
+     10000},
     {{"num_assistant_tokens", "--num-assistant-tokens", "--draft-tokens", "integer", "[0, 256]",
       "Tokens that a draft model proposes at most in one go; 0: off. Default 20. Leviathan et al. 2022, "
       "https://arxiv.org/abs/2211.17192"},

@@ -18,7 +18,6 @@ struct StepContext {
   std::int32_t group = 0;            // call
   std::int32_t row = 0;              // b * n + i within the call
   std::span<const TokenId> group_tokens = {};  // diverse beam search: what the groups before chose at this step
-  std::span<const std::span<const TokenId>> peers = {};  // visible histories of all rows of the call (lockstep only)
 };
 
 /// One sequence's processor. `clone` is what a fork gets; `rewind` undoes the last accepts.
@@ -27,6 +26,9 @@ class LogitsProcessor {
   virtual ~LogitsProcessor() = default;
   /// Changes the candidates; values are logits before and after.
   virtual void apply(const StepContext& step, Candidates& candidates) = 0;
+  /// A processor that looks at all rows of a call notes this row's candidates and returns true; apply() follows once
+  /// all rows were noted.
+  virtual bool collect(const StepContext& /*step*/, Candidates& /*candidates*/) { return false; }
   virtual void accept(TokenId /*token*/) {}
   virtual void rewind(std::int64_t /*n_tokens*/) {}
   [[nodiscard]] virtual std::unique_ptr<LogitsProcessor> clone() const = 0;

@@ -36,6 +36,7 @@ ChainSetup SamplingRequest::chain_setup(std::size_t min_keep) const {
           .vocab_size = vocab_size,
           .min_keep = min_keep,
           .hooks = hooks.get(),
+          .group_logits = group_logits,
           .constraints = constraints.get(),
           .n_completions = std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1)),
           .seed = seed,

@@ -20,6 +20,8 @@
 
 namespace skald::decode {
 
+class DolaVote;
+class GroupLogits;
 class TorchDraws;
 
 /// When a completion ends.
@@ -39,6 +41,7 @@ struct StopRules {
 /// Where drafts come from.
 struct DraftSetup {
   ModelIndex model = -1;                       // of the draft model; -1: none
+  std::int32_t exit_after = 0;                 // the model is the request's own, and drafts with so many layers; 0: no
   const text::Tokenizer* tokenizer = nullptr;  // of the draft model, where it differs from the request's
   std::vector<TokenId> prompt = {};            // as the draft model sees it, where its tokenizer differs
   std::int64_t longest = 0;                    // tokens that it may have then
@@ -70,6 +73,8 @@ struct SamplingRequest {
   DraftSetup draft = {};
   std::shared_ptr<TorchDraws> torch_draws = {};               // null: draws by the counter-based generator
   std::shared_ptr<const Hooks> hooks = {};                    // null: none
+  std::shared_ptr<GroupLogits> group_logits = {};             // null: none of them looks at all rows of the call
+  std::shared_ptr<DolaVote> dola_vote = {};                   // null: each row chooses its layer
   std::shared_ptr<const SequenceBreakers> dry_breakers = {};  // null: none
   std::shared_ptr<const Constraints> constraints = {};        // null: none
   std::vector<Notice> notices = {};                           // on its options

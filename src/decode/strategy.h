@@ -18,6 +18,7 @@ struct RowWants {
   std::span<const std::int32_t> hidden_at = {};  // all of them: hidden states after these layers, to take_hidden()
   std::span<const std::int32_t> logits_at = {};  // those that want logits: the head on earlier layers, to take_early()
   bool all_logits = false;                       // all of them want logits, not the last ones alone
+  std::int32_t exit_after = 0;                   // all of them stop after so many layers; 0: none before the last
   bool attentions = false;                       // all of them: probabilities of every layer, to take_attentions()
   /// Whether every row wants something.
   [[nodiscard]] bool of_all_rows() const { return !hidden_at.empty() || all_logits || attentions; }

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "decode/constraints/constraints.h"
+#include "decode/dola.h"
+#include "decode/group_logits.h"
 #include "decode/strategies/beam_search.h"
 #include "decode/strategies/constrained_beam_search.h"
 #include "decode/strategies/contrastive.h"
@@ -71,6 +73,27 @@ std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest 
   if (request.config.num_beams.value_or(1) > 1) return std::make_unique<decode::BeamSearch>(std::move(request), model);
   if (is_contrastive(request.config)) return std::make_unique<decode::Contrastive>(std::move(request), model);
   return std::make_unique<decode::Sampling>(std::move(request), model);
+}
+
+// The first layers that draft must be some, not all.
+void check_early_exit(const GenerationConfig& config, std::int64_t n_layers) {
+  if (!config.assistant_early_exit || *config.assistant_early_exit < n_layers) return;
+  throw OptionError({.field = "assistant_early_exit",
+                     .value = std::to_string(*config.assistant_early_exit),
+                     .rule = "must be below the model's " + std::to_string(n_layers) + " layers"});
+}
+
+// Code that looks at all rows needs their logits before any row decides.
+void check_group_hooks(const GenerationConfig& config) {
+  const char* const other = is_contrastive(config)                   ? "penalty_alpha"
+                            : config.num_beam_groups.value_or(1) > 1 ? "num_beam_groups"
+                            : config.dola_layers                     ? "dola_layers"
+                            : config.segments                        ? "segments"
+                                                                     : nullptr;
+  if (other == nullptr) return;
+  throw OptionError({.field = "group_logits_processors",
+                     .value = {},
+                     .rule = std::string("cannot be combined with ") + other + ": use logits_processors"});
 }
 
 void check_all_ids(const GenerationConfig& config, std::int64_t vocab_size) {
@@ -150,6 +173,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
   check_all_ids(config, shape.vocab_size);
   check_contrastive(config);
+  check_early_exit(config, shape.n_layers);
   if (config.dola_layers && shape.encodes) {
     throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
   }
@@ -180,7 +204,11 @@ void CallSetup::read_stop_strings() {
 }
 
 void CallSetup::set_hooks(Hooks hooks) {
-  if (hooks.logits_processors.empty() && hooks.stopping_criteria.empty() && !hooks.prefix_allowed_tokens_fn) return;
+  if (hooks.logits_processors.empty() && hooks.group_logits_processors.empty() && hooks.stopping_criteria.empty() &&
+      !hooks.prefix_allowed_tokens_fn) {
+    return;
+  }
+  if (!hooks.group_logits_processors.empty()) check_group_hooks(resolved_.config);
   hooks_ = std::make_shared<const Hooks>(std::move(hooks));
 }
 
@@ -271,6 +299,11 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
   }
 }
 
+// In transformers' profiles the rows of a call have one layer for the contrast of DoLa.
+bool CallSetup::votes() const {
+  return resolved_.config.dola_layers && resolved_.config.profile.value_or("").starts_with("hf");
+}
+
 bool CallSetup::draws_as_torch() const {
   const GenerationConfig& config = resolved_.config;
   const std::string profile = config.profile.value_or("");
@@ -284,6 +317,24 @@ std::vector<Request> CallSetup::make_requests(const std::vector<Prompt>& prompts
     requests.push_back(begin_request(prompts[i], static_cast<std::int64_t>(i)));
   }
   if (resolved_.config.profile.value_or("").starts_with("hf")) pad(requests);
+  share(requests);
+  std::vector<Request> made;
+  made.reserve(requests.size());
+  for (decode::SamplingRequest& request : requests) made.push_back(make_request(std::move(request)));
+  return made;
+}
+
+// What the rows of a call have in common while they step together.
+void CallSetup::share(std::vector<decode::SamplingRequest>& requests) const {
+  if (looks_at_all()) {
+    const auto group = std::make_shared<decode::GroupLogits>(hooks_->group_logits_processors,
+                                                             static_cast<std::size_t>(models_.shape.vocab_size));
+    for (decode::SamplingRequest& request : requests) request.group_logits = group;
+  }
+  if (votes()) {
+    const auto vote = std::make_shared<decode::DolaVote>();
+    for (decode::SamplingRequest& request : requests) request.dola_vote = vote;
+  }
   if (draws_as_torch()) {
     const GenerationConfig& config = resolved_.config;
     const auto vocab = static_cast<std::size_t>(models_.shape.vocab_size);
@@ -296,10 +347,6 @@ std::vector<Request> CallSetup::make_requests(const std::vector<Prompt>& prompts
       request.torch_draws = draws;
     }
   }
-  std::vector<Request> made;
-  made.reserve(requests.size());
-  for (decode::SamplingRequest& request : requests) made.push_back(make_request(std::move(request)));
-  return made;
 }
 
 // As a batch of the transformers face: prompts are filled up on the left to the length of the longest.
@@ -371,9 +418,16 @@ void CallSetup::warn_of_length(decode::SamplingRequest& request) const {
 // A prompt's own repetitions are looked up where that is asked for; else the draft model drafts, where one is loaded.
 void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
   const GenerationConfig& config = request.config;
-  if (!one_by_one(config) || request.torch_draws) return;  // torch's numbers are read once, in order
+  // Torch's numbers are read once, in order; and where rows step together each has one position at a step.
+  if (!one_by_one(config) || lockstep()) return;
   request.draft.lookup = config.prompt_lookup_num_tokens.value_or(0);
-  if (request.draft.lookup > 0 || config.num_assistant_tokens.value_or(1) == 0 || models_.draft < 0) return;
+  if (request.draft.lookup > 0 || config.num_assistant_tokens.value_or(1) == 0) return;
+  if (config.assistant_early_exit) {
+    request.draft.model = 0;
+    request.draft.exit_after = static_cast<std::int32_t>(*config.assistant_early_exit);
+    return;
+  }
+  if (models_.draft < 0) return;
   if (models_.draft_tokenizer != nullptr) {
     const std::string text = models_.tokenizer->decode(request.prompt, /*skip_special_tokens=*/true);
     request.draft.prompt = models_.draft_tokenizer->encode(text).ids;
@@ -392,12 +446,13 @@ std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& req
   const std::int64_t n_new = request.stops.max_new_tokens;
   const decode::LanguageModel& model = engine_.language_model();
   const bool drafts = request.draft.drafts();
+  const bool early = request.draft.exit_after > 0;
   std::vector<SequenceNeed> needs;
   const auto add = [&](decode::ModelIndex index, std::int64_t prompt_length, std::int64_t branches) {
     needs.push_back({.model = index,
                      .prompt_length = prompt_length,
                      .longest = prompt_length + n_new,
-                     .branches = branches * (drafts && !model.rewinds(index) ? 2 : 1)});
+                     .branches = branches * (drafts && (early || !model.rewinds(index)) ? 2 : 1)});
   };
   const std::int64_t length = std::ssize(request.prompt);
   const std::int64_t branches = widest(request.config);
@@ -406,7 +461,7 @@ std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& req
     for (const decode::Guidance::Branch& b : request.guidance->branches) add(b.model, std::ssize(b.prompt), branches);
   }
   // What is certain, and the draft that goes on from it.
-  if (request.draft.model >= 0) {
+  if (request.draft.model >= 0 && !early) {
     const bool foreign = request.draft.tokenizer != nullptr;
     const std::int64_t n_prompt = foreign ? std::ssize(request.draft.prompt) : length;
     needs.push_back({request.draft.model, n_prompt, foreign ? request.draft.longest : length + n_new, 2 * branches});

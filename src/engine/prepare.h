@@ -34,8 +34,9 @@ struct CallSetup {
 
   /// The prompts of one call. Throws as below.
   [[nodiscard]] std::vector<Request> make_requests(const std::vector<Prompt>& prompts) const;
-  /// Whether the requests of a call must step together: their draws come from one generator.
-  [[nodiscard]] bool lockstep() const { return draws_as_torch(); }
+  /// Whether the requests of a call must step together: their draws come from one generator, or something looks at all
+  /// rows of a step.
+  [[nodiscard]] bool lockstep() const { return draws_as_torch() || votes() || looks_at_all(); }
 
  private:
   /// Throws OptionError for a prompt that is no prompt of this model (empty without a bos token, an id out of range,
@@ -44,6 +45,9 @@ struct CallSetup {
   [[nodiscard]] Request make_request(decode::SamplingRequest request) const;
   [[nodiscard]] decode::SamplingRequest begin_request(const Prompt& prompt, std::int64_t prompt_index) const;
   [[nodiscard]] bool draws_as_torch() const;
+  [[nodiscard]] bool votes() const;
+  [[nodiscard]] bool looks_at_all() const { return hooks_ && !hooks_->group_logits_processors.empty(); }
+  void share(std::vector<decode::SamplingRequest>& requests) const;
   void pad(std::vector<decode::SamplingRequest>& requests) const;
   [[nodiscard]] std::vector<TokenId> prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const;
   void read_stop_strings();

@@ -29,10 +29,7 @@ Stepper::~Stepper() = default;
 void Stepper::run(std::span<Request* const> requests) {
   for (Request* const request : requests) plan(*request);
   encode(requests);
-  for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
-    gather(static_cast<ModelIndex>(m), requests);
-    if (!batch_.rows.empty()) forward(static_cast<ModelIndex>(m));
-  }
+  for (std::size_t m = 0; m < sequences_.n_models(); ++m) run_model(static_cast<ModelIndex>(m), requests);
   for (Request* const request : requests) {
     if (request->error || !request->planned || !request->plan.complete()) continue;
     try {
@@ -41,6 +38,22 @@ void Stepper::run(std::span<Request* const> requests) {
     } catch (...) {
       request->error = std::current_exception();
     }
+  }
+}
+
+// Rows that go through all layers, then those that stop after some: one pass each.
+void Stepper::run_model(ModelIndex model, std::span<Request* const> requests) {
+  depths_.assign(1, 0);
+  for (Request* const request : requests) {
+    if (request->error || !request->planned) continue;
+    for (const Segment& segment : request->plan.segments()) {
+      const std::int32_t depth = segment.also.exit_after;
+      if (segment.model == model && std::ranges::find(depths_, depth) == depths_.end()) depths_.push_back(depth);
+    }
+  }
+  for (const std::int32_t depth : depths_) {
+    gather(model, depth, requests);
+    if (!batch_.rows.empty()) forward(model);
   }
 }
 
@@ -108,15 +121,17 @@ void Stepper::run_encoder() {
   }
 }
 
-void Stepper::gather(ModelIndex model, std::span<Request* const> requests) {
+void Stepper::gather(ModelIndex model, std::int32_t n_layers, std::span<Request* const> requests) {
   batch_.rows.clear();
+  batch_.n_layers = n_layers;
   owners_.clear();
   parts_.clear();
   std::int64_t prompt_room = prefill_chunk_ - (model == 0 ? std::min(encoder_rows_, prefill_chunk_) : 0);
   for (Request* const request : requests) {
     if (request->error || !request->planned) continue;
     for (Segment& segment : request->plan.segments()) {
-      if (segment.model != model || awaits_encoder(*request, segment)) continue;
+      if (segment.model != model || segment.also.exit_after != n_layers) continue;
+      if (awaits_encoder(*request, segment)) continue;
       const bool is_prompt = segment.tokens.size() > 1;
       std::int64_t n_rows = static_cast<std::int64_t>(segment.tokens.size()) - segment.done;
       if (is_prompt) n_rows = std::min(n_rows, prompt_room);

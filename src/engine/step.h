@@ -18,8 +18,9 @@ class Stepper final : models::OutputSink {
   ~Stepper() override;
 
   /// Runs the encoder for requests that begin, then the next rows of every request's plan, and advances the strategies
-  /// whose plan is complete. At most one forward pass a model. What goes wrong for one request is left in its `error`.
-  /// Where every request that has rows is cancelled, the pass is given up and nothing is committed.
+  /// whose plan is complete. At most one forward pass a model, and one of its first layers where it drafts for itself.
+  /// What goes wrong for one request is left in its `error`. Where every request that has rows is cancelled, the pass
+  /// is given up and nothing is committed.
   void run(std::span<Request* const> requests);
 
  private:
@@ -38,7 +39,8 @@ class Stepper final : models::OutputSink {
   void encode(std::span<Request* const> requests);
   void run_encoder();
   [[nodiscard]] bool awaits_encoder(const Request& request, const Segment& segment) const;
-  void gather(decode::ModelIndex model, std::span<Request* const> requests);
+  void run_model(decode::ModelIndex model, std::span<Request* const> requests);
+  void gather(decode::ModelIndex model, std::int32_t n_layers, std::span<Request* const> requests);
   void add_rows(Request& request, Segment& segment, std::int64_t n_rows);
   void forward(decode::ModelIndex model);
   [[nodiscard]] bool all_cancelled() const;
@@ -54,7 +56,8 @@ class Stepper final : models::OutputSink {
   ThreadPool& threads_;
   std::int64_t prefill_chunk_;
   nn::Batch batch_;
-  std::vector<RowOwner> owners_;  // by row of batch_
+  std::vector<std::int32_t> depths_;  // layers that rows go through; 0: all
+  std::vector<RowOwner> owners_;      // by row of batch_
   std::vector<Part> parts_;
   std::vector<models::EncoderInput> inputs_;    // of this step's encoder pass
   std::vector<Request*> encoding_;              // whose they are

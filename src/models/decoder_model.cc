@@ -34,8 +34,9 @@ std::vector<std::pair<TokenId, float>> best_tokens(const float* logits, std::siz
 // One run of the loop: what it delivers, tile by tile.
 class DecoderModel::Pass {
  public:
-  Pass(const DecoderModel& model, nn::Context& context, OutputSink& out)
+  Pass(const DecoderModel& model, std::int32_t n_layers, nn::Context& context, OutputSink& out)
       : model_(model),
+        n_layers_(n_layers > 0 ? n_layers : static_cast<std::int32_t>(model.shape_.n_layers)),
         context_(context),
         out_(out),
         hidden_(static_cast<std::size_t>(model.shape_.hidden_size)),
@@ -54,12 +55,11 @@ class DecoderModel::Pass {
     context_.attention_tap = taps_attention ? &tap : nullptr;
     model_.embed(x, context_);
     deliver_taps(0, x);
-    const auto n_layers = static_cast<std::int32_t>(model_.shape_.n_layers);
-    for (std::int32_t i = 0; i < n_layers; ++i) {
+    for (std::int32_t i = 0; i < n_layers_; ++i) {
       if (cancelled && cancelled()) return false;
       model_.layer(i, x, context_);
       add_controls(i, x);
-      if (i + 1 < n_layers) deliver_taps(i + 1, x);
+      if (i + 1 < n_layers_) deliver_taps(i + 1, x);
     }
     if (cancelled && cancelled()) return false;
     deliver_final_taps(x);
@@ -159,7 +159,7 @@ class DecoderModel::Pass {
 
   // After the last layer the hidden state is the one behind the final norm.
   void deliver_final_taps(const float* x) const {
-    const auto layer = static_cast<std::int32_t>(model_.shape_.n_layers);
+    const std::int32_t layer = n_layers_;
     for (std::size_t r = 0; r < context_.rows.size(); ++r) {
       if (!wants_layer(context_.rows[r].wants.hidden_at, layer)) continue;
       float* const last = context_.work->head_in.ensure(kHeadTile * hidden_);
@@ -199,6 +199,7 @@ class DecoderModel::Pass {
   }
 
   const DecoderModel& model_;
+  std::int32_t n_layers_;
   nn::Context& context_;
   OutputSink& out_;
   std::size_t hidden_;
@@ -212,7 +213,10 @@ bool DecoderModel::forward(const Batch& batch, StatePool& state, OutputSink& out
                            const CancelPoll& cancelled) const {
   if (batch.rows.empty()) return true;
   context_->begin(batch, state, pool, *work_);
-  return Pass(*this, *context_, out).run(cancelled);
+  if (batch.n_layers < 0 || batch.n_layers > shape_.n_layers) {
+    throw UsageError("batch: there are no " + std::to_string(batch.n_layers) + " layers");
+  }
+  return Pass(*this, batch.n_layers, *context_, out).run(cancelled);
 }
 
 bool DecoderModel::encode(std::span<const EncoderInput> inputs, StatePool& state, ThreadPool& pool,

@@ -40,6 +40,7 @@ struct Row {
 /// the sequence's state ends.
 struct Batch {
   std::vector<Row> rows;
+  std::int32_t n_layers = 0;  // the first so many, then the final norm and the head; 0: all
 };
 
 }  // namespace skald::nn

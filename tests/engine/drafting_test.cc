@@ -5,6 +5,7 @@
 
 #include "engine/rig.h"
 #include "engine/small_tokenizer.h"
+#include "skald/error.h"
 
 namespace skald {
 namespace {
@@ -46,6 +47,32 @@ void expect_same_text(const std::vector<Completion>& a, const std::vector<Comple
       EXPECT_EQ(a[i].logprobs[t].top, b[i].logprobs[t].top);
     }
   }
+}
+
+TEST(EarlyExit, ChangesNothingButTheNumberOfPasses) {
+  std::int64_t drafted = 0, accepted = 0;
+  for (const test::FakeOptions& model :
+       {test::FakeOptions{}, test::FakeOptions{.long_rope_from = 50}, test::FakeOptions{.memory = 1}}) {
+    for (GenerationConfig config : drawn_configs()) {
+      const std::vector<Prompt> prompts{repeating(40, 1), test::some_prompt(30)};
+      const auto plain = Rig({.model = model}).run(prompts, config);
+      config.assistant_early_exit = 1;
+      config.assistant_confidence_threshold = 0;
+      const auto early = Rig({.model = model}).run(prompts, config);
+      expect_same_text(plain, early);
+      for (const Completion& c : early) {
+        drafted += c.drafted_tokens;
+        accepted += c.accepted_tokens;
+      }
+    }
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_GE(drafted, accepted);
+}
+
+TEST(EarlyExit, NeedsALayerThatItLeavesOut) {
+  Rig rig;
+  EXPECT_THROW(static_cast<void>(rig.run({test::some_prompt(10)}, {.assistant_early_exit = 2})), OptionError);
 }
 
 TEST(PromptLookup, ChangesNothingButTheNumberOfPasses) {

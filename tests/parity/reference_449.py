@@ -17,6 +17,16 @@ assert transformers.__version__.startswith("4.49"), transformers.__version__
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
+
+
+def padded(prompt, pad):
+    """One prompt, or several as a batch that is filled up on the left."""
+    rows = prompt if isinstance(prompt[0], list) else [prompt]
+    longest = max(map(len, rows))
+    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor([[pad] * (longest - len(row)) + row for row in rows]), torch.tensor(mask)
+
+
 models = {}
 for line in sys.stdin:
     call = json.loads(line)
@@ -24,9 +34,9 @@ for line in sys.stdin:
     if folder not in models:
         models[folder] = transformers.AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32).eval()
     model = models[folder]
-    prompt = torch.tensor([call["prompt"]])
+    prompt, mask = padded(call["prompt"], model.config.vocab_size - 1)
     arguments = {
-        "attention_mask": torch.ones_like(prompt),
+        "attention_mask": mask,
         "pad_token_id": model.config.vocab_size - 1,
         "return_dict_in_generate": True,
     } | call["options"]

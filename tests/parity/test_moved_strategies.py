@@ -50,9 +50,13 @@ def ours(call, tmp_path):
         pytest.skip(f"{command} is not built")
     config = tmp_path / "options.json"
     config.write_text(json.dumps(call["options"]))
-    ids = ",".join(map(str, call["prompt"]))
+    prompt = ["--ids", ",".join(map(str, call["prompt"]))]
+    if isinstance(call["prompt"][0], list):
+        batch = tmp_path / "batch.jsonl"
+        batch.write_text("".join(json.dumps(ids) + "\n" for ids in call["prompt"]))
+        prompt = ["--batch-file", batch]
     done = subprocess.run(
-        [command, "generate", call["folder"], "--ids", ids, "--config", config, "--bits", "32", "--json"],
+        [command, "generate", call["folder"], *prompt, "--config", config, "--bits", "32", "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -132,6 +136,32 @@ def test_dola(tmp_path):
                 {"folder": folder, "prompt": rng.choices(range(vocab), k=rng.randint(1, 40)), "options": options}
             )
     compare(calls, tmp_path)
+
+
+def test_dola_of_a_batch(tmp_path):
+    """All rows have one layer, and see their pads."""
+    rng = random.Random(SEED)
+    calls = []
+    for folder, config in checkpoints(tmp_path, 18_000_000):
+        vocab = config["vocab_size"]
+        n = rng.randint(2, 12)
+        options = {
+            "dola_layers": "high",
+            "max_new_tokens": n,
+            "min_new_tokens": n,  # a row of the reference that has ended goes on voting, with pads
+            "do_sample": False,
+            "profile": "hf4",
+            "eos_token_id": [1],
+        }
+        prompts = [rng.choices(range(2, vocab - 1), k=rng.randint(1, 20)) for _ in range(3)]
+        calls.append({"folder": folder, "prompt": prompts, "options": options})
+    theirs = [call | {"options": {k: v for k, v in call["options"].items() if k != "profile"}} for call in calls]
+    different = []
+    for call, expected in zip(calls, reference(theirs), strict=True):
+        got = [c["token_ids"] for c in ours(call, tmp_path)]
+        if got != expected["sequences"]:
+            different.append((call, got, expected["sequences"]))
+    assert not different, different[0]
 
 
 def compare_beams(calls, tmp_path):

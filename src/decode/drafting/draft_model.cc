@@ -26,9 +26,10 @@ void DraftModel::begin(const DraftStart& start) {
   ahead_.reset();
   longest_ = static_cast<std::size_t>(start.longest);
   std::int64_t longest = std::min(start.longest, length_.next());
-  const bool knows_all = follow(start.generated);
+  const bool knows_all = options_.exit_after > 0 || follow(start.generated);
+  if (options_.exit_after > 0) ahead_.emplace(start.own->fork());
   if (n_positions_ > 0) {
-    longest = std::clamp<std::int64_t>(n_positions_ - std::ssize(seen_.tokens()), 0, longest);
+    longest = std::clamp<std::int64_t>(n_positions_ - std::ssize(ahead().tokens()), 0, longest);
   }
   n_wanted_ = knows_all ? static_cast<std::size_t>(longest) : 0;
   if (n_wanted_ == 0) return;
@@ -68,9 +69,10 @@ bool DraftModel::follow(std::span<const TokenId> generated) {
 bool DraftModel::plan(StepPlan& plan) {
   if (draft_.size() >= n_wanted_) {
     translate();
+    if (options_.exit_after > 0) ahead_.reset();
     return false;
   }
-  (ahead_ ? *ahead_ : seen_).plan(plan, 1);
+  ahead().plan(plan, 1, 0, {.exit_after = options_.exit_after});
   return true;
 }
 
@@ -100,7 +102,7 @@ void DraftModel::take(std::int32_t /*row*/, std::span<float> logits, Scratch& sc
 }
 
 void DraftModel::advance() {
-  (ahead_ ? *ahead_ : seen_).commit();
+  ahead().commit();
   if (!ahead_) ahead_.emplace(seen_.fork());
   if (next_ < 0) {
     n_wanted_ = draft_.size();

@@ -26,10 +26,12 @@ struct ForeignTokens {
 
 struct DraftModelOptions {
   ModelIndex model = 1;
-  double threshold = 0;        // a token less probable than this ends the draft
-  std::vector<TokenId> ends;   // as do these
-  std::int64_t longest = 0;    // tokens that its sequence may have; 0: any number
-  ForeignTokens foreign = {};  // translator null: it has the same tokens
+  std::int32_t exit_after = 0;  // the model drafts for itself with its first layers: Elhoushi et al. 2024 (LayerSkip),
+                                // https://arxiv.org/abs/2404.16710 ; 0: it is another one
+  double threshold = 0;         // a token less probable than this ends the draft
+  std::vector<TokenId> ends;    // as do these
+  std::int64_t longest = 0;     // tokens that its sequence may have; 0: any number
+  ForeignTokens foreign = {};   // translator null: it has the same tokens
 };
 
 class DraftModel final : public Drafter {
@@ -48,6 +50,7 @@ class DraftModel final : public Drafter {
   [[nodiscard]] bool follow(std::span<const TokenId> generated);
   void begin_foreign(const DraftStart& start);
   void translate();
+  [[nodiscard]] Track& ahead() { return ahead_ ? *ahead_ : seen_; }
 
   DraftModelOptions options_;
   std::size_t n_prompt_;
@@ -56,7 +59,7 @@ class DraftModel final : public Drafter {
   std::int64_t n_positions_;     // that the draft model has; 0: any number
   DraftLength length_;
   Pick pick_;
-  Track seen_;                  // what is certain
+  Track seen_;                  // what is certain; not used where the model drafts for itself
   std::optional<Track> ahead_;  // a fork of it that goes on with the draft
   ProcessorChain chain_;
   std::vector<TokenId> history_;  // visible one, with the draft

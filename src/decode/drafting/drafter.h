@@ -8,6 +8,7 @@
 
 #include "decode/chain.h"
 #include "decode/strategy.h"
+#include "decode/track.h"
 
 namespace skald::decode {
 
@@ -16,6 +17,7 @@ struct DraftStart {
   std::span<const TokenId> history;    // visible history of the completion
   std::span<const TokenId> generated;  // of it, what was generated
   const ProcessorChain* chain;         // its state; to be copied
+  const Track* own;                    // the completion in its own model; all but the last token computed
   std::int64_t prompt_length = 0;      // of `history`
   std::int64_t longest = 0;            // tokens of the draft at most
 };

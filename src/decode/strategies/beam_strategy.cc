@@ -111,9 +111,21 @@ void BeamStrategy::take(std::int32_t row, std::span<float> logits, Scratch& scra
   to_log_probs(ready->logits);
   if (late_) {
     rows_[beam].log_probs.assign(ready->logits.begin(), ready->logits.end());
+    if (!request_.group_logits) return;
+    scratch.candidates.reset(ready->logits);
+    beams_[beam].chain.collect(context_of(beam, {}), scratch.candidates);
   } else {
     weigh(beam, rows_[beam], ready->logits, {}, scratch);
   }
+}
+
+StepContext BeamStrategy::context_of(std::size_t beam, std::span<const TokenId> group_tokens) const {
+  return {.history = beams_[beam].history,
+          .prompt_length = n_prompt_,
+          .step = n_generated(),
+          .row = static_cast<std::int32_t>(request_.prompt_index) * static_cast<std::int32_t>(n_beams_) +
+                 static_cast<std::int32_t>(beam),
+          .group_tokens = group_tokens};
 }
 
 // Classifier-free guidance gives scores that the reference adds up as they are.
@@ -136,14 +148,7 @@ void BeamStrategy::weigh(std::size_t beam, Row& row, std::span<float> log_probs,
   if (notes_.any()) notes_.begin(row.logits, scratch, row.note);
   scratch.candidates.reset(log_probs);
   notes_.stage(request_.guidance ? "guidance" : "log-probabilities", scratch.candidates, row.note);
-  const StepContext context{
-      .history = beams_[beam].history,
-      .prompt_length = n_prompt_,
-      .step = n_generated(),
-      .row = static_cast<std::int32_t>(request_.prompt_index) * static_cast<std::int32_t>(n_beams_) +
-             static_cast<std::int32_t>(beam),
-      .group_tokens = group_tokens};
-  notes_.apply(beams_[beam].chain, context, scratch.candidates, row.note);
+  notes_.apply(beams_[beam].chain, context_of(beam, group_tokens), scratch.candidates, row.note);
   if (notes_.any()) row.scores = dense_logits(scratch.candidates, log_probs.size());
   look_at(beam, scratch.candidates);
   if (samples_) {

@@ -93,6 +93,7 @@ class BeamStrategy : public DecodingStrategy {
     StepNote note = {};                 // of any token
   };
 
+  [[nodiscard]] StepContext context_of(std::size_t beam, std::span<const TokenId> group_tokens) const;
   [[nodiscard]] std::size_t beam_of(std::int32_t row) const;
   [[nodiscard]] BeamStep& step_of(Beam& beam, std::int64_t token) const;
   void weigh(std::size_t beam, Row& row, std::span<float> log_probs, std::span<const TokenId> group_tokens,

@@ -36,7 +36,8 @@ Sampling::Sampling(SamplingRequest request, LanguageModel& model)
       outputs_(static_cast<std::size_t>(request_.config.num_return_sequences.value_or(1))),
       n_open_(outputs_.size()),
       given_(request_.resume.tokens),
-      defers_(request_.draft.drafts() || request_.hooks != nullptr || !given_.empty()) {
+      defers_(request_.draft.drafts() || request_.hooks != nullptr || request_.dola_vote != nullptr ||
+              !given_.empty()) {
   make_branches(model);
   row_owner_.reserve(branches_.size());
   if (defers_) scratch_.emplace(static_cast<std::size_t>(model.vocab_size(0)));
@@ -69,6 +70,7 @@ std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64
   }
   if (draft.model < 0) return nullptr;
   DraftModelOptions options{.model = draft.model,
+                            .exit_after = draft.exit_after,
                             .threshold = config.assistant_confidence_threshold.value_or(0.4),
                             .ends = request_.stops.eos};
   const bool foreign = draft.tokenizer != nullptr;
@@ -138,6 +140,7 @@ DraftStart Sampling::draft_start(const Branch& branch) const {
   return {.history = now.history,
           .generated = now.history.last(static_cast<std::size_t>(now.step)),
           .chain = &branch.chain,
+          .own = &branch.source.track(),
           .prompt_length = now.prompt_length,
           .longest = std::max<std::int64_t>(0, longest)};
 }
@@ -166,8 +169,24 @@ void Sampling::take(std::int32_t row, std::span<float> logits, Scratch& scratch)
   if (!prefilled_ && of_prompt_.take(branch.source, row, logits)) return;
   const auto ready = branch.source.take(row, logits);
   if (!ready) return;
+  if (defers_) return share(index, ready->logits, scratch);
   if (prefilled_) return weigh(index, ready->position, ready->logits, scratch);
   weigh_first(ready->logits, scratch);
+}
+
+// What the other rows of the call may see of this one before any is decided.
+void Sampling::share(std::size_t index, std::span<const float> logits, Scratch& scratch) const {
+  const Branch& branch = branches_[index];
+  if (request_.dola_vote) {
+    const StepContext step = branch.writer.context();
+    request_.dola_vote->add(step.step, step.row, branch.dola[0].divergences(logits));
+  }
+  if (!request_.group_logits) return;
+  for (std::size_t i = index; i < (prefilled_ ? index + 1 : branches_.size()); ++i) {
+    scratch.raw_logits.assign(logits.begin(), logits.end());
+    scratch.candidates.reset(scratch.raw_logits);
+    branches_[i].chain.collect(branches_[i].writer.context(), scratch.candidates);
+  }
 }
 
 // All completions choose from the logits that end the prefill.
@@ -186,11 +205,12 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   if (!request_.config.remove_invalid_values.value_or(false) && !usable(logits)) throw_unusable(step.step);
   const StepNotes& notes = branch.writer.notes();
   notes.begin(branches_[prefilled_ ? index : 0].source.own(position, logits), scratch, branch.next);
-  std::vector<Dola>& dola = branches_[prefilled_ ? index : 0].dola;
-  if (!dola.empty()) dola[static_cast<std::size_t>(position)].contrast(logits);
+  const std::vector<Dola>& all_dola = branches_[prefilled_ ? index : 0].dola;
+  const Dola* const dola = all_dola.empty() ? nullptr : &all_dola[static_cast<std::size_t>(position)];
+  if (dola != nullptr) dola->contrast(dola_layer(*dola, logits), logits);
   scratch.candidates.reset(logits);
   if (request_.guidance) notes.stage("guidance", scratch.candidates, branch.next);
-  if (!dola.empty()) notes.stage("dola_layers", scratch.candidates, branch.next);
+  if (dola != nullptr) notes.stage("dola_layers", scratch.candidates, branch.next);
   notes.apply(branch.chain, step, scratch.candidates, branch.next);
   if (remove_barred(branch, step.step, scratch.candidates)) {
     notes.stage("stepping back", scratch.candidates, branch.next);
@@ -199,6 +219,11 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   token = choose(scratch.candidates, static_cast<std::int64_t>(index), step.step);
   if (token < 0 && !branch.writer.can_take_back()) throw_none_left(step.step);
   if (token >= 0) notes.end(scratch, branch.next);
+}
+
+std::size_t Sampling::dola_layer(const Dola& dola, std::span<const float> logits) const {
+  if (dola.layers().size() == 1) return 0;
+  return request_.dola_vote ? request_.dola_vote->layer() : largest_of(dola.divergences(logits));
 }
 
 bool Sampling::remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates) {

@@ -66,6 +66,8 @@ class Sampling final : public DecodingStrategy {
     return static_cast<std::size_t>(row_owner_[static_cast<std::size_t>(row)]);
   }
   [[nodiscard]] RowWants wants_of(Branch& branch) const;
+  void share(std::size_t index, std::span<const float> logits, Scratch& scratch) const;
+  [[nodiscard]] std::size_t dola_layer(const Dola& dola, std::span<const float> logits) const;
   void weigh_first(std::span<float> logits, Scratch& scratch);
   void weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch);
   static bool remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates);
