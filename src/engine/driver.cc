@@ -58,7 +58,11 @@ std::size_t Driver::blocks_for(const SequenceNeed& need) const {
 Driver::Blocks Driver::blocks_for(const Request& request) const {
   Blocks blocks(capacity_.size());
   for (const SequenceNeed& need : request.needs) blocks[static_cast<std::size_t>(need.model)] += blocks_for(need);
-  blocks[0] += pool(0).cross_blocks_for(std::ssize(request.encoder_input));
+  for (std::size_t m = 0; m < blocks.size(); ++m) {
+    const auto model = static_cast<decode::ModelIndex>(m);
+    const bool encodes = blocks[m] > 0 && sequences_.model(model).encoder() != nullptr;
+    if (encodes) blocks[m] += pool(model).cross_blocks_for(std::ssize(request.encoder_input));
+  }
   return blocks;
 }
 

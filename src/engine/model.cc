@@ -46,8 +46,8 @@ struct Model::Impl {
   std::shared_ptr<ThreadPool> threads;
   std::shared_ptr<const models::DecoderModel> model;
   engine::Names adapters, experts;
-  std::optional<Tokenizer> draft_tokenizer;  // where it is not the same
-  bool drafts = false;                       // model 1 is the draft model
+  std::optional<Tokenizer> draft_tokenizer;                // where it is not the same
+  std::shared_ptr<const models::DecoderModel> draft = {};  // null: none; else it is model 1
   std::unique_ptr<Engine> engine;
 
   [[nodiscard]] const text::Tokenizer* text_tokenizer() const {
@@ -57,8 +57,9 @@ struct Model::Impl {
     return {.shape = model->shape(),
             .tokenizer = text_tokenizer(),
             .adapters = adapters,
-            .draft = drafts ? 1 : -1,
+            .draft = draft ? 1 : -1,
             .draft_tokenizer = draft_tokenizer ? &TokenizerAccess::parts_of(*draft_tokenizer) : nullptr,
+            .draft_encoder_positions = draft ? draft->shape().encoder_positions : 0,
             .experts = experts};
   }
 };
@@ -102,14 +103,20 @@ std::vector<engine::ModelSlot> make_slots(const std::vector<std::shared_ptr<cons
   return slots;
 }
 
-// A model that works beside `main`: a draft or an expert.
+// A model that works beside `main`: a draft or an expert. A draft of an encoder-decoder is one as well, since both read
+// the prompt by an encoder.
 std::shared_ptr<const models::DecoderModel> load_companion(const std::string& folder, const models::DecoderModel& main,
-                                                           const LoadOptions& options, ThreadPool& threads) {
+                                                           const LoadOptions& options, ThreadPool& threads,
+                                                           bool drafts) {
   require_folder(folder);
   std::shared_ptr<const models::DecoderModel> model =
       models::load_model(folder, {.bits = options.bits, .strict = options.strict}, threads);
-  if (!model->shape().encodes && !main.shape().encodes) return model;
-  throw UnsupportedError({.file = folder, .rule = "drafts and experts are for models without an encoder"});
+  const bool encodes = model->shape().encodes;
+  if (encodes == main.shape().encodes && (drafts || !encodes)) return model;
+  throw UnsupportedError(
+      {.file = folder,
+       .rule = drafts ? "one of the model and its draft has an encoder, the other has none: both must be of one kind"
+                      : "experts are for models without an encoder"});
 }
 
 bool same_tokens(const text::Tokenizer& a, const text::Tokenizer& b) {
@@ -165,13 +172,17 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   impl->model = std::move(model);
   std::vector<std::shared_ptr<const models::DecoderModel>> all{impl->model};
   if (!options.draft.empty()) {
-    all.push_back(load_companion(options.draft, *impl->model, options, *impl->threads));
+    impl->draft = load_companion(options.draft, *impl->model, options, *impl->threads, /*drafts=*/true);
+    all.push_back(impl->draft);
     impl->draft_tokenizer = other_tokenizer(options.draft, impl->tokenizer);
-    impl->drafts = true;
+    if (impl->draft_tokenizer && impl->model->shape().encodes) {
+      throw UnsupportedError(
+          {.file = options.draft, .rule = "a draft of a model with an encoder must have its tokenizer"});
+    }
   }
   for (const auto& [name, folder] : options.experts) {
     impl->experts[name] = static_cast<decode::ModelIndex>(all.size());
-    all.push_back(load_companion(folder, *impl->model, options, *impl->threads));
+    all.push_back(load_companion(folder, *impl->model, options, *impl->threads, /*drafts=*/false));
     if (other_tokenizer(folder, impl->tokenizer)) {
       throw UnsupportedError({.file = folder, .rule = "an expert must have the tokenizer of the model that it guides"});
     }

@@ -20,6 +20,7 @@ struct ModelSet {
   Names adapters = {};
   decode::ModelIndex draft = -1;                     // of the draft model; -1: none is loaded
   const text::Tokenizer* draft_tokenizer = nullptr;  // where it is not that of the model
+  std::int64_t draft_encoder_positions = 0;          // that its encoder's input may have; 0: any number
   Names experts = {};                                // loaded ones, by name
 };
 

@@ -427,7 +427,7 @@ void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
     request.draft.exit_after = static_cast<std::int32_t>(*config.assistant_early_exit);
     return;
   }
-  if (models_.draft < 0) return;
+  if (models_.draft < 0 || !draft_reads(request.encoder_input)) return;
   if (models_.draft_tokenizer != nullptr) {
     const std::string text = models_.tokenizer->decode(request.prompt, /*skip_special_tokens=*/true);
     request.draft.prompt = models_.draft_tokenizer->encode(text).ids;
@@ -440,6 +440,14 @@ void CallSetup::set_up_drafts(decode::SamplingRequest& request) const {
     if (positions > 0) request.draft.longest = std::min(request.draft.longest, positions);
   }
   request.draft.model = models_.draft;
+}
+
+// Whether the draft model's encoder takes what the model's does.
+bool CallSetup::draft_reads(const std::vector<TokenId>& encoder_input) const {
+  const std::int64_t positions = models_.draft_encoder_positions;
+  if (positions > 0 && std::ssize(encoder_input) > positions) return false;
+  const std::int64_t vocab_size = engine_.language_model().vocab_size(models_.draft);
+  return std::ranges::all_of(encoder_input, [&](TokenId token) { return token < vocab_size; });
 }
 
 std::vector<SequenceNeed> CallSetup::needs_of(const decode::SamplingRequest& request) const {

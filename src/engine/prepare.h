@@ -55,6 +55,7 @@ struct CallSetup {
   void limit_length(decode::SamplingRequest& request) const;
   void warn_of_length(decode::SamplingRequest& request) const;
   void set_up_drafts(decode::SamplingRequest& request) const;
+  [[nodiscard]] bool draft_reads(const std::vector<TokenId>& encoder_input) const;
   [[nodiscard]] std::vector<SequenceNeed> needs_of(const decode::SamplingRequest& request) const;
 
   decode::ResolvedConfig resolved_;  // texts of options looked up

@@ -84,38 +84,41 @@ void Stepper::restart_where_needed(Segment& segment) {
 }
 
 bool Stepper::awaits_encoder(const Request& request, const Segment& segment) const {
-  if (request.encoder_input.empty() || segment.model != 0) return false;
-  return sequences_.state(0).cross_length(sequences_.id(0, segment.sequence)) == 0;
+  if (request.encoder_input.empty() || sequences_.model(segment.model).encoder() == nullptr) return false;
+  return sequences_.state(segment.model).cross_length(sequences_.id(segment.model, segment.sequence)) == 0;
 }
 
 // The inputs of requests that begin, together as far as there is room for their rows: an input is never cut.
 void Stepper::encode(std::span<Request* const> requests) {
+  encoder_rows_ = 0;
+  for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
+    if (sequences_.model(static_cast<ModelIndex>(m)).encoder() != nullptr) encode(static_cast<ModelIndex>(m), requests);
+  }
+}
+
+void Stepper::encode(ModelIndex model, std::span<Request* const> requests) {
   inputs_.clear();
   encoding_.clear();
-  encoder_rows_ = 0;
   for (Request* const request : requests) {
     if (request->error || !request->planned || request->encoder_input.empty()) continue;
     const std::int64_t length = std::ssize(request->encoder_input);
     for (const Segment& segment : request->plan.segments()) {
-      if (!awaits_encoder(*request, segment)) continue;
+      if (segment.model != model || !awaits_encoder(*request, segment)) continue;
       if (!inputs_.empty() && encoder_rows_ + length > prefill_chunk_) break;
-      inputs_.push_back({.sequence = sequences_.id(0, segment.sequence),
+      inputs_.push_back({.sequence = sequences_.id(model, segment.sequence),
                          .tokens = request->encoder_input,
-                         .adapter = request->adapter,
+                         .adapter = model == 0 ? request->adapter : 0,
                          .adapter_scale = request->adapter_scale});
       encoding_.push_back(request);
       encoder_rows_ += length;
     }
   }
-  if (!inputs_.empty()) run_encoder();
-}
-
-void Stepper::run_encoder() {
+  if (inputs_.empty()) return;
   const auto cancelled = [this] {
     return std::ranges::all_of(encoding_, [](const Request* request) { return request->group->cancelled(); });
   };
   try {
-    sequences_.model(0).encode(inputs_, sequences_.state(0), threads_, cancelled);
+    sequences_.model(model).encode(inputs_, sequences_.state(model), threads_, cancelled);
   } catch (...) {
     for (Request* const request : encoding_) request->error = std::current_exception();
   }
@@ -126,7 +129,7 @@ void Stepper::gather(ModelIndex model, std::int32_t n_layers, std::span<Request*
   batch_.n_layers = n_layers;
   owners_.clear();
   parts_.clear();
-  std::int64_t prompt_room = prefill_chunk_ - (model == 0 ? std::min(encoder_rows_, prefill_chunk_) : 0);
+  std::int64_t prompt_room = prefill_chunk_ - std::min(encoder_rows_, prefill_chunk_);
   for (Request* const request : requests) {
     if (request->error || !request->planned) continue;
     for (Segment& segment : request->plan.segments()) {

@@ -37,7 +37,7 @@ class Stepper final : models::OutputSink {
   void plan(Request& request);
   void restart_where_needed(Segment& segment);
   void encode(std::span<Request* const> requests);
-  void run_encoder();
+  void encode(decode::ModelIndex model, std::span<Request* const> requests);
   [[nodiscard]] bool awaits_encoder(const Request& request, const Segment& segment) const;
   void run_model(decode::ModelIndex model, std::span<Request* const> requests);
   void gather(decode::ModelIndex model, std::int32_t n_layers, std::span<Request* const> requests);
@@ -61,7 +61,7 @@ class Stepper final : models::OutputSink {
   std::vector<Part> parts_;
   std::vector<models::EncoderInput> inputs_;    // of this step's encoder pass
   std::vector<Request*> encoding_;              // whose they are
-  std::int64_t encoder_rows_ = 0;               // of that pass
+  std::int64_t encoder_rows_ = 0;               // of all models' in this step
   std::vector<decode::Scratch> scratch_;        // by worker
   std::vector<std::exception_ptr> row_errors_;  // by row of the tile
   std::int64_t vocab_size_ = 0;                 // of the model that runs

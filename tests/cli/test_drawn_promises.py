@@ -59,8 +59,6 @@ def drawn(strategy, rng):
     config = {"max_new_tokens": rng.randint(12, 30), "seed": rng.randrange(2**32), "repetition_penalty": 1.0}
     rows = OPTIONS | (SAMPLERS if STRATEGIES[strategy]["do_sample"] else {})
     config |= {name: draw(rng) for name, draw in rows.items() if rng.random() < 0.2}
-    if strategy == "contrastive":
-        config.pop("guidance_scale", None)  # refused
     return config | STRATEGIES[strategy]
 
 
@@ -90,6 +88,7 @@ def test_one_answer(strategy, model, tmp_path):
             drafted = {"prompt_lookup_num_tokens": rng.randint(1, 8), "max_matching_ngram_size": rng.randint(1, 3)}
             assert answers(config | drafted, [prompt], tmp_path) == alone, config
             assert answers(config, [prompt], tmp_path, "--draft-model", model) == alone, config
+            assert answers(config | {"assistant_early_exit": 2}, [prompt], tmp_path) == alone, config
         if n == 1:
             (tmp_path / "config.json").write_text(json.dumps(config))
             streamed = run("generate", "--config", tmp_path / "config.json", "--prompt", prompt, "--quiet")

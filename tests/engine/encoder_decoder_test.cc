@@ -51,6 +51,36 @@ void expect_same(const Completion& a, const Completion& b) {
   for (std::size_t i = 0; i < a.logprobs.size(); ++i) EXPECT_EQ(a.logprobs[i].logprob, b.logprobs[i].logprob);
 }
 
+// A draft model that encodes as well, the model's own first layers, and what the input has.
+TEST(EncoderDecoder, DraftsChangeNothing) {
+  const Model plain = Model::load(kT5, {.threads = 1});
+  const std::vector<Prompt> prompts{some_input(9), some_input(30, 1), some_input(200, 2)};
+  std::int64_t accepted = 0;
+  for (const std::int64_t n : {1, 2}) {
+    GenerationConfig config = sampling(n);
+    const auto expected = plain.generate(prompts, config);
+    const auto expect_all = [&](const Model& model, const GenerationConfig& drafted) {
+      const auto done = model.generate(prompts, drafted);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        expect_same(expected[i], done[i]);
+        accepted += done[i].accepted_tokens;
+      }
+    };
+    config.assistant_confidence_threshold = 0;
+    expect_all(Model::load(kT5, {.threads = 1, .draft = kT5}), config);
+    expect_all(Model::load(kT5, {.threads = 2, .draft = kBart}), config);  // does not read the third prompt
+    config.prompt_lookup_num_tokens = 3;
+    expect_all(plain, config);
+    config.prompt_lookup_num_tokens = {};
+    config.assistant_early_exit = 1;
+    expect_all(plain, config);
+  }
+  EXPECT_GT(accepted, 100);
+  expect_error<UnsupportedError>(
+      [&] { static_cast<void>(Model::load(kT5, {.draft = SKALD_TEST_DATA "/models/gpt2_old_names"})); },
+      {"both must be of one kind"});
+}
+
 TEST(EncoderDecoder, SameRequestSameAnswer) {
   for (const std::string& folder : {kT5, kBart}) {
     const Model alone = Model::load(folder, {.threads = 1});
