@@ -295,7 +295,7 @@ const Option kOptions[] = {
      &G::segments,
      0,
      0},
-    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
+    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...] or {\"(id, id)\": bias, ...}",
       "Numbers added to the logit of a sequence's last token where the others come right before it."},
      &G::sequence_bias,
      0,

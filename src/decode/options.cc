@@ -148,13 +148,17 @@ std::vector<TokenId> ids_of(const json::Value& value, const Place& place) {
   for (const json::Value& item : value.as_array()) ids.push_back(static_cast<TokenId>(integer_of(item, place)));
   return ids;
 }
+constexpr double kJsonInfinity = 1.7e308;  // what the JSON reader makes of Infinity, which Python writes
 double bias_of(const json::Value& value, const Place& place) {
   if (!value.is_number()) place.fail(value);
-  if (std::isfinite(value.as_number()) && std::abs(value.as_number()) > std::numeric_limits<float>::max()) {
+  const double bias = value.as_number();
+  if (std::abs(bias) >= kJsonInfinity) return std::copysign(std::numeric_limits<double>::infinity(), bias);
+  if (std::abs(bias) > std::numeric_limits<float>::max()) {
     place.fail(json::dump(value), "a bias must be a number that 32 bits hold");
   }
-  return value.as_number();
+  return bias;
 }
+json::Value bias_value(double bias) { return std::isinf(bias) ? std::copysign(kJsonInfinity, bias) : bias; }
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TokenId>>>& out) {
   if (!value.is_array()) place.fail(value);
   std::vector<std::vector<TokenId>> lists;
@@ -170,11 +174,29 @@ void for_each_pair(const json::Value& list, const Place& place, Take take) {
     take(item.as_array()[0], item.as_array()[1]);
   }
 }
+// Token ids as Python writes a tuple: "(45, 67)", "(3,)".
+json::Value parse_tuple(std::string_view text, const Place& place) {
+  if (!text.starts_with('(') || !text.ends_with(')')) place.fail(std::string(text));
+  json::Array ids;
+  for (text = text.substr(1, text.size() - 2); !text.empty();) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    ids.push_back(parse_number(text.substr(0, comma)));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  return ids;
+}
+// A list of [ids, bias], or what transformers saves where its keys were tuples.
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<SequenceBias>>& out) {
   std::vector<SequenceBias> biases;
-  for_each_pair(value, place, [&](const json::Value& ids, const json::Value& bias) {
+  const auto add = [&](const json::Value& ids, const json::Value& bias) {
     biases.push_back({ids_of(ids, place), bias_of(bias, place)});
-  });
+  };
+  if (value.is_object()) {
+    for (const auto& [key, bias] : value.as_object()) add(parse_tuple(key, place), bias);
+  } else {
+    for_each_pair(value, place, add);
+  }
   out = std::move(biases);
 }
 // A list of [id or text, bias], or an object of biases: a key of digits is an id there.
@@ -413,14 +435,14 @@ json::Value to_value(const DolaLayers& layers) {
 json::Value to_value(const LogitBias& bias) {
   json::Array pair;
   pair.push_back(bias.text.empty() ? json::Value(static_cast<std::int64_t>(bias.token)) : json::Value(bias.text));
-  pair.emplace_back(bias.bias);
+  pair.push_back(bias_value(bias.bias));
   return pair;
 }
 
 json::Value to_value(const SequenceBias& bias) {
   json::Array pair;
   pair.push_back(to_value(bias.ids));
-  pair.emplace_back(bias.bias);
+  pair.push_back(bias_value(bias.bias));
   return pair;
 }
 

@@ -123,6 +123,11 @@ TEST(Options, ListsOfTokensAndBiases) {
       R"( "exponential_decay_length_penalty": [3, 1.1]})");
   EXPECT_EQ(config.bad_words_ids, (std::vector<std::vector<TokenId>>{{1, 2}, {3}}));
   EXPECT_EQ(config.sequence_bias, (std::vector<SequenceBias>{{{4, 5}, -1.5}}));
+  EXPECT_EQ(GenerationConfig::from_json(R"json({"sequence_bias": {"(4, 5)": -1.5, "(6,)": 2}})json").sequence_bias,
+            (std::vector<SequenceBias>{{{4, 5}, -1.5}, {{6}, 2}}));  // as transformers saves tuples
+  const GenerationConfig infinite = GenerationConfig::from_json(R"({"sequence_bias": [[[4, 5], -Infinity]]})");
+  EXPECT_EQ(infinite.sequence_bias->front().bias, -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(GenerationConfig::from_json(infinite.to_json()).sequence_bias, infinite.sequence_bias);
   EXPECT_EQ(config.logit_bias, (std::vector<LogitBias>{{.token = 7, .bias = 2}, {.token = 8, .bias = -100}}));
   EXPECT_EQ(config.exponential_decay_length_penalty, (LengthDecay{.start = 3, .factor = 1.1}));
   EXPECT_EQ(GenerationConfig::from_json(config.to_json()).to_json(), config.to_json());
@@ -136,6 +141,9 @@ TEST(Options, ListsOfTokensAndBiases) {
   EXPECT_NE(refused("bad_words_ids", "[[]]").find("[[ids], ...]"), std::string::npos);
   EXPECT_NE(refused("bad_words_ids", "[[-1]]").find("-1"), std::string::npos);
   EXPECT_NE(refused("sequence_bias", "[[[1], \"x\"]]").find("bias"), std::string::npos);
+  for (const std::string key : {"", "()", "(", "4", "(4 5)", "(4, -5)", "(4,,5)", "(x,)"}) {
+    EXPECT_NE(refused("sequence_bias", "{\"" + key + "\": 1}").find("sequence_bias = "), std::string::npos) << key;
+  }
   EXPECT_NE(refused("logit_bias", "{\"\": 1}").find("logit_bias"), std::string::npos);
   EXPECT_NE(refused("exponential_decay_length_penalty", "[1, 0]").find("(0, 1000]"), std::string::npos);
 }
