@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 
@@ -71,6 +72,20 @@ def save(model, config, folder):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def save_tokenizer(rng, vocab, folder):
+    """One whose tokens are letters, and pieces of a few of them: stop strings then begin and end inside of tokens."""
+    letters = [*"etaoinshrdlucbf.", "\u0120"]  # the last is byte-level BPE's space; 4.49 wants to cut "abcdef"
+    tokens = dict.fromkeys(letters)
+    while len(tokens) < vocab:
+        tokens["".join(rng.choices(letters, k=rng.randint(2, 4)))] = None
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
 def plain_greedy(model, prompts, **options):
     ids = torch.tensor(prompts)
     with torch.no_grad():
@@ -101,26 +116,30 @@ def random_prompts(rng, model, vocab, **options):
 class Checkpoint:
     """A folder with a model, and prompts with their plain continuations.
 
-    folder, family, vocab, layers, encodes, tied, invalid (its logits have NaN and infinities), text (it has a
-    tokenizer), calls: [(prompts, plain continuations)].
+    folder, family, vocab, layers, encodes, tied, invalid (its logits have NaN and infinities), calls: [(prompts, plain
+    continuations)], tokenizer, window (of attention), n_new (max_new_tokens of its own file).
     """
 
     def __init__(self, seed, folder, n_calls):
         rng = random.Random(seed)
         self.folder = Path(folder)
-        self.family = rng.choice(sorted(DRAWS))
-        self.text = False
+        self.family = rng.choice(IN_4_49 if rng.random() < 0.4 else sorted(DRAWS))
+        self.n_new = None
         config = small_settings(rng, self.family)
         model = make_model(rng, config)
         self.vocab = config["vocab_size"]
         self.encodes = model.config.is_encoder_decoder
         self.tied = model.config.tie_word_embeddings
+        self.window = getattr(model.config, "sliding_window", None)
         self.in_4_49 = self.family in IN_4_49 and "rope_scaling" not in config
+        if self.family == "t5" and not self.tied:
+            self.in_4_49 = False  # it draws embeddings anew that are saved under one name for both halves
         self.layers = model.config.num_hidden_layers
-        self.invalid = not self.tied and not self.encodes and rng.random() < 0.15
+        self.invalid = not self.tied and not self.encodes and rng.random() < 0.25
         if self.invalid:
             make_invalid(model)
         save(model, config, self.folder)
+        self.tokenizer = save_tokenizer(rng, self.vocab, self.folder)
         self.draft = self.folder / "draft"
         generation = {"pad_token_id": rng.randrange(self.vocab)}
         start = {}
@@ -144,15 +163,17 @@ class ShippedModel:
         from transformers import AutoTokenizer
 
         rng = random.Random(seed)
-        self.folder, self.family, self.text, self.invalid = Path(folder), "skald-tales", True, False
+        self.folder, self.family, self.n_new, self.invalid = Path(folder), "skald-tales", 400, False
         self.draft, self.in_4_49, self.eos = self.folder, True, [0, 2]
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.vocab, self.encodes, self.tied = model.config.vocab_size, False, model.config.tie_word_embeddings
-        self.layers = model.config.num_hidden_layers
+        self.layers, self.window = model.config.num_hidden_layers, None
         self.calls = []
         for _ in range(n_calls):
             prompts = [self.tokenizer(rng.choice(self.OPENINGS))["input_ids"]]
+            if rng.random() < 0.2:
+                prompts = [prompts[0][:1]]
             plain = plain_greedy(model, prompts, repetition_penalty=1.0)
             if rng.random() < 0.5:
                 more = rng.randint(1, 12)

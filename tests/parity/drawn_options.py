@@ -7,10 +7,7 @@ them), which strategies the option goes with, and what else it needs. Cases are 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
 from typing import Any
-
-KNOWN = (Path(__file__).resolve().parents[2] / "docs" / "options.md").read_text()
 
 
 @dataclass
@@ -21,6 +18,7 @@ class Strategy:
     batch: bool = True  # in transformers a prompt's result does not depend on its neighbours
     fits: Callable = lambda checkpoint: True
     samples: bool = False
+    padded: bool = False  # prompts of several lengths in a batch
 
 
 def in_4_49(checkpoint):
@@ -31,36 +29,51 @@ def decoder_in_4_49(checkpoint):
     return in_4_49(checkpoint) and not checkpoint.encodes
 
 
+def can_be_cropped(checkpoint):
+    """Whether the reference's cache can, and gives the same then: not a state, not a window that is full, and not where
+    how far a draft reaches changes rotary factors."""
+    return not checkpoint.invalid and checkpoint.family not in ("mamba2", "phi3") and checkpoint.window is None
+
+
+def may_be_padded(checkpoint):
+    """Not where padding itself changes the reference's result: positions that count it, states, choices of factors."""
+    return not checkpoint.invalid and not checkpoint.encodes and checkpoint.family not in ("mamba2", "phi3")
+
+
 STRATEGIES = {
     "greedy": Strategy("5", weight=4),
-    "lookup": Strategy(
-        "5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=lambda c: not c.invalid and c.family != "mamba2"
-    ),
+    "lookup": Strategy("5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=can_be_cropped),
     "draft": Strategy(
-        "5",
-        ("num_assistant_tokens",),
-        2,
-        batch=False,
-        fits=lambda c: not c.invalid and not c.encodes and c.family != "mamba2",
+        "5", ("num_assistant_tokens",), 2, batch=False, fits=lambda c: can_be_cropped(c) and not c.encodes
     ),
     "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
     "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 10, fits=decoder_in_4_49),
     "dola": Strategy("4.49", ("dola_layers",), 8, batch=False, fits=decoder_in_4_49),
-}
-if "num_beam_groups" in KNOWN:
-    STRATEGIES |= {
-        "group": Strategy("4.49", ("num_beam_groups", "diversity_penalty", "num_beams"), 3, fits=in_4_49),
-        "constrained": Strategy("4.49", ("force_words_ids", "num_beams"), 3, fits=in_4_49),
-    }
-STRATEGIES |= {
+    "group": Strategy("4.49", ("num_beam_groups", "diversity_penalty", "num_beams"), 6, fits=in_4_49),
+    "constrained": Strategy("4.49", ("force_words_ids", "num_beams"), 6, fits=in_4_49),
     "sampling": Strategy("5", weight=5, fits=lambda c: not c.invalid, samples=True),
+    "padded sampling": Strategy("5", weight=3, fits=may_be_padded, samples=True, padded=True),
+    "beam sampling": Strategy("5", ("num_beams",), 4, fits=lambda c: not c.invalid, samples=True),
 }
 DETERMINISTIC = tuple(name for name, strategy in STRATEGIES.items() if not strategy.samples)
 BEAMS_ONLY = ("length_penalty", "early_stopping")
 SAMPLED = tuple(name for name, strategy in STRATEGIES.items() if strategy.samples)
-BEAMS = tuple(name for name in STRATEGIES if name in ("beam", "group", "constrained"))
-GUIDED = ("greedy",)
+BEAMS = ("beam", "group", "constrained", "beam sampling")
+GUIDED = ("greedy", "sampling")
 ALL = tuple(STRATEGIES)
+WITHOUT_STOP_STRINGS = ("draft", "group", "constrained")  # the reference gives drafts no tokenizer; docs/differences.md
+SEES_FILL = (  # in transformers: options for which what fills a row is a part of its text
+    "max_length",
+    "min_length",
+    "stop_strings",
+    "encoder_repetition_penalty",
+    "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size",
+    "bad_words_ids",
+    "sequence_bias",
+    "forced_bos_token_id",
+    "watermarking_config",
+)
 
 
 @dataclass
@@ -86,6 +99,7 @@ class Draw:
     prompts: list
     plain: list  # tokens that greedy decoding gives each prompt
     options: dict = field(default_factory=dict)  # drawn so far
+    names: set = field(default_factory=set)  # to be drawn
 
     @property
     def start(self):
@@ -123,6 +137,8 @@ def length(d):
 
 
 def end_tokens(d):
+    if "early_stopping" in d.names:  # it tells where many beams end: texts are then full of end tokens
+        return list(dict.fromkeys(token for text in d.plain for token in text[: d.rng.randint(4, 12)]))[:12]
     found = [d.token() for _ in range(d.rng.randint(1, 5))] + [d.rng.randrange(d.checkpoint.vocab)]
     found = list(dict.fromkeys(found))
     return found if d.strategy in BEAMS else d.rng.choice([found[0], found])
@@ -134,12 +150,14 @@ def forced_ends(d):
 
 
 def stop_strings(d):
-    text = d.checkpoint.tokenizer.decode(d.text)
-    at = d.rng.randint(0, 40)
-    stop = text[at : at + d.rng.randint(1, 8)]
-    before = d.checkpoint.tokenizer.decode(d.prompts[0])
-    spans = any(before.endswith(stop[:n]) for n in range(1, len(stop)))  # the prompt's end too: docs/differences.md
-    return None if len(text) < 50 or spans else [stop, "never said"]
+    """Pieces of a plain continuation, short ones mostly: those come in other continuations too."""
+    decode = d.checkpoint.tokenizer.decode
+    text, before = decode(d.text), decode(d.prompts[0])
+    stops = [text[at : at + d.rng.choice([1, 2, 2, 3, 4, 8])] for at in (d.rng.randrange(30) for _ in range(3))]
+    if any(before.endswith(stop[:n]) for stop in stops for n in range(1, len(stop))):
+        return None  # the prompt's end may be the beginning of one: docs/differences.md
+    stops = [stop for stop in stops if stop]
+    return list(dict.fromkeys(stops))[: d.rng.randint(1, 3)] or None
 
 
 def dola_layers(d):
@@ -224,13 +242,13 @@ OPTIONS = [
     Option("eos_token_id", end_tokens, chance=0.3),
     Option("min_new_tokens", lambda d: min(d.rng.randint(2, 14), d.most)),
     Option("min_length", lambda d: d.start + min(d.rng.randint(2, 16), d.most), likes=("eos_token_id",)),
-    Option("stop_strings", stop_strings, chance=0.5),
+    Option("stop_strings", stop_strings, tuple(s for s in ALL if s not in WITHOUT_STOP_STRINGS)),
     # Changes to the logits.
     Option("repetition_penalty", lambda d: d.rng.choice([0.5, 0.8, 1.3, 1.8, 3.0])),
     Option("encoder_repetition_penalty", lambda d: d.rng.choice([0.4, 0.7, 1.5, 3.0])),
     Option("no_repeat_ngram_size", lambda d: d.rng.choice([1, 2, 2, 3])),
     Option("encoder_no_repeat_ngram_size", lambda d: d.rng.choice([1, 1, 1, 2]) if len(d.prompts[0]) > 3 else None),
-    Option("bad_words_ids", lambda d: [d.piece(3), d.piece(3), [d.rng.randrange(d.checkpoint.vocab)] * 2]),
+    Option("bad_words_ids", lambda d: [d.piece(1), d.piece(2), [d.rng.randrange(d.checkpoint.vocab)] * 2]),
     Option("sequence_bias", biases),
     Option("suppress_tokens", lambda d: d.tokens(3)),
     Option("begin_suppress_tokens", lambda d: sorted({text[0] for text in d.plain} | {d.token()})),
@@ -241,7 +259,7 @@ OPTIONS = [
         "remove_invalid_values",
         invalid,
         DETERMINISTIC,
-        0.1,
+        0.03,
         likes=DECAYED_BAN,
     ),
     Option("renormalize_logits", lambda d: True, BEAMS, changes="scores"),
@@ -256,7 +274,7 @@ OPTIONS = [
     Option("min_p", lambda d: d.rng.choice([0.05, 0.2, 0.5]), SAMPLED),
     Option("typical_p", lambda d: d.rng.choice([0.2, 0.5, 0.9]), SAMPLED),
     Option("epsilon_cutoff", lambda d: d.rng.choice([0.01, 0.05, 0.2]), SAMPLED),
-    Option("eta_cutoff", lambda d: d.rng.choice([0.01, 0.1, 0.4]), SAMPLED),
+    Option("eta_cutoff", lambda d: d.rng.choice([0.1, 0.4, 0.9]), SAMPLED),
     # Beams.
     Option("num_beam_groups", lambda d: d.rng.choice([2, 2, 3]), ("group",), 0, ("num_beams",)),
     Option("diversity_penalty", diversity, ("group",), 0, ("num_beam_groups",), unset={"diversity_penalty": 1e-12}),
@@ -282,27 +300,33 @@ OPTIONS = [
 BY_NAME = {option.name: option for option in OPTIONS}
 
 
-def drawable(option, checkpoint, strategy):
+def takes(strategy, name):
+    """Whether a strategy is drawn with an option."""
+    return strategy in BY_NAME[name].strategies and not (STRATEGIES[strategy].padded and name in SEES_FILL)
+
+
+def drawable(name, checkpoint, strategy):
     """Whether the option may be set there at all."""
-    if option.name == "max_length":
-        return not checkpoint.text  # whose file has max_new_tokens, which the reference lets go before
-    if option.name == "stop_strings" and (not checkpoint.text or strategy == "draft"):
-        return False  # the reference gives its draft no tokenizer
-    return strategy in option.strategies
+    if name == "max_length" and checkpoint.n_new:
+        return False  # the file has max_new_tokens, which the reference lets go before
+    if name == "stop_strings" and checkpoint.tokenizer is None:
+        return False
+    return takes(strategy, name)
 
 
-def names_of_a_case(rng, checkpoint, strategy):
-    """A set of options, each with what it needs."""
+def names_of_a_case(rng, checkpoint, strategy, wanted):
+    """A set of options, `wanted` among them, each with what it needs."""
     names = set(STRATEGIES[strategy].always) | ({"remove_invalid_values"} if checkpoint.invalid else set())
     for option in OPTIONS:
-        if drawable(option, checkpoint, strategy) and rng.random() < option.chance:
-            names |= {option.name, *option.needs, *(name for name in option.likes if rng.random() < 0.6)}
+        if option.name in wanted or drawable(option.name, checkpoint, strategy) and rng.random() < option.chance:
+            more = (*option.needs, *(name for name in option.likes if rng.random() < 0.6))
+            names |= {option.name, *(name for name in more if drawable(name, checkpoint, strategy))}
     for option in OPTIONS:
         if option.name in names and names & set(option.not_with):
-            names.remove(option.name)
+            names -= {option.name} if option.name not in wanted else set(option.not_with)
     if "max_length" not in names:
         names.add("max_new_tokens")
-    elif rng.random() < 0.8:
+    elif "max_new_tokens" not in wanted and rng.random() < 0.8:
         names.discard("max_new_tokens")  # which goes before it
     return names
 
@@ -314,7 +338,13 @@ def is_sound(d):
     if set(forced) & set(o.get("suppress_tokens", [])):
         return False  # refused by us; the reference takes token 0
     ends = as_list(o.get("eos_token_id", d.checkpoint.eos))
+    if any(token in ends for word in o.get("force_words_ids", []) for token in flat(word)):
+        return False  # a phrase that ends the text: 4.49 ends there if all beams have come to it
     return d.strategy not in BEAMS or not set(forced[:1]) & set(ends)  # nothing but fill is left of the beams
+
+
+def flat(word):
+    return [token for phrase in word for token in as_list(phrase)]
 
 
 def as_list(value):
@@ -325,26 +355,44 @@ def pairs(names):
     return combinations(sorted(names), 2)
 
 
+def may_meet(a, b):
+    return a not in BY_NAME[b].not_with and b not in BY_NAME[a].not_with
+
+
 def all_pairs(strategies):
     """The pairs of options that one of these strategies takes together."""
-    together = {pair for strategy in strategies for pair in pairs(o.name for o in OPTIONS if strategy in o.strategies)}
-    return {(a, b) for a, b in together if a not in BY_NAME[b].not_with and b not in BY_NAME[a].not_with}
+    by_strategy = [pairs(o.name for o in OPTIONS if takes(strategy, o.name)) for strategy in strategies]
+    return {pair for found in by_strategy for pair in found if may_meet(*pair)}
 
 
-def draw_options(d, seen):
-    """Options for one case; `seen` counts the pairs of all cases, and rare ones are preferred."""
+def sound_options(d, wanted):
+    """Options for one case, `wanted` among them where they have something to act on."""
     while True:
-        choices = [names_of_a_case(d.rng, d.checkpoint, d.strategy) for _ in range(6)]
-        names = max(choices, key=lambda names: sum(1 for pair in pairs(names) if seen[pair] < 3))
+        d.names = names_of_a_case(d.rng, d.checkpoint, d.strategy, wanted)
         d.options = {"do_sample": False}
         if STRATEGIES[d.strategy].samples:
             d.options = {"do_sample": True, "profile": "hf", "seed": d.rng.randrange(2**32)}
         for option in OPTIONS:
-            if option.name in names and (value := option.draw(d)) is not None:
+            if option.name in d.names and (value := option.draw(d)) is not None:
                 d.options[option.name] = value
         if is_sound(d):
-            seen.update(pairs(drawn_names(d.options)))
             return d.options
+        wanted = ()  # they may contradict on every value here
+
+
+def missing_pairs(checkpoint, strategy, seen):
+    """The pairs that may be drawn there and have hardly met; `seen` counts the pairs of all cases."""
+    names = [o.name for o in OPTIONS if drawable(o.name, checkpoint, strategy)]
+    return [pair for pair in pairs(names) if may_meet(*pair) and seen[pair] < 2]
+
+
+def draw_options(d, seen):
+    """Options for one case: pairs that are missing are brought together."""
+    missing = missing_pairs(d.checkpoint, d.strategy, seen)
+    choices = [sound_options(d, d.rng.choice(missing) if missing else ()) for _ in range(5 if missing else 1)]
+    options = max(choices, key=lambda found: sum(seen[pair] < 2 for pair in pairs(drawn_names(found))))
+    seen.update(pairs(drawn_names(options)))
+    return options
 
 
 def drawn_names(options):

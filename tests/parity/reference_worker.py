@@ -4,7 +4,7 @@
     PYTHONPATH=FOLDER python reference_worker.py < calls > answers
 
 FOLDER is made by `pip install --target FOLDER transformers==4.49.0`.
-A call, one JSON object a line: {"folder", "prompts": [[ids], ...] of one length, "options"}, and where
+A call, one JSON object a line: {"folder", "prompts": [[ids], ...], "options"}, and where
 wanted "draft", the folder of an assistant, and "noise", a number.
 The answer, a line: {"rows": [[{"tokens", "score", "logprobs"}, ...] a prompt]}: of every returned sequence its new
 tokens up to the one that ended it, of beams the score, and the model's own log-probability of each token where generate
@@ -59,14 +59,68 @@ def repair_length_decay():
     transformers.ExponentialDecayLengthPenalty.__call__ = repaired
 
 
+def repair_encoder_penalty():
+    """4.49 penalises the first row of each prompt's beams alone; 5.23 all of them, and so do we."""
+    kind = transformers.EncoderRepetitionPenaltyLogitsProcessor
+    call = kind.__call__
+
+    def repaired(self, input_ids, scores):
+        n_rows = len(scores) // len(self.encoder_input_ids)
+        self.encoder_input_ids = self.encoder_input_ids.repeat_interleave(n_rows, dim=0)
+        return call(self, input_ids, scores)
+
+    kind.__call__ = repaired
+
+
+def repair_sequence_bias():
+    """4.49 overlooks a sequence whose first tokens are all that there is yet; 5.23 does not, and neither do we."""
+    kind = transformers.SequenceBiasLogitsProcessor
+    call = kind.__call__
+
+    def repaired(self, input_ids, scores):
+        before = input_ids.new_full((len(input_ids), 1), -1)
+        return call(self, torch.cat([before, input_ids], dim=1), scores)
+
+    kind.__call__ = repaired
+
+
+def keep_lengths():
+    """4.49 mixes up the beam indices of groups and has none of hypotheses that lack a constraint, which makes it fail:
+    let them stand for nothing but how long each hypothesis is, the token that ended it included."""
+    from transformers.generation.beam_search import BeamHypotheses
+
+    add = BeamHypotheses.add
+
+    def with_length(self, hyp, sum_logprobs, beam_indices=None, generated_len=None):
+        add(self, hyp, sum_logprobs, (0,) * generated_len, generated_len)
+
+    BeamHypotheses.add = with_length
+
+
 if not V5:
     repair_length_decay()
+    repair_encoder_penalty()
+    repair_sequence_bias()
+    keep_lengths()
 
 
 def cut(tokens, eos):
     """Tokens up to the first one of `eos`: what follows is padding."""
     ends = [i for i, token in enumerate(tokens) if token in eos]
     return tokens[: ends[0] + 1] if ends else tokens
+
+
+def logprobs_of_text(model, prompt, begin, tokens):
+    """The model's log-probability of each token, all in one pass; `begin`: what a decoder begins with, if there is an
+    encoder."""
+    if not tokens:
+        return []
+    before = begin if model.config.is_encoder_decoder else prompt
+    ids = torch.cat([before, torch.tensor(tokens)])[None]
+    with torch.no_grad():
+        out = model(prompt[None], decoder_input_ids=ids) if model.config.is_encoder_decoder else model(ids)
+    logits = out.logits[0, len(before) - 1 : -1]
+    return torch.log_softmax(logits.double(), -1)[range(len(tokens)), tokens].tolist()
 
 
 def token_logprobs(out, row, tokens):
@@ -86,8 +140,17 @@ def token_logprobs(out, row, tokens):
 
 
 def ruled_out(out, row, tokens):
-    """The first step with a token of score -inf: where fewer than top_k are left, contrastive search may take one."""
-    return next((i for i, token in enumerate(tokens) if out.scores[i][row, token] == -torch.inf), None)
+    """The first step with a token of score -inf, or SynthID's number for it: where fewer than top_k are left,
+    contrastive search may take one."""
+    lowest = torch.finfo(torch.float32).min
+    return next((i for i, token in enumerate(tokens) if out.scores[i][row, token] <= lowest), None)
+
+
+def filled(prompts):
+    """Prompts as rows of one length, and their attention mask; the fill is to their left."""
+    longest = max(map(len, prompts))
+    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+    return torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts]), torch.tensor(mask)
 
 
 def generate(call, processors=()):
@@ -99,18 +162,19 @@ def generate(call, processors=()):
     if "draft" in call:
         options["assistant_model"] = load(call["draft"])[0]
     if "negative_prompt_ids" in options:
-        options["negative_prompt_ids"] = torch.tensor([options["negative_prompt_ids"]] * len(call["prompts"]))
+        n_rows = len(call["prompts"]) * options.get("num_return_sequences", 1)
+        options["negative_prompt_ids"] = torch.tensor([options["negative_prompt_ids"]] * n_rows)
     if mark := options.get("watermarking_config"):
         synthid = "keys" in mark
         made = transformers.SynthIDTextWatermarkingConfig if synthid else transformers.WatermarkingConfig
         options["watermarking_config"] = made(**mark)
     if "stop_strings" in options or options.get("token_healing"):
         options["tokenizer"] = tokenizer
-    prompts = torch.tensor(call["prompts"])
+    prompts, mask = filled(call["prompts"])
     with torch.no_grad():
         out = model.generate(
             prompts,
-            attention_mask=torch.ones_like(prompts),
+            attention_mask=mask,
             return_dict_in_generate=True,
             output_scores=True,
             output_logits=True,
@@ -132,7 +196,12 @@ def generate(call, processors=()):
             tokens = cut(tokens, eos)
         else:  # a forced word may have an end token in it
             tokens = tokens[: int((out.beam_indices[i] >= 0).sum())]
-        found = {"tokens": tokens, "logprobs": token_logprobs(out, i, tokens)}
+        if V5 or scores is None:
+            logprobs = token_logprobs(out, i, tokens)
+        else:
+            known = tokens[:-1] if tokens[-1:] == eos[:1] else tokens  # it stands for whichever end token was chosen
+            logprobs = logprobs_of_text(model, prompts[i // each], sequence[:n_given], known)
+        found = {"tokens": tokens, "logprobs": logprobs}
         if scores is None:
             found["ruled_out"] = ruled_out(out, i, tokens)
         else:
