@@ -131,7 +131,7 @@ class Draw:
 
 
 def length(d):
-    if d.strategy in BEAMS and d.rng.random() < 0.5:
+    if d.strategy in BEAMS and ("early_stopping" in d.names or d.rng.random() < 0.5):
         return d.rng.randint(12, 28)
     return d.rng.choice([d.rng.randint(1, 8), d.rng.randint(8, 28)])
 
@@ -145,8 +145,9 @@ def end_tokens(d):
 
 
 def forced_ends(d):
-    """One for beams: several would all have the score 0, and the reference has no rule for such ties."""
-    return d.token() if d.strategy in BEAMS else d.rng.choice([d.token(), d.tokens(2)])
+    """Several only where none is cut: they all have the score 0, and the reference has no rule for such ties."""
+    ties = d.strategy in (*BEAMS, *SAMPLED)
+    return d.token() if ties else d.rng.choice([d.token(), d.tokens(2)])
 
 
 def stop_strings(d):
@@ -210,11 +211,12 @@ def diversity(d):
 def beams(d):
     if d.strategy == "group":
         return d.options["num_beam_groups"] * d.rng.randint(1, 2)
-    return d.rng.randint(2, 5)
+    return d.rng.randint(2, 3 if "early_stopping" in d.names else 5)  # few: that so many end soon
 
 
 def by_length(d):
-    return d.rng.choice([-1.0, 0.0, 0.4, 2.0, 2.0, 2.0])
+    longer = "early_stopping" in d.names and d.rng.random() < 0.8  # there is then something to wait for
+    return d.rng.choice([1.5, 2.0, 3.0] if longer else [-1.0, 0.0, 0.4, 2.0])
 
 
 def returned(d):

@@ -18,7 +18,6 @@ torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
 
-
 def padded(prompt, pad):
     """One prompt, or several as a batch that is filled up on the left."""
     rows = prompt if isinstance(prompt[0], list) else [prompt]
