@@ -207,6 +207,8 @@ struct GenerationConfig {
   std::optional<std::int64_t> num_assistant_tokens = {};
   std::optional<DraftSchedule> num_assistant_tokens_schedule = {};
   std::optional<double> assistant_confidence_threshold = {};
+  std::optional<double> assistant_ensemble_weight = {};  // needs `lossy`
+  std::optional<bool> lossy = {};
   std::optional<std::int64_t> assistant_lookbehind = {};
   std::optional<std::int64_t> target_lookbehind = {};
   // Beams.

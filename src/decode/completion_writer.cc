@@ -56,16 +56,8 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
     completion.notice = "stopped by max_time";
     return end(FinishReason::time, "max_time");
   }
-  if (request_->hooks && stopped_by_hook()) return end(FinishReason::stop, "stopping_criteria");
+  if (request_->meets_criterion(completion.index, history_)) return end(FinishReason::stop, "stopping_criteria");
   return std::nullopt;
-}
-
-bool CompletionWriter::stopped_by_hook() const {
-  const StepView view{.prompt_index = output_->completion.prompt_index,
-                      .index = output_->completion.index,
-                      .token_ids = history_,
-                      .prompt_length = std::ssize(history_) - n_generated()};
-  return std::ranges::any_of(request_->hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
 }
 
 // What is told ends before the tokens that may be taken back.

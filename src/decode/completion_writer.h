@@ -42,7 +42,6 @@ class CompletionWriter {
     std::size_t text_bytes;
   };
   [[nodiscard]] FinishReason end(FinishReason reason, std::string_view by) const;
-  [[nodiscard]] bool stopped_by_hook() const;
   void remember();
 
   const SamplingRequest* request_;

@@ -22,7 +22,6 @@ constexpr ForeignOption kForeignOptions[] = {
     {"trust_remote_code", "false", Kind::refused, "code that comes with a model is never run"},
     // Drafting: it changes speed only.
     {"use_mtp", "false", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
-    {"assistant_ensemble_weight", ""},  // lossy
     {"speculation_type", "", Kind::refused, "a draft model or prompt_lookup_num_tokens drafts instead"},
     // Changes to the logits.
     {"forced_decoder_ids", "[]"},

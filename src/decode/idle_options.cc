@@ -89,6 +89,7 @@ constexpr IdleRule kIdleRules[] = {
     {"prompt_lookup_num_tokens", "0", decodes_singly, "drafts are for greedy decoding and sampling"},
     {"assistant_early_exit", "", decodes_singly, "drafts are for greedy decoding and sampling"},
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
+    {"assistant_ensemble_weight", "", decodes_singly, "drafts are for greedy decoding and sampling"},
     {"length_penalty", "1.0", has_beams, kOneBeam},
     {"early_stopping", "false", has_beams, kOneBeam},
     {"length_penalty_form", "", has_beams, kOneBeam},

@@ -96,6 +96,18 @@ const Option kOptions[] = {
      &G::assistant_confidence_threshold,
      0,
      1},
+    {{"assistant_ensemble_weight", "--assistant-ensemble-weight", "", "number", "[0, 1]",
+      "Verify drafts by w * p + (1 - w) * q, with p of the model and q of its draft: more drafts are kept, and the "
+      "text "
+      "is another one, so lossy must be set as well. transformers, assistant_ensemble_weight; "
+      "https://arxiv.org/abs/2604.07622"},
+     &G::assistant_ensemble_weight,
+     0,
+     1},
+    {{"lossy", "--lossy", "", "boolean", "", "Allows what changes the text for speed: assistant_ensemble_weight."},
+     &G::lossy,
+     0,
+     0},
     {{"assistant_lookbehind", "--assistant-lookbehind", "", "integer", "[1, 1024]",
       "A draft model with another tokenizer: its tokens before new text that are cut anew. Default 10."},
      &G::assistant_lookbehind,

@@ -17,6 +17,13 @@ const char* SamplingRequest::length_option() const {
   return config.max_length && !config.max_new_tokens ? "max_length" : "max_new_tokens";
 }
 
+bool SamplingRequest::meets_criterion(std::int64_t index, std::span<const TokenId> history) const {
+  if (hooks == nullptr) return false;
+  const StepView view{
+      .prompt_index = prompt_index, .index = index, .token_ids = history, .prompt_length = std::ssize(visible())};
+  return std::ranges::any_of(hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
+}
+
 Completion SamplingRequest::begun(std::int64_t index) const {
   Completion completion;
   completion.prompt_index = prompt_index;

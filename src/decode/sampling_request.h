@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,8 @@ struct SamplingRequest {
   [[nodiscard]] const char* stop_of(TokenId token) const;
   /// The option that limits the length.
   [[nodiscard]] const char* length_option() const;
+  /// Whether a criterion of the caller ends completion (of beams: beam) `index`, whose visible history this is.
+  [[nodiscard]] bool meets_criterion(std::int64_t index, std::span<const TokenId> history) const;
   /// What is known of completion `index` before its first token.
   [[nodiscard]] Completion begun(std::int64_t index) const;
   [[nodiscard]] ChainSetup chain_setup(std::size_t min_keep = 1) const;

@@ -21,13 +21,12 @@
 #include "engine/forced_words.h"
 #include "engine/guidance.h"
 #include "engine/kept_outputs.h"
+#include "engine/option_checks.h"
 #include "engine/token_checks.h"
 #include "skald/error.h"
 
 namespace skald::engine {
 namespace {
-
-constexpr std::int64_t kMostCandidates = 256;  // of contrastive search: each is a sequence
 
 std::string prompt_name(std::int64_t index) { return "prompt " + std::to_string(index); }
 
@@ -41,25 +40,10 @@ std::vector<TokenId> special_stops(const GenerationConfig& config, const text::T
   return ids;
 }
 
-bool is_contrastive(const GenerationConfig& config) {
-  return config.penalty_alpha.value_or(0) > 0 && config.num_beams.value_or(1) == 1 && !config.do_sample.value_or(false);
-}
-
-// Greedy decoding or sampling: what drafts are for.
-bool one_by_one(const GenerationConfig& config) { return config.num_beams.value_or(1) == 1 && !is_contrastive(config); }
-
 // Sequences of a request at its widest moment.
 std::int64_t widest(const GenerationConfig& config) {
   if (is_contrastive(config)) return config.top_k.value_or(1) + 1;
   return std::max(config.num_beams.value_or(1), config.num_return_sequences.value_or(1));
-}
-
-void check_contrastive(const GenerationConfig& config) {
-  if (!is_contrastive(config) || (config.top_k.value_or(0) >= 1 && config.top_k.value_or(0) <= kMostCandidates)) return;
-  throw OptionError({.field = "top_k",
-                     .value = config.top_k ? std::to_string(*config.top_k) : "",
-                     .rule = "contrastive search (penalty_alpha) needs it in [1, " + std::to_string(kMostCandidates) +
-                             "]: 4 is usual"});
 }
 
 std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest request, decode::LanguageModel& model) {
@@ -73,63 +57,6 @@ std::unique_ptr<decode::DecodingStrategy> make_strategy(decode::SamplingRequest 
   if (request.config.num_beams.value_or(1) > 1) return std::make_unique<decode::BeamSearch>(std::move(request), model);
   if (is_contrastive(request.config)) return std::make_unique<decode::Contrastive>(std::move(request), model);
   return std::make_unique<decode::Sampling>(std::move(request), model);
-}
-
-// The first layers that draft must be some, not all.
-void check_early_exit(const GenerationConfig& config, std::int64_t n_layers) {
-  if (!config.assistant_early_exit || *config.assistant_early_exit < n_layers) return;
-  throw OptionError({.field = "assistant_early_exit",
-                     .value = std::to_string(*config.assistant_early_exit),
-                     .rule = "must be below the model's " + std::to_string(n_layers) + " layers"});
-}
-
-// Code that looks at all rows needs their logits before any row decides.
-void check_group_hooks(const GenerationConfig& config) {
-  const char* const other = is_contrastive(config)                   ? "penalty_alpha"
-                            : config.num_beam_groups.value_or(1) > 1 ? "num_beam_groups"
-                            : config.dola_layers                     ? "dola_layers"
-                            : config.segments                        ? "segments"
-                                                                     : nullptr;
-  if (other == nullptr) return;
-  throw OptionError({.field = "group_logits_processors",
-                     .value = {},
-                     .rule = std::string("cannot be combined with ") + other + ": use logits_processors"});
-}
-
-void check_all_ids(const GenerationConfig& config, std::int64_t vocab_size) {
-  for (const auto& ids : config.bad_words_ids.value_or(std::vector<std::vector<TokenId>>{})) {
-    check_ids("bad_words_ids", ids, vocab_size);
-  }
-  for (const auto& bias : config.sequence_bias.value_or(std::vector<SequenceBias>{})) {
-    check_ids("sequence_bias", bias.ids, vocab_size);
-  }
-  for (const auto& bias : config.logit_bias.value_or(std::vector<LogitBias>{})) {
-    check_ids("logit_bias", {{bias.token}}, vocab_size);
-  }
-  check_ids("penalty_exempt_tokens", config.penalty_exempt_tokens.value_or(std::vector<TokenId>{}), vocab_size);
-  check_ids("stop_token_ids", config.stop_token_ids.value_or(std::vector<TokenId>{}), vocab_size);
-  check_ids("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
-  check_ids("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>{}), vocab_size);
-  check_ids("forced_eos_token_id", config.forced_eos_token_id.value_or(std::vector<TokenId>{}), vocab_size);
-  if (config.forced_bos_token_id) check_ids("forced_bos_token_id", {{*config.forced_bos_token_id}}, vocab_size);
-}
-
-// A form has one sequence, and constraints of its own.
-void check_segments(const GenerationConfig& config, bool has_tokenizer) {
-  const auto refuse = [](std::string_view other) {
-    throw OptionError({.field = "segments", .value = {}, .rule = "cannot be combined with " + std::string(other)});
-  };
-  if (!has_tokenizer) {
-    throw OptionError(
-        {.field = "segments", .value = {}, .rule = "needs a tokenizer, and this model's folder has none"});
-  }
-  if (config.num_beams.value_or(1) > 1) refuse("num_beams above 1");
-  if (config.num_return_sequences.value_or(1) > 1) refuse("num_return_sequences above 1");
-  if (is_contrastive(config)) refuse("penalty_alpha");
-  if (config.dola_layers) refuse("dola_layers");
-  if (config.must_include && !config.must_include->empty()) refuse("must_include");
-  if (!config.prefix.value_or("").empty()) refuse("prefix");
-  if (config.stop_strings && !config.stop_strings->empty()) refuse("stop_strings: give them to a segment");
 }
 
 // The token that the decoder of an encoder-decoder begins with.
@@ -171,12 +98,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   stops_.include_stop = config.include_stop.value_or(false);
   if (config.logit_bias) resolved_.config.logit_bias = decode::token_biases(*config.logit_bias, models.tokenizer);
   dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
-  check_all_ids(config, shape.vocab_size);
-  check_contrastive(config);
-  check_early_exit(config, shape.n_layers);
-  if (config.dola_layers && shape.encodes) {
-    throw OptionError({.field = "dola_layers", .value = {}, .rule = "DoLa is for models without an encoder"});
-  }
+  check_options(config, models);
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
   forced_words_ = forced_words(config, models.tokenizer, shape.vocab_size);
@@ -186,7 +108,6 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
                                                std::chrono::duration<double>(*config.max_time));
   }
   if (config.stop_strings && !config.stop_strings->empty()) read_stop_strings();
-  if (config.segments) check_segments(config, models.tokenizer != nullptr);
   constraints_ = decode::Constraints::make({.config = config,
                                             .stops = stops_,
                                             .tokenizer = models.tokenizer,

@@ -237,6 +237,26 @@ TEST_F(Constrained, SegmentsHaveTheirForm) {
   }
 }
 
+// Completions of a form: the first is that of one alone, the others are drawn anew, and each has the form.
+TEST_F(Constrained, FormsOfSeveralCompletions) {
+  GenerationConfig config{.seed = 3, .logprobs = 1};
+  config.set("segments", R"([{"text": "Alice, "}, {"max_new_tokens": 9, "temperature": 1.3},
+                             {"text": "Bob, "}, {"max_new_tokens": 4, "temperature": 1}])");
+  config.eos_token_id = {{52}};
+  const Completion alone = run({some_prompt(40)}, config)[0];
+  config.do_sample = true;
+  config.num_return_sequences = 3;
+  const auto several = run({some_prompt(9, 2), some_prompt(40)}, config);
+  ASSERT_EQ(several.size(), 6);
+  EXPECT_EQ(several[3].token_ids, alone.token_ids);
+  for (std::size_t i = 0; i < several.size(); ++i) {
+    EXPECT_EQ(several[i].index, static_cast<std::int64_t>(i) % 3);
+    EXPECT_TRUE(several[i].text.starts_with("Alice, ") && several[i].text.find("Bob, ") != std::string::npos);
+  }
+  EXPECT_NE(several[3].token_ids, several[4].token_ids);
+  EXPECT_NE(several[4].token_ids, several[5].token_ids);
+}
+
 TEST_F(Constrained, SegmentsAreRefusedByNameAndReason) {
   const auto refuse = [&](const char* segments, GenerationConfig config = {}) {
     try {
@@ -257,6 +277,7 @@ TEST_F(Constrained, SegmentsAreRefusedByNameAndReason) {
             "segments = item 0: must have repeat, in [1, 1024], and a list of segments");
   EXPECT_EQ(refuse(R"([{"max_new_tokens": 3}])", {.num_beams = 2}),
             "segments: cannot be combined with num_beams above 1");
+  EXPECT_EQ(refuse(R"([{"max_new_tokens": 3}])", {.trace = true}), "segments: cannot be combined with trace");
 }
 
 // transformers' prefix_allowed_tokens_fn: only what the caller's code says; an empty list is an error.

@@ -136,6 +136,41 @@ TEST(DraftModel, OfTheSameModelIsAlwaysRight) {
   EXPECT_EQ(done[0].model_passes, 11);  // the prompt's, then six tokens each
 }
 
+// A mixture of equals is what each of them is; of a model and another one it is a third, which keeps more of its
+// drafts.
+TEST(DraftModel, MayBeMixedIn) {
+  GenerationConfig config{.max_new_tokens = 60, .temperature = 0.7, .seed = 4, .num_assistant_tokens = 5};
+  config.num_assistant_tokens_schedule = DraftSchedule::constant;
+  config.assistant_confidence_threshold = 0;
+  const std::vector<Prompt> prompts{test::some_prompt(20), test::some_prompt(33)};
+  const auto plain = Rig().run(prompts, config);
+  Rig other({.draft = test::FakeOptions{.memory = 2}});
+  const auto exact = other.run(prompts, config);
+  config.assistant_ensemble_weight = 0.3;
+  config.lossy = true;
+  EXPECT_EQ(Rig({.draft = test::FakeOptions{}}).run(prompts, config)[1].token_ids, plain[1].token_ids);
+  const auto mixed = other.run(prompts, config);
+  EXPECT_NE(mixed[1].token_ids, plain[1].token_ids);
+  EXPECT_GT(mixed[0].accepted_tokens + mixed[1].accepted_tokens, exact[0].accepted_tokens + exact[1].accepted_tokens);
+  EXPECT_EQ(other.run({prompts[1]}, config)[0].token_ids, mixed[1].token_ids);
+}
+
+TEST(DraftModel, IsMixedInOnlyWhereThatIsAllowed) {
+  const auto refused = [](Rig& rig, const GenerationConfig& config) -> std::string {
+    try {
+      static_cast<void>(rig.run({test::some_prompt(5)}, config));
+    } catch (const OptionError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  Rig alone, drafting({.draft = test::FakeOptions{}});
+  const GenerationConfig config{.assistant_ensemble_weight = 0.5, .lossy = true};
+  EXPECT_NE(refused(alone, config).find("needs a draft model"), std::string::npos);
+  EXPECT_NE(refused(drafting, {.assistant_ensemble_weight = 0.5}).find("set lossy"), std::string::npos);
+  EXPECT_NE(refused(drafting, {.assistant_ensemble_weight = 1.0, .lossy = true}).find("(0, 1)"), std::string::npos);
+}
+
 TEST(DraftModel, MayHaveAnotherTokenizer) {
   const text::Tokenizer tokenizer = test::small_tokenizer(), other = test::small_tokenizer();
   const test::FakeOptions model{.memory = 2};

@@ -23,6 +23,7 @@ DraftModel::DraftModel(LanguageModel& model, std::vector<TokenId> prompt, DraftM
 void DraftModel::begin(const DraftStart& start) {
   draft_.clear();
   own_draft_.clear();
+  log_probs_.clear();
   ahead_.reset();
   longest_ = static_cast<std::size_t>(start.longest);
   std::int64_t longest = std::min(start.longest, length_.next());
@@ -94,11 +95,21 @@ void DraftModel::take(std::int32_t /*row*/, std::span<float> logits, Scratch& sc
   chain_.apply({.history = history_, .prompt_length = prompt_length_, .step = step}, scratch.candidates);
   next_ = pick_(scratch.candidates, step);
   sure_ = true;
+  if (options_.keeps_log_probs) keep_log_probs(scratch.candidates);
   if (next_ < 0 || options_.threshold <= 0) return;
   const Distribution distribution = scratch.candidates.distribution();
   scratch.candidates.for_each([&](TokenId token, float logit) {
     if (token == next_) sure_ = std::exp(distribution.log_p(logit)) >= options_.threshold;
   });
+}
+
+void DraftModel::keep_log_probs(const Candidates& candidates) {
+  log_probs_.resize(draft_.size() + 1);
+  std::vector<float>& out = log_probs_.back();
+  out.assign(vocab_size_, -std::numeric_limits<float>::infinity());
+  const Distribution distribution = candidates.distribution();
+  candidates.for_each(
+      [&](TokenId token, float logit) { out[static_cast<std::size_t>(token)] = distribution.log_p(logit); });
 }
 
 void DraftModel::advance() {

@@ -31,7 +31,8 @@ struct DraftModelOptions {
   double threshold = 0;         // a token less probable than this ends the draft
   std::vector<TokenId> ends;    // as do these
   std::int64_t longest = 0;     // tokens that its sequence may have; 0: any number
-  ForeignTokens foreign = {};   // translator null: it has the same tokens
+  bool keeps_log_probs = false;
+  ForeignTokens foreign = {};  // translator null: it has the same tokens
 };
 
 class DraftModel final : public Drafter {
@@ -44,12 +45,16 @@ class DraftModel final : public Drafter {
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
   void advance() override;
   [[nodiscard]] std::span<const TokenId> draft() const override { return own_draft_; }
+  [[nodiscard]] std::span<const float> log_probs(std::size_t place) const override {
+    return place < log_probs_.size() ? std::span<const float>(log_probs_[place]) : std::span<const float>();
+  }
   void learn(std::int64_t n_kept) override { length_.learn(static_cast<std::int64_t>(own_draft_.size()), n_kept); }
 
  private:
   [[nodiscard]] bool follow(std::span<const TokenId> generated);
   void begin_foreign(const DraftStart& start);
   void translate();
+  void keep_log_probs(const Candidates& candidates);
   [[nodiscard]] Track& ahead() { return ahead_ ? *ahead_ : seen_; }
 
   DraftModelOptions options_;
@@ -62,8 +67,9 @@ class DraftModel final : public Drafter {
   Track seen_;                  // what is certain; not used where the model drafts for itself
   std::optional<Track> ahead_;  // a fork of it that goes on with the draft
   ProcessorChain chain_;
-  std::vector<TokenId> history_;  // visible one, with the draft
-  std::vector<float> logits_;     // [vocab_size_] where the draft model's vocabulary is smaller
+  std::vector<TokenId> history_;               // visible one, with the draft
+  std::vector<std::vector<float>> log_probs_;  // by token of the draft: [vocab_size_]
+  std::vector<float> logits_;                  // [vocab_size_] where the draft model's vocabulary is smaller
   std::int64_t prompt_length_ = 0;
   std::int64_t n_generated_ = 0;      // before the draft
   std::size_t n_wanted_ = 0;          // tokens that the draft should have

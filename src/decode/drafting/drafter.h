@@ -33,6 +33,8 @@ class Drafter {
   virtual void take(std::int32_t /*row*/, std::span<float> /*logits*/, Scratch& /*scratch*/) {}
   virtual void advance() {}
   [[nodiscard]] virtual std::span<const TokenId> draft() const = 0;
+  /// Log-probabilities [vocab_size] that token number `place` of the draft was chosen from; empty: they are not kept.
+  [[nodiscard]] virtual std::span<const float> log_probs(std::size_t /*place*/) const { return {}; }
   /// How the draft did: `n_kept` of its tokens were what the model chose.
   virtual void learn(std::int64_t /*n_kept*/) {}
 };

@@ -239,16 +239,10 @@ const char* BeamStrategy::stops(const Continuation& c) const {
     TextStream text = beams_[static_cast<std::size_t>(c.beam)].text;
     if (text.push(c.token, ignored)) return "stop_strings";
   }
-  const bool hooked = request_.hooks && !request_.hooks->stopping_criteria.empty();
-  return hooked && stopped_by_hook(c) ? "stopping_criteria" : nullptr;
-}
-
-bool BeamStrategy::stopped_by_hook(const Continuation& c) const {
+  if (!request_.hooks || request_.hooks->stopping_criteria.empty()) return nullptr;
   std::vector<TokenId> history = beams_[static_cast<std::size_t>(c.beam)].history;
   history.push_back(c.token);
-  const StepView view{
-      .prompt_index = request_.prompt_index, .index = c.beam, .token_ids = history, .prompt_length = n_prompt_};
-  return std::ranges::any_of(request_.hooks->stopping_criteria, [&](const StopHook& hook) { return hook(view); });
+  return request_.meets_criterion(c.beam, history) ? "stopping_criteria" : nullptr;
 }
 
 Hypothesis BeamStrategy::as_it_stands(const Beam& beam) const {

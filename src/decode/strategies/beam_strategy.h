@@ -103,7 +103,6 @@ class BeamStrategy : public DecodingStrategy {
   void race(std::size_t beam, const Candidates& candidates, std::vector<Continuation>& out) const;
   [[nodiscard]] std::shared_ptr<BeamStep> step_after(const Beam& parent, const Continuation& c);
   [[nodiscard]] Beam child(Beam& parent, const Continuation& c, bool last);
-  [[nodiscard]] bool stopped_by_hook(const Continuation& c) const;
   void tell_shared();
   void tell(Output& output, std::span<const TokenId> tokens);
   void close(FinishReason reason, const char* by, std::string_view notice);

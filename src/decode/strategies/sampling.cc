@@ -1,6 +1,7 @@
 #include "decode/strategies/sampling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "decode/drafting/draft_model.h"
@@ -72,7 +73,8 @@ std::unique_ptr<Drafter> Sampling::make_drafter(LanguageModel& model, std::int64
   DraftModelOptions options{.model = draft.model,
                             .exit_after = draft.exit_after,
                             .threshold = config.assistant_confidence_threshold.value_or(0.4),
-                            .ends = request_.stops.eos};
+                            .ends = request_.stops.eos,
+                            .keeps_log_probs = config.assistant_ensemble_weight.has_value()};
   const bool foreign = draft.tokenizer != nullptr;
   if (foreign) {
     options.ends.clear();
@@ -212,6 +214,9 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   if (request_.guidance) notes.stage("guidance", scratch.candidates, branch.next);
   if (dola != nullptr) notes.stage("dola_layers", scratch.candidates, branch.next);
   notes.apply(branch.chain, step, scratch.candidates, branch.next);
+  if (mix_with_draft(branch, position, scratch.candidates)) {
+    notes.stage("assistant_ensemble_weight", scratch.candidates, branch.next);
+  }
   if (remove_barred(branch, step.step, scratch.candidates)) {
     notes.stage("stepping back", scratch.candidates, branch.next);
   }
@@ -219,6 +224,22 @@ void Sampling::weigh(std::size_t index, std::int64_t position, std::span<float> 
   token = choose(scratch.candidates, static_cast<std::int64_t>(index), step.step);
   if (token < 0 && !branch.writer.can_take_back()) throw_none_left(step.step);
   if (token >= 0) notes.end(scratch, branch.next);
+}
+
+// A drafted token is verified by the mixture of what the model and its draft think of that place.
+bool Sampling::mix_with_draft(const Branch& branch, std::int64_t position, Candidates& candidates) const {
+  const std::optional<double> weight = request_.config.assistant_ensemble_weight;
+  if (!weight || !branch.drafter || position >= std::ssize(branch.draft)) return false;
+  const std::span<const float> draft = branch.drafter->log_probs(static_cast<std::size_t>(position));
+  if (draft.empty()) return false;
+  const Distribution own = candidates.distribution();
+  candidates.edit([&](std::span<float> logits) {
+    for (std::size_t t = 0; t < logits.size(); ++t) {
+      const double p = std::exp(static_cast<double>(own.log_p(logits[t]))), q = std::exp(static_cast<double>(draft[t]));
+      logits[t] = static_cast<float>(std::log(*weight * p + (1 - *weight) * q));
+    }
+  });
+  return true;
 }
 
 std::size_t Sampling::dola_layer(const Dola& dola, std::span<const float> logits) const {

@@ -70,6 +70,7 @@ class Sampling final : public DecodingStrategy {
   [[nodiscard]] std::size_t dola_layer(const Dola& dola, std::span<const float> logits) const;
   void weigh_first(std::span<float> logits, Scratch& scratch);
   void weigh(std::size_t index, std::int64_t position, std::span<float> logits, Scratch& scratch);
+  bool mix_with_draft(const Branch& branch, std::int64_t position, Candidates& candidates) const;
   static bool remove_barred(const Branch& branch, std::int64_t place, Candidates& candidates);
   [[nodiscard]] TokenId choose(const Candidates& candidates, std::int64_t index, std::int64_t step) const;
   void begin_completions();
