@@ -1,6 +1,13 @@
 #include "base/bounded_reader.h"
 
+#include <algorithm>
+
 namespace skald {
+namespace {
+
+constexpr std::uint64_t kWindow = std::uint64_t{64} << 10;
+
+}  // namespace
 
 void BoundedReader::fail(std::string_view field, std::string value, std::string rule) const {
   throw FormatError(ErrorFields{.file = file_,
@@ -16,9 +23,18 @@ std::span<const std::byte> BoundedReader::take(std::uint64_t n, std::string_view
          "needs " + std::to_string(n) + " bytes, the file ends after " + std::to_string(remaining()) +
              " (incomplete download?)");
   }
-  const auto view = bytes_.subspan(position_, n);
+  if (source_ != nullptr && position_ - bytes_begin_ + n > bytes_.size()) load(n);
+  const auto view = bytes_.subspan(position_ - bytes_begin_, n);
   position_ += n;
   return view;
+}
+
+// The next `n` bytes of the file, and more where there are.
+void BoundedReader::load(std::uint64_t n) {
+  window_.resize(std::min(remaining(), std::max(n, kWindow)));
+  source_->read(position_, window_);
+  bytes_ = window_;
+  bytes_begin_ = position_;
 }
 
 std::string_view BoundedReader::take_text(std::uint64_t n, std::string_view field) {
