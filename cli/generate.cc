@@ -200,6 +200,8 @@ GenerationConfig Generate::config() const {
   if (config_file_) config = config.over(GenerationConfig::load(*config_file_));
   const auto& adapters = load_.options().adapters;
   if (adapters.size() == 1 && !config.adapter) config.adapter = adapters[0];
+  const auto& controls = load_.options().control_vectors;
+  if (controls.size() == 1 && !config.control_vectors) config.control_vectors = {{controls.begin()->first, 1.0}};
   return config;
 }
 

@@ -59,17 +59,25 @@ void LoadFlags::add_to(Flags& flags) {
   flags.add("--draft-model", "DIR",
             "Folder of a smaller model that drafts tokens for this one: the same text, sooner where it guesses well.",
             [this](const std::string&, const std::string& value) { options_.draft = value; });
-  flags.add(
-      "--expert", "NAME=DIR", "Folder of a model that --experts may name, with the same tokenizer.",
-      [this](const std::string& name, const std::string& value) {
-        const std::size_t equals = value.find('=');
-        if (equals == 0 || equals == std::string::npos || equals + 1 == value.size()) {
-          throw OptionError(
-              {.field = name, .value = value, .rule = "must be NAME=DIR, for example kind=path/to/model"});
-        }
-        options_.experts[value.substr(0, equals)] = value.substr(equals + 1);
-      },
-      /*repeatable=*/true);
+  const auto named = [&flags](std::string_view flag, const char* kind, std::string help, std::string example,
+                              std::map<std::string, std::string>& target) {
+    const std::string rule = "must be NAME=" + std::string(kind) + ", for example " + example;
+    const auto set = [rule, &target](const std::string& name, const std::string& value) {
+      const std::size_t equals = value.find('=');
+      if (equals == 0 || equals == std::string::npos || equals + 1 == value.size()) {
+        throw OptionError({.field = name, .value = value, .rule = rule});
+      }
+      target[value.substr(0, equals)] = value.substr(equals + 1);
+    };
+    flags.add(flag, "NAME=" + std::string(kind), std::move(help), set, /*repeatable=*/true);
+  };
+  named("--expert", "DIR", "Folder of a model that --experts may name, with the same tokenizer.", "kind=path/to/model",
+        options_.experts);
+  named(
+      "--control-vector", "FILE",
+      "GGUF file of a control vector that --control-vectors may name (`skald control` makes one); a single one is used "
+      "unasked, at strength 1.",
+      "cheerful=cheerful.gguf", options_.control_vectors);
   flags.toggle("--strict", options_.strict, "Refuse a model with tensors that its architecture does not read.");
   flags.toggle("--check-weights", options_.check_weights, "Report weights that are not finite numbers.");
 }

@@ -16,8 +16,8 @@ namespace skald::cli {
 
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto* make :
-       {make_generate, make_inspect, make_tokenize, make_eval, make_detect, make_bench, make_info, make_completion}) {
+  for (auto* make : {make_generate, make_inspect, make_tokenize, make_eval, make_control, make_detect, make_bench,
+                     make_info, make_completion}) {
     commands.push_back(make());
   }
   return commands;

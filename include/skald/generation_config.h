@@ -122,6 +122,13 @@ struct ExpertTerm {
   friend bool operator==(const ExpertTerm&, const ExpertTerm&) = default;
 };
 
+/// Layers of the decoder by number, the first is 0; both ends count.
+struct LayerRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  friend bool operator==(const LayerRange&, const LayerRange&) = default;
+};
+
 /// Options of one request. A field left unset takes the value of the next lower rank: the model's
 /// generation_config.json, then the defaults of the door that is used. Ranges, formulas and sources stand in the option
 /// table (generation_options()), which also makes the command's flags, the JSON fields and the reference page.
@@ -200,6 +207,8 @@ struct GenerationConfig {
   std::optional<double> guide_strength = {};
   std::optional<std::vector<Attribute>> attributes = {};  // of the caller's own
   std::optional<std::vector<ExpertTerm>> experts = {};
+  std::optional<std::map<std::string, double>> control_vectors = {};  // strengths by name, see LoadOptions
+  std::optional<LayerRange> control_layers = {};                      // where they act
   // Drafts: they change speed only.
   std::optional<std::int64_t> prompt_lookup_num_tokens = {};
   std::optional<std::int64_t> max_matching_ngram_size = {};
@@ -266,7 +275,8 @@ struct OptionInfo {
   std::string_view name;        // "top_p": transformers' name, JSON field, Python keyword
   std::string_view flag;        // "--top-p"
   std::string_view aliases;     // further flags, comma-separated: "--num-samples"
-  std::string_view type;        // "integer", "number", "boolean", "text", "texts", "names", "choice", "ids", "json"
+  std::string_view type;        // "integer", "number", "boolean", "text", "texts", "names", "choice", "ids", "json",
+                                // "strengths"
   std::string_view range;       // "(0, 1]"
   std::string_view meaning;     // one sentence, with formula and source
   std::string_view group = {};  // heading of the reference page that it stands under: "How long"
@@ -277,6 +287,9 @@ SKALD_API std::span<const OptionInfo> generation_options();
 
 /// Options of transformers that have no effect here: `meaning` says what holds instead.
 SKALD_API std::span<const OptionInfo> passive_options();
+
+/// The attributes that come with Skald.
+SKALD_API std::span<const Attribute> attribute_library();
 
 /// The defaults of a door, for what neither the request nor the model's file says.
 enum class Door { generate_command, library, transformers };

@@ -112,11 +112,12 @@ struct LoadOptions {
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  std::vector<std::string> adapters = {};           // folders of LoRA adapters that requests may name
-  std::string draft = {};                           // folder of a smaller model that drafts for this one
-  std::map<std::string, std::string> experts = {};  // folders of models that guidance may name, by name
-  std::int64_t prefill_chunk = 512;                 // prompt rows of one step at most
-  std::size_t kv_budget_bytes = 0;                  // 0: from free memory
+  std::vector<std::string> adapters = {};                   // folders of LoRA adapters that requests may name
+  std::string draft = {};                                   // folder of a smaller model that drafts for this one
+  std::map<std::string, std::string> experts = {};          // folders of models that guidance may name, by name
+  std::map<std::string, std::string> control_vectors = {};  // GGUF files that requests may name, by name
+  std::int64_t prefill_chunk = 512;                         // prompt rows of one step at most
+  std::size_t kv_budget_bytes = 0;                          // 0: from free memory
   std::function<void(double fraction)> progress = {};
 };
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ struct ScoreOptions {
   std::int64_t top = 0;      // most probable tokens to report at each place, in [0, 20]
   std::string adapter = {};  // as GenerationConfig::adapter
   double adapter_scale = 1;
+  std::map<std::string, double> control_vectors = {};  // as GenerationConfig::control_vectors
+  std::optional<LayerRange> control_layers = {};       // as GenerationConfig::control_layers
 };
 
 /// What a model thinks of one text.

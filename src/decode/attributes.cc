@@ -1,9 +1,8 @@
-#include "decode/attributes.h"
-
+// The library of attributes that a text can be guided to: share/attributes.json.
 #include "decode/options.h"
 #include "json/value.h"
 
-namespace skald::decode {
+namespace skald {
 namespace {
 
 constexpr char kLibrary[] = {
@@ -15,11 +14,11 @@ constexpr char kLibrary[] = {
 std::span<const Attribute> attribute_library() {
   static const std::vector<Attribute> library = [] {
     GenerationConfig config;
-    assign(config, *find_option("attributes"), json::parse({kLibrary, sizeof kLibrary}, "attributes.json"),
-           "attributes.json", "attributes");
+    decode::assign(config, *decode::find_option("attributes"),
+                   json::parse({kLibrary, sizeof kLibrary}, "attributes.json"), "attributes.json", "attributes");
     return *config.attributes;
   }();
   return library;
 }
 
-}  // namespace skald::decode
+}  // namespace skald

@@ -57,6 +57,20 @@ const Option kOptions[] = {
      &G::experts,
      0,
      0},
+    {{"control_vectors", "--control-vectors", "", "strengths",
+      "names, each with a strength where wanted: cheerful=1.5,formal",
+      "Adds strength * (a direction of its own) to the hidden states after layers, of vectors loaded by "
+      "--control-vector. "
+      "Strengths are numbers in [-100, 100]. Vogel 2024, https://vgel.me/posts/representation-engineering; Zou et al. "
+      "2023, https://arxiv.org/abs/2310.01405"},
+     &G::control_vectors,
+     -100,
+     100},
+    {{"control_layers", "--control-layers", "", "json", "[first, last], numbers of layers from 1 on",
+      "Control vectors act after these layers only."},
+     &G::control_layers,
+     1,
+     65535},
     {{"prompt_lookup_num_tokens", "--prompt-lookup-num-tokens", "--prompt-lookup", "integer", "[0, 256]",
       "Draft so many tokens at most from where the last ones occurred before, and keep those that the model chooses "
       "too: "

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "decode/constraints/constraint_options.h"
 #include "decode/foreign_options.h"
+#include "decode/guidance_options.h"
 #include "decode/watermark_config.h"
 #include "skald/error.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr std::size_t kMaxTexts = 64;
 constexpr std::size_t kMaxTextBytes = 1024;
-constexpr std::size_t kMaxGuideBytes = 65536;
 
 // "--top-p" and "top-p" are "top_p".
 std::string canonical(std::string_view name) {
@@ -62,6 +62,7 @@ std::string type_rule(const Option& option) {
   if (type == "choice" && range.find(" or ") == std::string::npos) return "must be one of " + range;
   if (type == "json" || type == "choice") return "must be " + range;
   if (type == "text") return "must be a text: " + range;
+  if (type == "strengths") return "must be " + range;
   if (type == "texts" || type == "list") return "must be a text or a list of texts, " + range;
   return "must be " + std::string(type == "integer" ? "an integer" : "a number") + " in " + range;
 }
@@ -262,47 +263,12 @@ void convert(const json::Value& value, const Place& place, std::optional<DraftSc
   if (found == std::end(kDraftSchedules)) place.fail(value);
   out = static_cast<DraftSchedule>(found - kDraftSchedules);
 }
-std::string text_of(const json::Value& value, const Place& place) {
-  if (!value.is_string() || value.as_string().size() > kMaxGuideBytes) place.fail(value);
-  if (first_invalid_utf8(value.as_string()) != value.as_string().size())
-    place.fail(quoted(value.as_string()), "is not UTF-8");
-  return value.as_string();
-}
-// An object of {"positive": text, "negative": text} by name.
-void convert(const json::Value& value, const Place& place, std::optional<std::vector<Attribute>>& out) {
-  if (!value.is_object()) place.fail(value);
-  std::vector<Attribute> attributes;
-  for (const auto& [name, pair] : value.as_object()) {
-    const json::Value* const positive = pair.is_object() ? pair.find("positive") : nullptr;
-    const json::Value* const negative = pair.is_object() ? pair.find("negative") : nullptr;
-    if (positive == nullptr || negative == nullptr || pair.as_object().size() != 2) {
-      place.fail(quoted(name), "must have a text \"positive\" and a text \"negative\", and nothing else");
-    }
-    attributes.push_back({name, text_of(*positive, place), text_of(*negative, place)});
-  }
-  out = std::move(attributes);
-}
-// A list of {"expert": name, "anti_expert": name, "weight": number}, each of which may be left out.
-void convert(const json::Value& value, const Place& place, std::optional<std::vector<ExpertTerm>>& out) {
-  if (!value.is_array()) place.fail(value);
-  std::vector<ExpertTerm> terms;
-  for (const json::Value& item : value.as_array()) {
-    if (!item.is_object()) place.fail(item);
-    ExpertTerm& term = terms.emplace_back();
-    for (const auto& [key, field] : item.as_object()) {
-      if (key == "expert") {
-        term.expert = text_of(field, place);
-      } else if (key == "anti_expert") {
-        term.anti_expert = text_of(field, place);
-      } else if (key == "weight") {
-        term.weight = bias_of(field, place);
-      } else {
-        place.fail(quoted(key), "is not a field of an expert term: expert, anti_expert and weight are");
-      }
-    }
-    if (!(std::abs(term.weight) <= 100)) place.fail(std::to_string(term.weight), "the weight must be in [-100, 100]");
-  }
-  out = std::move(terms);
+void convert(const json::Value& value, const Place& place, std::optional<LayerRange>& out) {
+  if (!value.is_array() || value.as_array().size() != 2) place.fail(value);
+  const LayerRange range{.first = integer_of(value.as_array()[0], place),
+                         .last = integer_of(value.as_array()[1], place)};
+  if (range.first > range.last) place.fail(json::dump(value), "the first layer must not be above the last");
+  out = range;
 }
 void convert(const json::Value& value, const Place& place, std::optional<DolaLayers>& out) {
   const std::string name = value.is_string() ? value.as_string() : "";
@@ -356,6 +322,15 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<Segment>>& out) {
   out = read_segments(value, failing(place));
 }
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<Attribute>>& out) {
+  out = read_attributes(value, failing(place));
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::vector<ExpertTerm>>& out) {
+  out = read_experts(value, failing(place));
+}
+void convert(const json::Value& value, const Place& place, std::optional<std::map<std::string, double>>& out) {
+  out = read_strengths(value, failing(place));
+}
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::string>>& out) {
   std::vector<std::string> texts;
   const auto add = [&](const json::Value& item) {
@@ -394,23 +369,10 @@ json::Value to_value(DraftSchedule schedule) {
 json::Value to_value(const DolaLayers& layers);
 json::Value to_value(const SequenceBias& bias);
 json::Value to_value(const LogitBias& bias);
-json::Value to_value(const std::vector<Attribute>& attributes) {
-  json::Object by_name;
-  for (const Attribute& a : attributes) {
-    json::Object pair;
-    pair.push_back({"positive", a.positive});
-    pair.push_back({"negative", a.negative});
-    by_name.push_back({a.name, std::move(pair)});
-  }
-  return by_name;
-}
-json::Value to_value(const ExpertTerm& term) {
-  json::Object fields;
-  fields.push_back({"expert", term.expert});
-  fields.push_back({"anti_expert", term.anti_expert});
-  fields.push_back({"weight", term.weight});
-  return fields;
-}
+json::Value to_value(const std::vector<Attribute>& attributes) { return write(attributes); }
+json::Value to_value(const ExpertTerm& term) { return write(term); }
+json::Value to_value(const std::map<std::string, double>& strengths) { return write(strengths); }
+json::Value to_value(const LayerRange& range) { return json::Array{range.first, range.last}; }
 json::Value to_value(const WatermarkingConfig& config) { return watermarking_to_json(config); }
 json::Value to_value(const TextOrIds& item) { return write(item); }
 json::Value to_value(const Segment& segment) { return write(segment); }
@@ -481,6 +443,7 @@ json::Value parse_typed(std::string_view name, std::string_view type, std::strin
   if (type == "texts" || type == "text") return std::string(text);
   if (type == "json" || (type == "list" && text.starts_with('['))) return parse_json(name, text);
   if (type == "list") return split_at_commas(text);
+  if (type == "strengths") return text.starts_with('{') ? parse_json(name, text) : parse_strengths(text);
   if (type == "boolean" || (type == "choice" && (text == "true" || text == "false"))) {
     if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
     if (text == "false" || text == "0" || text == "no" || text == "off") return false;

@@ -2,6 +2,7 @@
 // the JSON field, the range check, the conversions of GenerationConfig and the line of the reference page.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ using OptionMember = std::variant<
     std::optional<std::vector<TextOrIds>> GenerationConfig::*, std::optional<std::vector<Segment>> GenerationConfig::*,
     std::optional<std::vector<Attribute>> GenerationConfig::*,
     std::optional<std::vector<LogitBias>> GenerationConfig::*, std::optional<WatermarkingConfig> GenerationConfig::*,
-    std::optional<std::vector<ExpertTerm>> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*>;
+    std::optional<std::vector<ExpertTerm>> GenerationConfig::*, std::optional<DolaLayers> GenerationConfig::*,
+    std::optional<std::map<std::string, double>> GenerationConfig::*, std::optional<LayerRange> GenerationConfig::*>;
 
 struct Option {
   OptionInfo info;  // type and range follow from the member and the bounds

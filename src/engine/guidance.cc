@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "decode/attributes.h"
 #include "skald/error.h"
 
 namespace skald::engine {
@@ -48,7 +47,7 @@ const Attribute& find_attribute(const std::string& name, const std::optional<std
       attributes ? std::span<const Attribute>(*attributes) : std::span<const Attribute>();
   const auto named = [&](const Attribute& attribute) { return attribute.name == name; };
   if (const auto found = std::ranges::find_if(own, named); found != own.end()) return *found;
-  const auto library = decode::attribute_library();
+  const auto library = attribute_library();
   if (const auto found = std::ranges::find_if(library, named); found != library.end()) return *found;
   std::string known;
   for (const auto& list : {own, library}) {

@@ -13,12 +13,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "decode/options.h"
+#include "decode/strategies/probing.h"
 #include "engine/engine.h"
 #include "engine/folder.h"
 #include "engine/inspect.h"
 #include "engine/model_access.h"
 #include "engine/prepare.h"
 #include "engine/score.h"
+#include "models/control_vector.h"
 #include "models/lora.h"
 #include "skald/error.h"
 #include "text/access.h"
@@ -46,6 +48,7 @@ struct Model::Impl {
   std::shared_ptr<ThreadPool> threads;
   std::shared_ptr<const models::DecoderModel> model;
   engine::Names adapters, experts;
+  engine::ControlLibrary controls;
   std::optional<Tokenizer> draft_tokenizer;                // where it is not the same
   std::shared_ptr<const models::DecoderModel> draft = {};  // null: none; else it is model 1
   std::unique_ptr<Engine> engine;
@@ -60,7 +63,8 @@ struct Model::Impl {
             .draft = draft ? 1 : -1,
             .draft_tokenizer = draft_tokenizer ? &TokenizerAccess::parts_of(*draft_tokenizer) : nullptr,
             .draft_encoder_positions = draft ? draft->shape().encoder_positions : 0,
-            .experts = experts};
+            .experts = experts,
+            .controls = controls};
   }
 };
 
@@ -169,6 +173,10 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
                                   *impl->threads);
   for (const std::string& folder : options.adapters)
     impl->adapters[engine::adapter_name(folder)] = load_lora(folder, *model);
+  for (const auto& [name, file] : options.control_vectors) {
+    impl->controls[name] =
+        std::make_shared<const nn::ControlVectors>(models::load_control_vector(file, model->shape()));
+  }
   impl->model = std::move(model);
   std::vector<std::shared_ptr<const models::DecoderModel>> all{impl->model};
   if (!options.draft.empty()) {
@@ -281,14 +289,18 @@ std::vector<TextScore> Model::score(const std::vector<ScoreInput>& texts, const 
   GenerationConfig config{.logprobs = options.top};
   config.adapter = options.adapter;
   config.adapter_scale = options.adapter_scale;
+  config.control_vectors = options.control_vectors;
+  config.control_layers = options.control_layers;
   decode::check(config);
-  const engine::ScoreSetup setup{.shape = impl->model->shape(),
-                                 .tokenizer = impl->text_tokenizer(),
-                                 .defaults = impl->generation_config,
-                                 .engine = *impl->engine,
-                                 .n_top = options.top,
-                                 .adapter = engine::find_adapter(options.adapter, impl->adapters),
-                                 .adapter_scale = static_cast<float>(options.adapter_scale)};
+  const engine::ScoreSetup setup{
+      .shape = impl->model->shape(),
+      .tokenizer = impl->text_tokenizer(),
+      .defaults = impl->generation_config,
+      .engine = *impl->engine,
+      .n_top = options.top,
+      .adapter = engine::find_adapter(options.adapter, impl->adapters),
+      .adapter_scale = static_cast<float>(options.adapter_scale),
+      .controls = engine::make_controls(config, impl->controls, impl->model->shape().n_layers)};
   auto group = std::make_shared<Group>();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     group->add(setup.make_request(texts[i], static_cast<std::int64_t>(i)));
@@ -306,6 +318,23 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
                                      .stream = std::move(stream),
                                      .door = door,
                                      .hooks = std::move(hooks)});
+}
+
+std::vector<std::vector<float>> ModelAccess::last_states(const Model& model,
+                                                         const std::vector<std::vector<TokenId>>& prompts,
+                                                         std::span<const std::int32_t> layers) {
+  const std::shared_ptr<Model::Impl> impl = model.impl_;
+  impl->engine->check_usable();
+  check_prompts(prompts.size());
+  auto group = std::make_shared<Group>();
+  for (const std::vector<TokenId>& prompt : prompts) {
+    group->add({.strategy = std::make_unique<decode::Probing>(prompt, layers, impl->engine->language_model()),
+                .needs = {{.prompt_length = std::ssize(prompt), .longest = std::ssize(prompt)}}});
+  }
+  impl->engine->submit(group);
+  std::vector<std::vector<float>> states;
+  for (const Completion& completion : group->wait()) states.push_back(completion.step_outputs->hidden_states);
+  return states;
 }
 
 const models::ModelShape& ModelAccess::shape(const Model& model) { return model.impl_->model->shape(); }

@@ -1,6 +1,8 @@
 // What the library's own parts may ask of a Model beyond its public face.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "decode/sampling_request.h"
@@ -22,6 +24,11 @@ struct ModelAccess {
   };
   static Generation submit(const Model& model, Call call);
   static const models::ModelShape& shape(const Model& model);
+  /// Hidden states [layers, hidden_size] of the last token of each prompt after so many layers each. Throws LimitError
+  /// for prompts that do not fit.
+  static std::vector<std::vector<float>> last_states(const Model& model,
+                                                     const std::vector<std::vector<TokenId>>& prompts,
+                                                     std::span<const std::int32_t> layers);
 };
 
 }  // namespace skald

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "decode/language_model.h"
+#include "engine/controls.h"
 #include "models/decoder_model.h"
 #include "text/tokenizer.h"
 
@@ -22,6 +23,7 @@ struct ModelSet {
   const text::Tokenizer* draft_tokenizer = nullptr;  // where it is not that of the model
   std::int64_t draft_encoder_positions = 0;          // that its encoder's input may have; 0: any number
   Names experts = {};                                // loaded ones, by name
+  ControlLibrary controls = {};
 };
 
 }  // namespace skald::engine

@@ -101,6 +101,7 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   check_options(config, models);
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
   adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
+  controls_ = make_controls(config, models.controls, shape.n_layers);
   forced_words_ = forced_words(config, models.tokenizer, shape.vocab_size);
   if (config.max_time) {
     stops_.deadline =
@@ -318,7 +319,8 @@ Request CallSetup::make_request(decode::SamplingRequest request) const {
           .needs = std::move(needs),
           .encoder_input = std::move(encoder_input),
           .adapter = adapter_,
-          .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1))};
+          .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1)),
+          .controls = controls_};
 }
 
 void CallSetup::warn_of_length(decode::SamplingRequest& request) const {

@@ -67,6 +67,7 @@ struct CallSetup {
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   decode::Resume resume_ = {};
   std::int32_t adapter_ = 0;
+  std::shared_ptr<const nn::ControlVectors> controls_ = {};
   std::vector<ForcedWord> forced_words_;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };

@@ -13,6 +13,7 @@
 
 #include "decode/strategy.h"
 #include "engine/clock.h"
+#include "nn/batch.h"
 #include "skald/model.h"
 
 namespace skald::engine {
@@ -64,6 +65,7 @@ struct Request {
   std::vector<TokenId> encoder_input = {};  // encoded once, before the first step; empty: there is no encoder
   std::int32_t adapter = 0;                 // of the main model; 0: none
   float adapter_scale = 1;
+  std::shared_ptr<const nn::ControlVectors> controls = {};  // of the main model; null: none
   // The engine's:
   std::vector<std::size_t> blocks = {};  // reserved, by model, in its pool's units
   Plan plan = {};

@@ -76,7 +76,8 @@ Request ScoreSetup::make_request(const ScoreInput& input, std::int64_t index) co
           .needs = {need},
           .encoder_input = std::move(encoder_input),
           .adapter = adapter,
-          .adapter_scale = adapter_scale};
+          .adapter_scale = adapter_scale,
+          .controls = controls};
 }
 
 TextScore text_score(const Completion& completion) {

@@ -170,6 +170,7 @@ void Stepper::add_rows(Request& request, Segment& segment, std::int64_t n_rows) 
                            .token = segment.tokens[static_cast<std::size_t>(index)],
                            .adapter = segment.model == 0 ? request.adapter : 0,
                            .adapter_scale = request.adapter_scale,
+                           .controls = segment.model == 0 ? request.controls.get() : nullptr,
                            .wants = {.logits = logits,
                                      .attentions = wanted && segment.also.attentions,
                                      .hidden_at = wanted ? segment.also.hidden_at : std::span<const std::int32_t>(),

@@ -81,8 +81,9 @@ class DecoderModel::Pass {
       if (row.wants.attentions && model_.shape_.n_heads == 0) {
         throw UsageError("batch: there are no attentions in a model without attention");
       }
-      if (row.controls < 0 || static_cast<std::size_t>(row.controls) > model_.controls_.size()) {
-        throw UsageError("batch: there is no set " + std::to_string(row.controls) + " of control vectors");
+      if (row.controls != nullptr && !fits(*row.controls)) {
+        throw UsageError("batch: control vectors are one of " + std::to_string(hidden_) +
+                         " numbers (or none) for each of " + std::to_string(model_.shape_.n_layers) + " layers");
       }
       if (row.adapter < 0 || row.adapter > model_.n_adapters_) {
         throw UsageError("batch: there is no adapter " + std::to_string(row.adapter));
@@ -93,11 +94,16 @@ class DecoderModel::Pass {
     }
   }
 
+  [[nodiscard]] bool fits(const nn::ControlVectors& controls) const {
+    return std::ssize(controls.after_layer) == model_.shape_.n_layers &&
+           std::ranges::all_of(controls.after_layer, [&](const auto& v) { return v.empty() || v.size() == hidden_; });
+  }
+
   void add_controls(std::int32_t layer, float* x) const {
     for (std::size_t r = 0; r < context_.rows.size(); ++r) {
-      const auto set = static_cast<std::size_t>(context_.rows[r].controls);
-      if (set == 0) continue;
-      const auto& vector = model_.controls_[set - 1].after_layer[static_cast<std::size_t>(layer)];
+      const nn::ControlVectors* const controls = context_.rows[r].controls;
+      if (controls == nullptr) continue;
+      const auto& vector = controls->after_layer[static_cast<std::size_t>(layer)];
       if (!vector.empty()) kernels::table().add(vector.data(), hidden_, x + r * hidden_);
     }
   }
@@ -244,22 +250,6 @@ std::int32_t DecoderModel::add_adapter(const std::map<std::string, nn::LowRankDe
   ++n_adapters_;  // also where a delta does not fit: no number is given twice
   for (const auto& [name, delta] : deltas) adapter_slots_.at(name)->set(n_adapters_, delta);
   return n_adapters_;
-}
-
-std::int32_t DecoderModel::add_controls(ControlVectors controls) {
-  const auto fits = [this](const std::vector<float>& v) {
-    return v.empty() || v.size() == static_cast<std::size_t>(shape_.hidden_size);
-  };
-  if (controls.after_layer.size() != static_cast<std::size_t>(shape_.n_layers) ||
-      !std::ranges::all_of(controls.after_layer, fits)) {
-    throw OptionError(ErrorFields{.field = "control vectors",
-                                  .value = {},
-                                  .rule = "one vector of " + std::to_string(shape_.hidden_size) +
-                                          " numbers (or none) for each of " + std::to_string(shape_.n_layers) +
-                                          " layers"});
-  }
-  controls_.push_back(std::move(controls));
-  return static_cast<std::int32_t>(controls_.size());
 }
 
 }  // namespace skald::models

@@ -69,11 +69,6 @@ class OutputSink {
 /// Polled between layers; true abandons the pass.
 using CancelPoll = std::function<bool()>;
 
-/// Steering vectors added to the residual stream after layers.
-struct ControlVectors {
-  std::vector<std::vector<float>> after_layer;  // [n_layers][hidden], empty where a layer has none
-};
-
 /// A loaded model. Families derive from it and supply embed, layer, final_norm, head and the state layout; weights are
 /// immutable after construction. One forward pass at a time: the workspace is the model's.
 class DecoderModel {
@@ -88,7 +83,8 @@ class DecoderModel {
 
   /// Runs all rows of `batch`, whose room in `state` has been reserved; the caller commits it. Returns false where
   /// `cancelled` said so: nothing was delivered for the layers not reached and nothing may be committed. Throws
-  /// UsageError for rows that do not continue their sequences, tokens out of range, or unknown sets.
+  /// UsageError for rows that do not continue their sequences, tokens out of range, an unknown adapter, or control
+  /// vectors of other sizes.
   bool forward(const Batch& batch, StatePool& state, OutputSink& out, ThreadPool& pool,
                const CancelPoll& cancelled = {}) const;
 
@@ -105,8 +101,6 @@ class DecoderModel {
   /// Adds an adapter, its deltas by the names of their weights, and returns its number for Row::adapter. Throws
   /// OptionError for a weight that the model does not have, or wrong sizes. Not while a pass runs.
   std::int32_t add_adapter(const std::map<std::string, nn::LowRankDelta>& deltas);
-  /// Adds a set of control vectors and returns its number for Row::controls. Throws OptionError for wrong sizes.
-  std::int32_t add_controls(ControlVectors controls);
 
  protected:
   /// x [rows, hidden] from the rows of the pass; also the place to prepare what layers share (rotary angles).
@@ -127,7 +121,6 @@ class DecoderModel {
   class Pass;
   std::map<std::string, std::shared_ptr<nn::AdapterSlot>> adapter_slots_;
   std::int32_t n_adapters_ = 0;
-  std::vector<ControlVectors> controls_;  // set 1 is the first
   std::unique_ptr<nn::Workspace> work_;
   std::unique_ptr<nn::Context> context_;
 };

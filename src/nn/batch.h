@@ -23,16 +23,21 @@ struct Wants {
       {};  // head applied to the hidden state after these layers, without final norm
 };
 
+/// Vectors that are added to the residual stream after layers.
+struct ControlVectors {
+  std::vector<std::vector<float>> after_layer;  // [n_layers][hidden], empty where a layer has none
+};
+
 /// One position of one sequence.
 struct Row {
   SequenceId sequence = 0;
   std::int64_t position = 0;
-  std::int64_t rope_length = 0;      // the length that length-dependent rotary scaling sees
-  TokenId token = -1;                // -1: `embedding` is given instead
-  const float* embedding = nullptr;  // [hidden]
-  std::int32_t adapter = 0;          // number of an adapter of the model; 0: none
-  float adapter_scale = 1;           // times the adapter's own
-  std::int32_t controls = 0;         // index of a set of control vectors; 0: none
+  std::int64_t rope_length = 0;              // the length that length-dependent rotary scaling sees
+  TokenId token = -1;                        // -1: `embedding` is given instead
+  const float* embedding = nullptr;          // [hidden]
+  std::int32_t adapter = 0;                  // number of an adapter of the model; 0: none
+  float adapter_scale = 1;                   // times the adapter's own
+  const ControlVectors* controls = nullptr;  // nullptr: none
   Wants wants = {};
 };
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <vector>
 
-#include "decode/attributes.h"
 #include "engine/rig.h"
 #include "engine/small_tokenizer.h"
 #include "skald/error.h"
@@ -112,7 +111,7 @@ TEST(Guidance, AttributesOfOnesOwn) {
   const auto library = rig.run({some_prompt(20)}, config);
   config.guide_attribute = "mine";
   config.guide_strength = 2;
-  for (const Attribute& attribute : decode::attribute_library()) {
+  for (const Attribute& attribute : attribute_library()) {
     if (attribute.name == "cheerful")
       config.attributes = {{{"other", "a", "b"}, {"mine", attribute.positive, attribute.negative}}};
   }

@@ -136,17 +136,13 @@ TEST_F(Forward, GivenEmbeddingsAreNotScaled) {
 }
 
 TEST_F(Forward, ControlVectorsChangeTheirRowsOnly) {
-  ControlVectors controls;
-  controls.after_layer = {std::vector<float>(48, 0.5F), {}};
-  const std::int32_t set = model_->add_controls(std::move(controls));
-  EXPECT_EQ(set, 1);
+  const nn::ControlVectors controls{.after_layer = {std::vector<float>(48, 0.5F), {}}};
   const auto plain = run_rows(*model_, *state_, pool_, case_rows(case_, s_, 0, 10));
   auto rows = case_rows(case_, state_->create(), 0, 10);
-  rows[9].controls = set;
+  rows[9].controls = &controls;
   const auto steered = run_rows(*model_, *state_, pool_, rows);
   EXPECT_EQ(plain.at(8), steered.at(8));
   EXPECT_NE(plain.at(9), steered.at(9));
-  EXPECT_THROW(static_cast<void>(model_->add_controls({{{1.0F}, {}}})), OptionError);
 }
 
 TEST_F(Forward, AdaptersChangeTheRowsThatAskForThem) {
@@ -192,7 +188,9 @@ TEST_F(Forward, RefusesRowsThatDoNotFit) {
   refused([](auto& rows) { rows[1].token = 160; });
   refused([](auto& rows) { rows[2].position = 7; });
   refused([](auto& rows) { rows.erase(rows.begin()); });
-  refused([](auto& rows) { rows[1].controls = 3; });
+  const nn::ControlVectors short_one{.after_layer = {{1.0F}, {}}}, one_layer{.after_layer = {{}}};
+  refused([&](auto& rows) { rows[1].controls = &short_one; });
+  refused([&](auto& rows) { rows[1].controls = &one_layer; });
   refused([](auto& rows) { rows[1].adapter = 3; });
   refused([](auto& rows) { rows[1].wants = {.score = true}; });
 }
