@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measures attribute guidance and prompt lookup and prints them as tables.
+"""Measures attribute guidance, control vectors and prompt lookup and prints them as tables.
 
 Guidance: 200 openings are continued at each strength. The score is how many more words of one list than of another a
 continuation has, in 1000; no word of the lists (guidance_words.json) occurs in the texts that define the attribute.
 Beside it stands the perplexity of the continuations, given their openings, under the model without guidance. Strength 0
-must give the tokens and log-probabilities of no guidance. Speeds are ratios of runs that take turns.
+must give the tokens and log-probabilities of no guidance. Control vectors are made of the same two texts, behind which
+stand other openings than those that are measured. Speeds are ratios of runs that take turns.
 """
 
 import argparse
@@ -26,6 +27,7 @@ PLACES.append("When the work was done ")
 SUBJECTS = ["the old man", "the girl", "the king", "the two brothers", "a traveller", "the miller's son", "the captain"]
 SUBJECTS += ["my mother", "the queen", "the fox", "the boy and his sister", "a stranger", "the servant", "the doctor"]
 SUBJECTS += ["the shepherd", "the prince", "the widow", "the soldiers", "our neighbour", "the youngest of them"]
+OTHERS = ["the bear", "his wife", "the sailor", "the children"]  # whose openings control vectors are made with
 REPETITIVE = (
     "This is the house that Jack built. This is the malt that lay in the house that Jack built. This is the rat that "
     "ate the malt that lay in the house that Jack built. This is the cat that killed the rat that ate the malt that "
@@ -37,8 +39,8 @@ def say(text):
     print(f"guidance: {text}", file=sys.stderr, flush=True)
 
 
-def openings():
-    texts = [place + subject for place in PLACES for subject in SUBJECTS]
+def openings(subjects=None):
+    texts = [place + subject for place in PLACES for subject in subjects or SUBJECTS]
     return [text[0].upper() + text[1:] for text in texts]
 
 
@@ -104,7 +106,8 @@ def perplexity(skald, prompts, results):
     return math.exp(-total / tokens)
 
 
-def attribute_table(skald, options):
+def strength_table(skald, options, flags_of):
+    """Scores and perplexities by attribute. `flags_of(name, text pair)`: of a run, the last but for the strength."""
     attributes, lists = read_attributes(options.attributes or LIBRARY)
     texts = openings()
     prompts = [line["ids"] for line in skald.batch("tokenize", texts)]
@@ -113,11 +116,10 @@ def attribute_table(skald, options):
     rows, rising = [], 0
     for name in options.only or attributes:
         say(name)
-        own = ["--attributes", json.dumps({name: attributes[name]})] if options.attributes else []
+        *flags, last = flags_of(name, attributes[name])
         scores, errors, perplexities = [], [], []
         for strength in STRENGTHS:
-            guide = [*own, "--guide-attribute", name, "--guide-strength", strength]
-            results = skald.batch("generate", texts, *common, *guide)
+            results = skald.batch("generate", texts, *common, *flags, f"{last}{strength}")
             if strength == 0 and [(r["token_ids"], r["logprobs"]) for r in results] != [
                 (r["token_ids"], r["logprobs"]) for r in off
             ]:
@@ -135,6 +137,28 @@ def attribute_table(skald, options):
         f"\n\n{len(texts)} openings, {options.tokens} tokens each, seed {options.seed}; the score rises for {rising} "
         f"of {len(rows)}. Strength 0: tokens and log-probabilities equal to no guidance, bit for bit."
     )
+
+
+def attribute_table(skald, options):
+    def flags_of(name, pair):
+        own = ["--attributes", json.dumps({name: pair})] if options.attributes else []
+        return [*own, "--guide-attribute", name, "--guide-strength="]
+
+    return strength_table(skald, options, flags_of)
+
+
+def control_table(skald, options):
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "openings.txt"
+        lines.write_text("\n".join(openings(OTHERS)) + "\n", encoding="utf-8")
+
+        def flags_of(name, pair):
+            pairs, output = Path(folder) / "pairs.json", Path(folder) / f"{name}.gguf"
+            pairs.write_text(json.dumps({name: pair}), encoding="utf-8")
+            skald.run("control", "--pairs", pairs, "--openings", lines, "--output", output, "--json")
+            return ["--control-vector", f"{name}={output}", f"--control-vectors={name}="]
+
+        return strength_table(skald, options, flags_of)
 
 
 def ratio_row(skald, name, common, extra, rounds):
@@ -186,7 +210,7 @@ def parse_arguments():
     parser.add_argument("--tokens", type=int, default=100, help="tokens of each continuation at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each speed")
-    tables = {"attributes": attribute_table, "cost": cost_table, "lookup": lookup_table}
+    tables = {"attributes": attribute_table, "controls": control_table, "cost": cost_table, "lookup": lookup_table}
     parser.add_argument("--table", action="append", choices=tables, help="this table; default: all")
     options = parser.parse_args()
     options.tables = [tables[name] for name in options.table or tables]
