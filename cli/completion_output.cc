@@ -129,6 +129,17 @@ std::string completion_json(const Completion& completion, bool with_timings) {
   return object.line();
 }
 
+std::string event_json(const StreamEvent& event) {
+  JsonObject object;
+  object.add("event", "text")
+      .add("prompt_index", event.prompt_index)
+      .add("index", event.index)
+      .add("text", event.text)
+      .add_raw("token_ids", json_integers(event.token_ids));
+  if (!event.tentative.empty()) object.add("tentative", event.tentative);
+  return object.line();
+}
+
 std::string completion_text(const Completion& completion, bool has_tokenizer) {
   if (has_tokenizer) return for_output(completion.text);
   std::string ids;

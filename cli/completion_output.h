@@ -14,6 +14,10 @@ namespace skald::cli {
 /// `with_timings`: and where the time went, which differs from run to run.
 std::string completion_json(const Completion& completion, bool with_timings);
 
+/// {"event": "text", "prompt_index": 0, "index": 0, "text": "...", "token_ids": [...], "tentative": "..."} and a line
+/// end; `tentative` only where there is any.
+std::string event_json(const StreamEvent& event);
+
 /// [{"token": 316, "logprob": -2.19, "top": [[316, -2.19], ...]}, ...]
 std::string logprobs_json(const std::vector<TokenLogprob>& entries);
 

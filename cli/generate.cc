@@ -10,6 +10,7 @@
 #include "input.h"
 #include "interactive.h"
 #include "json_object.h"
+#include "live_text.h"
 #include "skald/skald.h"
 #include "skald/text.h"
 #include "terminal.h"
@@ -50,12 +51,13 @@ class Generate final : public Command {
   void show_probabilities(Session& session) const;
   void warn_without_json(const GenerationConfig& config) const;
 
-  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, config_file_, session_file_;
+  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, config_file_, session_file_, output_file_;
   bool interactive_ = false;
   bool guided_ = false;
   bool show_probs_ = false;
   bool escape_ = false;
   bool json_ = false;
+  bool events_ = false;
   bool no_stream_ = false;
   bool stats_ = false;
   bool quiet_ = false;
@@ -97,6 +99,8 @@ void Generate::add_flags(Flags& flags) {
   flags.toggle("--escape,-e", escape_, "Read \\n, \\t, \\\\ and \\xNN in --prompt and --stop as in C.");
   flags.group("Output");
   flags.toggle("--json", json_, "Write each completion as one line of JSON.");
+  flags.toggle("--events", events_, "With --json: also a line for each piece of text as it comes.");
+  flags.text("--output-file,-o", "F", output_file_, "Write to this file instead of standard output.");
   flags.toggle("--show-probs", show_probs_, "Show how probable the next tokens are, and generate nothing.");
   flags.toggle("--no-stream", no_stream_, "Write the text when it is complete, not as it comes.");
   flags.toggle("--stats", stats_,
@@ -120,6 +124,10 @@ void Generate::check() const {
     throw OptionError("no prompt: skald generate --prompt \"Once upon a time\" (or --interactive to be asked)");
   }
   if (interactive_ && json_) throw OptionError("--interactive is for people: leave out --json");
+  if (output_file_ && (interactive_ || guided_)) {
+    throw OptionError(ErrorFields{.field = "--output-file", .rule = "is not for --interactive and --guided"});
+  }
+  if (events_ && !json_) throw OptionError(ErrorFields{.field = "--events", .rule = "goes with --json"});
   if (escape_ && !prompt_ && !generation_.has_texts()) {
     throw OptionError(ErrorFields{.field = "--escape", .rule = "acts on --prompt and --stop, and neither is given"});
   }
@@ -148,6 +156,9 @@ void Generate::check_session(bool has_prompt) const {
 
 // What only programs are shown.
 void Generate::warn_without_json(const GenerationConfig& config) const {
+  if (config.stream_tentative.value_or(false) && !(json_ ? events_ : stdout_is_terminal() && !no_stream_)) {
+    notify("warning: --stream-tentative shows on a terminal, or with --json --events");
+  }
   if (json_) return;
   const auto warn = [this](const char* flag, bool given) {
     if (given) notify("warning: " + std::string(flag) + " has no effect without --json");
@@ -221,6 +232,7 @@ int Generate::run(const std::vector<std::string>& positional) {
   const std::string path = model_path(arguments);  // told before a prompt is waited for
   const bool asks = interactive_ || (guided_ && goes_on());
   if (!asks) prompts = read_prompts();  // a wrong one is told before a model is loaded
+  if (output_file_) redirect_output(*output_file_);
   const Model model = load_.load(path);
   warn_without_json(config);
   try {
@@ -265,12 +277,13 @@ int Generate::answer(const Model& model, std::vector<Prompt> prompts, const Gene
 
 std::vector<Completion> Generate::stream_one(const Model& model, const Prompt& prompt, const GenerationConfig& config,
                                              CallTimer& timer) const {
-  if (stdout_is_terminal()) write_output(dim(prompt_text(model, prompt)));
+  LiveText live;
+  if (stdout_is_terminal()) live.begin_with(prompt_text(model, prompt));
   Generation generation = model.submit(
       {prompt}, config,
-      [&timer](const StreamEvent& event) {
+      [&](const StreamEvent& event) {
         timer.count(event);
-        write_output(for_output(event.text));
+        live.show(event);
       },
       Door::generate_command);
   std::vector<Completion> completions = generation.wait();
@@ -286,6 +299,7 @@ std::vector<Completion> Generate::write_json(const Model& model, std::vector<Pro
       std::move(prompts), config,
       [&](const StreamEvent& event) {
         timer.count(event);
+        if (events_) write_output(event_json(event));
         if (event.finished != nullptr) lines.add(*event.finished);
       },
       Door::generate_command);

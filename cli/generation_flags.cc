@@ -16,6 +16,12 @@ int parse_bits(const std::string& name, const std::string& value) {
   throw OptionError({.field = name, .value = quoted(value), .rule = "must be 32 or 16"});
 }
 
+void check_device(const std::string& name, const std::string& value) {
+  if (value == "cpu" || value == "auto") return;
+  throw UnsupportedError(
+      {.field = name, .value = quoted(value), .rule = "this version computes on the processor: cpu"});
+}
+
 // The library says what is wrong in its own words; the user reads the flag that was typed.
 void set_option(GenerationConfig& config, const OptionInfo& option, const std::string& flag, const std::string& value) {
   try {
@@ -50,6 +56,7 @@ void LoadFlags::add_to(Flags& flags) {
                 "Threads to compute with. Default: all processors that the process may use.");
   flags.add("--bits", "B", "Bits of a weight: 32 or 16. Default: as stored, or the next smaller that fits in memory.",
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
+  flags.add("--device", "D", "Where to compute: cpu, the only one in this version.", check_device);
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,
                 "Prompt tokens that one step takes at most; changes memory and speed, never the text. Default: 512.");
   flags.add(

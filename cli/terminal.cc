@@ -1,6 +1,7 @@
 #include "terminal.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+
+#include "skald/error.h"
 
 namespace skald::cli {
 namespace {
@@ -54,8 +57,7 @@ bool write_all(int fd, std::string_view text) {
 
 bool colours_allowed() {
   const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  return (no_color == nullptr || *no_color == '\0') && term != nullptr && std::strcmp(term, "dumb") != 0;
+  return (no_color == nullptr || *no_color == '\0') && terminal_obeys();
 }
 
 std::string styled(std::string_view code, std::string_view text) {
@@ -84,6 +86,29 @@ bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool stdin_is_closed() { return closed_streams[STDIN_FILENO]; }
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+bool terminal_obeys() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && std::strcmp(term, "dumb") != 0;
+}
+
+void redirect_output(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0 || ::dup2(file, STDOUT_FILENO) < 0) {
+    const PathError::Kind kind = errno == EISDIR   ? PathError::Kind::is_directory
+                                 : errno == EACCES ? PathError::Kind::permission
+                                                   : PathError::Kind::io;
+    throw PathError(kind, {.file = path, .rule = std::string("cannot be written: ") + std::strerror(errno)});
+  }
+  ::close(file);
+  closed_streams[STDOUT_FILENO] = false;
+}
 
 void write_output(std::string_view text) {
   if (text.empty()) return;

@@ -79,10 +79,18 @@ GenerationConfig read_generation_config(const json::Value& json, const std::stri
   return kwargs.over(config);
 }
 
+// As transformers' GenerationConfig.from_model_config: what the file itself does not set, the part about text may.
 GenerationConfig read_legacy_settings(const json::Value& config_json, const std::string& file) {
   GenerationConfig config;
   if (!config_json.is_object()) return config;
   for (const auto& [key, value] : config_json.as_object()) take(config, key, value, file);
+  for (const std::string_view name : {"decoder", "generator", "text_config"}) {
+    const json::Value* const part = config_json.find(name);
+    if (part == nullptr || !part->is_object() || part->as_object().empty()) continue;
+    GenerationConfig lower;
+    for (const auto& [key, value] : part->as_object()) take(lower, key, value, file);
+    return config.over(lower);
+  }
   return config;
 }
 

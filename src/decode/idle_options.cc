@@ -20,6 +20,7 @@ bool has_beams(const Config& c) { return c.num_beams.value_or(1) > 1; }
 bool contrasts(const Config& c) { return c.penalty_alpha.value_or(0) > 0 && !has_beams(c) && !samples(c); }
 bool decodes_singly(const Config& c) { return !has_beams(c) && !contrasts(c); }
 bool samples_or_contrasts(const Config& c) { return samples(c) || contrasts(c); }
+bool looks_up_nothing(const Config& c) { return c.prompt_lookup_num_tokens.value_or(0) == 0; }
 bool looks_up(const Config& c) { return c.prompt_lookup_num_tokens.value_or(0) > 0; }
 bool has_eos(const Config& c) { return c.eos_token_id && !c.eos_token_id->empty(); }
 bool has_end(const Config& c) { return has_eos(c) || (c.stop_token_ids && !c.stop_token_ids->empty()); }
@@ -33,6 +34,15 @@ bool has_xtc(const Config& c) { return c.xtc_probability.value_or(0) > 0; }
 bool has_dynatemp(const Config& c) { return c.dynatemp_range.value_or(0) > 0; }
 bool has_mirostat(const Config& c) { return c.mirostat.value_or(0) > 0; }
 bool has_dry(const Config& c) { return c.dry_multiplier.value_or(0) > 0; }
+bool has_negative(const Config& c) { return c.guidance_scale.value_or(1) != 1; }
+bool guides(const Config& c) { return !c.guide_attribute.value_or("").empty(); }
+// Whether an attribute has no strength of its own, as in "cheerful=2".
+bool takes_strength(const Config& c) {
+  const std::string names = c.guide_attribute.value_or("");
+  return std::ranges::count(names, '=') <= std::ranges::count(names, ',') && !names.empty();
+}
+// The numbers of torch's generator are read once, in order.
+bool may_draft(const Config& c) { return !samples(c) || !c.profile.value_or("").starts_with("hf"); }
 bool penalizes(const Config& c) {
   return c.repetition_penalty.value_or(1) != 1 || c.frequency_penalty.value_or(0) != 0 ||
          c.presence_penalty.value_or(0) != 0;
@@ -48,6 +58,10 @@ struct IdleRule {
 constexpr std::string_view kNotSampled = "nothing is sampled";
 constexpr std::string_view kOneBeam = "there is one beam";
 constexpr std::string_view kNoEos = "no end-of-sequence token is known";
+
+constexpr std::string_view kNoDrafts = "drafts are for greedy decoding and sampling";
+constexpr std::string_view kLookupFirst = "prompt_lookup_num_tokens goes before it";
+constexpr std::string_view kTorchDraws = "this profile draws with torch's generator, whose numbers come in order";
 
 // The first rule of an option that does not act is told.
 constexpr IdleRule kIdleRules[] = {
@@ -87,8 +101,15 @@ constexpr IdleRule kIdleRules[] = {
     {"dry_sequence_breakers", "", has_dry, "dry_multiplier is not set"},
     {"penalty_alpha", "0.0", contrasts, "contrastive search neither samples nor has beams"},
     {"dola_layers", "", decodes_singly, "DoLa has neither beams nor contrastive search"},
-    {"prompt_lookup_num_tokens", "0", decodes_singly, "drafts are for greedy decoding and sampling"},
-    {"assistant_early_exit", "", decodes_singly, "drafts are for greedy decoding and sampling"},
+    {"negative_prompt", "", has_negative, "guidance_scale is not set"},
+    {"negative_prompt_ids", "[]", has_negative, "guidance_scale is not set"},
+    {"guide_strength", "", takes_strength, "guide_attribute names none without a strength of its own"},
+    {"attributes", "{}", guides, "guide_attribute names none"},
+    {"prompt_lookup_num_tokens", "0", decodes_singly, kNoDrafts},
+    {"prompt_lookup_num_tokens", "0", may_draft, kTorchDraws},
+    {"assistant_early_exit", "", decodes_singly, kNoDrafts},
+    {"assistant_early_exit", "", may_draft, kTorchDraws},
+    {"assistant_early_exit", "", looks_up_nothing, kLookupFirst},
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
     {"assistant_ensemble_weight", "", decodes_singly, "drafts are for greedy decoding and sampling"},
     {"length_penalty", "1.0", has_beams, kOneBeam},
@@ -99,6 +120,37 @@ constexpr IdleRule kIdleRules[] = {
     {"stream_tentative", "false", has_beams, kOneBeam},
     {"adapter_scale", "1.0", has_adapter, "no adapter is named"},
     {"control_layers", "", has_controls, "there are no control_vectors"},
+};
+
+// The same of options whose effect depends on what is loaded.
+struct ModelRule {
+  std::string_view option;
+  std::string_view off;
+  bool (*acts)(const Config& c, const ModelFacts& model);
+  std::string_view why;
+};
+
+bool encodes(const Config& /*c*/, const ModelFacts& model) { return model.encodes; }
+bool has_draft(const Config& c, const ModelFacts& model) { return model.has_draft || c.assistant_early_exit; }
+bool drafts_without_lookup(const Config& c, const ModelFacts& /*model*/) { return looks_up_nothing(c); }
+bool drafts_at_all(const Config& c, const ModelFacts& model) {
+  const bool asks_model = has_draft(c, model) && c.num_assistant_tokens.value_or(1) > 0;
+  return (looks_up(c) || asks_model) && decodes_singly(c) && may_draft(c);
+}
+bool model_drafts(const Config& c, const ModelFacts& model) { return drafts_at_all(c, model) && !looks_up(c); }
+bool translates(const Config& c, const ModelFacts& model) {
+  return model_drafts(c, model) && model.draft_reads_otherwise && !c.assistant_early_exit;
+}
+
+constexpr ModelRule kModelRules[] = {
+    {"decoder_start_token_id", "", encodes, "the model has no encoder"},
+    {"num_assistant_tokens", "0", has_draft, "no draft model is loaded"},
+    {"num_assistant_tokens", "0", drafts_without_lookup, kLookupFirst},
+    {"num_assistant_tokens", "0", drafts_at_all, kNoDrafts},
+    {"num_assistant_tokens_schedule", "", drafts_at_all, "nothing is drafted"},
+    {"assistant_confidence_threshold", "", model_drafts, "no draft model drafts"},
+    {"assistant_lookbehind", "", translates, "no draft model with a tokenizer of its own drafts"},
+    {"target_lookbehind", "", translates, "no draft model with a tokenizer of its own drafts"},
 };
 
 // Samplers that `samplers` may leave out, by the option that switches them on. Mirostat takes the place of those that
@@ -140,25 +192,27 @@ std::string_view left_out(std::string_view option, const Config& config) {
 }
 
 // A temperature so low that it asks for greedy decoding has had its effect.
-bool asked_for_greedy(const IdleRule& rule, const Config& request) {
-  return rule.option == "temperature" && request.temperature.value_or(1) < 1e-30;
+bool asked_for_greedy(std::string_view option, const Config& request) {
+  return option == "temperature" && request.temperature.value_or(1) < 1e-30;
 }
 
 }  // namespace
 
-std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request) {
+std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request,
+                                 const ModelFacts& model) {
   std::vector<Notice> notices;
-  const auto is_told = [&](std::string_view option) {
-    return std::ranges::any_of(notices, [&](const Notice& notice) { return notice.option == option; });
+  // `why`: empty where the option acts. `off`: values that ask for nothing.
+  const auto tell = [&](std::string_view option, std::string_view off, std::string_view why) {
+    const json::Value value = why.empty() ? json::Value() : value_of(request, *find_option(option));
+    if (value.is_null() || std::ranges::find(notices, option, &Notice::option) != notices.end()) return;
+    std::string shown = json::dump(value);
+    if (lists_value(off, shown) || asked_for_greedy(option, request)) return;
+    notices.push_back({std::string(option), std::move(shown), "has no effect: " + std::string(why)});
   };
   for (const IdleRule& rule : kIdleRules) {
-    const json::Value value = value_of(request, *find_option(rule.option));
-    const std::string_view why = rule.acts(config) ? left_out(rule.option, config) : rule.why;
-    if (value.is_null() || why.empty() || is_told(rule.option)) continue;
-    std::string shown = json::dump(value);
-    if (lists_value(rule.off, shown) || asked_for_greedy(rule, request)) continue;
-    notices.push_back({std::string(rule.option), std::move(shown), "has no effect: " + std::string(why)});
+    tell(rule.option, rule.off, rule.acts(config) ? left_out(rule.option, config) : rule.why);
   }
+  for (const ModelRule& rule : kModelRules) tell(rule.option, rule.off, rule.acts(config, model) ? "" : rule.why);
   for (const ForeignOption& option : foreign_options()) {
     const auto given = request.passive.find(std::string(option.name));
     if (given == request.passive.end() || lists_value(option.harmless, given->second)) continue;

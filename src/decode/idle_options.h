@@ -8,8 +8,16 @@
 
 namespace skald::decode {
 
+/// What is known of the model that a call is for.
+struct ModelFacts {
+  bool encodes = false;                // it has an encoder
+  bool has_draft = false;              // a draft model is loaded
+  bool draft_reads_otherwise = false;  // with a tokenizer of its own
+};
+
 /// Notices on options of `request`; `config` is what it resolved to. A value that asks for nothing (a penalty of 1)
 /// needs none.
-std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request);
+std::vector<Notice> idle_options(const GenerationConfig& config, const GenerationConfig& request,
+                                 const ModelFacts& model);
 
 }  // namespace skald::decode

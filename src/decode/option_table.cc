@@ -295,14 +295,17 @@ const Option kOptions[] = {
      &G::segments,
      0,
      0},
-    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...] or {\"(id, id)\": bias, ...}",
-      "Numbers added to the logit of a sequence's last token where the others come right before it."},
+    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
+      "Numbers added to the logit of a sequence's last token where the others come right before it; -Infinity: it "
+      "never "
+      "comes there. {\"(1, 2)\": bias, ...}, as transformers writes it, is the same."},
      &G::sequence_bias,
      0,
      kLargestId},
     {{"logit_bias", "--logit-bias", "", "json", "{\"id or text\": bias, ...}",
       "Numbers added to the logits of tokens: of the one with that id, or of all that are that text or that text after "
-      "a space. As a list, [[id or \"text\", bias], ...], digits may be a text."},
+      "a space. A bias is in [-10000, 10000], or -Infinity or false: never. As a list, [[id or \"text\", bias], ...], "
+      "digits may be a text."},
      &G::logit_bias,
      0,
      kLargestId},

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/utf8.h"
+#include "decode/bias_options.h"
 #include "decode/constraints/constraint_options.h"
 #include "decode/foreign_options.h"
 #include "decode/guidance_options.h"
@@ -149,73 +150,25 @@ std::vector<TokenId> ids_of(const json::Value& value, const Place& place) {
   for (const json::Value& item : value.as_array()) ids.push_back(static_cast<TokenId>(integer_of(item, place)));
   return ids;
 }
-constexpr double kJsonInfinity = 1.7e308;  // what the JSON reader makes of Infinity, which Python writes
-double bias_of(const json::Value& value, const Place& place) {
+double number_of(const json::Value& value, const Place& place) {
   if (!value.is_number()) place.fail(value);
-  const double bias = value.as_number();
-  if (std::abs(bias) >= kJsonInfinity) return std::copysign(std::numeric_limits<double>::infinity(), bias);
-  if (std::abs(bias) > std::numeric_limits<float>::max()) {
-    place.fail(json::dump(value), "a bias must be a number that 32 bits hold");
-  }
-  return bias;
+  return value.as_number();
 }
-json::Value bias_value(double bias) { return std::isinf(bias) ? std::copysign(kJsonInfinity, bias) : bias; }
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TokenId>>>& out) {
   if (!value.is_array()) place.fail(value);
   std::vector<std::vector<TokenId>> lists;
   for (const json::Value& item : value.as_array()) lists.push_back(ids_of(item, place));
   out = std::move(lists);
 }
-// Calls `take(first, second)` for every item of a list of pairs.
-template <typename Take>
-void for_each_pair(const json::Value& list, const Place& place, Take take) {
-  if (!list.is_array()) place.fail(list);
-  for (const json::Value& item : list.as_array()) {
-    if (!item.is_array() || item.as_array().size() != 2) place.fail(item);
-    take(item.as_array()[0], item.as_array()[1]);
-  }
-}
-// Token ids as Python writes a tuple: "(45, 67)", "(3,)".
-json::Value parse_tuple(std::string_view text, const Place& place) {
-  if (!text.starts_with('(') || !text.ends_with(')')) place.fail(std::string(text));
-  json::Array ids;
-  for (text = text.substr(1, text.size() - 2); !text.empty();) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    ids.push_back(parse_number(text.substr(0, comma)));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  }
-  return ids;
+FailOption failing(const Place& place) {
+  return [&place](const std::string& shown, const std::string& rule) { place.fail(shown, rule); };
 }
 // A list of [ids, bias], or what transformers saves where its keys were tuples.
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<SequenceBias>>& out) {
-  std::vector<SequenceBias> biases;
-  const auto add = [&](const json::Value& ids, const json::Value& bias) {
-    biases.push_back({ids_of(ids, place), bias_of(bias, place)});
-  };
-  if (value.is_object()) {
-    for (const auto& [key, bias] : value.as_object()) add(parse_tuple(key, place), bias);
-  } else {
-    for_each_pair(value, place, add);
-  }
-  out = std::move(biases);
+  out = read_sequence_bias(value, type_rule(place.option), failing(place));
 }
-// A list of [id or text, bias], or an object of biases: a key of digits is an id there.
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<LogitBias>>& out) {
-  std::vector<LogitBias> biases;
-  const auto add = [&](const json::Value& token, const json::Value& bias) {
-    if (token.is_string() && token.as_string().empty()) place.fail(token);
-    const bool is_text = token.is_string();
-    biases.push_back({.token = is_text ? -1 : static_cast<TokenId>(integer_of(token, place)),
-                      .text = is_text ? token.as_string() : std::string(),
-                      .bias = bias_of(bias, place)});
-  };
-  if (value.is_object()) {
-    for (const auto& [key, bias] : value.as_object()) add(parse_number(key), bias);
-  } else {
-    for_each_pair(value, place, add);
-  }
-  out = std::move(biases);
+  out = read_logit_bias(value, type_rule(place.option), failing(place));
 }
 void convert(const json::Value& value, const Place& place, std::optional<WatermarkingConfig>& out) {
   out = read_watermarking_config(value, place.file, place.name);
@@ -280,7 +233,7 @@ void convert(const json::Value& value, const Place& place, std::optional<DolaLay
 }
 void convert(const json::Value& value, const Place& place, std::optional<LengthDecay>& out) {
   if (!value.is_array() || value.as_array().size() != 2) place.fail(value);
-  const double factor = bias_of(value.as_array()[1], place);
+  const double factor = number_of(value.as_array()[1], place);
   if (!(factor > 0 && factor <= 1000)) place.fail(json::dump(value.as_array()[1]), "the factor must be in (0, 1000]");
   out = LengthDecay{.start = integer_of(value.as_array()[0], place), .factor = factor};
 }
@@ -309,9 +262,6 @@ void convert(const json::Value& value, const Place& place, std::optional<std::ve
     ids.push_back(static_cast<TokenId>(integer_of(value, place)));
   }
   out = std::move(ids);
-}
-FailOption failing(const Place& place) {
-  return [&place](const std::string& shown, const std::string& rule) { place.fail(shown, rule); };
 }
 void convert(const json::Value& value, const Place& place, std::optional<std::vector<std::vector<TextOrIds>>>& out) {
   out = read_phrases(value, failing(place));
@@ -367,8 +317,8 @@ json::Value to_value(DraftSchedule schedule) {
   return std::string(kDraftSchedules[static_cast<std::size_t>(schedule)]);
 }
 json::Value to_value(const DolaLayers& layers);
-json::Value to_value(const SequenceBias& bias);
-json::Value to_value(const LogitBias& bias);
+json::Value to_value(const SequenceBias& bias) { return write(bias); }
+json::Value to_value(const LogitBias& bias) { return write(bias); }
 json::Value to_value(const std::vector<Attribute>& attributes) { return write(attributes); }
 json::Value to_value(const ExpertTerm& term) { return write(term); }
 json::Value to_value(const std::map<std::string, double>& strengths) { return write(strengths); }
@@ -394,20 +344,6 @@ json::Value to_value(const DolaLayers& layers) {
   return layers.kind == DolaLayers::Kind::low ? "low" : "high";
 }
 
-json::Value to_value(const LogitBias& bias) {
-  json::Array pair;
-  pair.push_back(bias.text.empty() ? json::Value(static_cast<std::int64_t>(bias.token)) : json::Value(bias.text));
-  pair.push_back(bias_value(bias.bias));
-  return pair;
-}
-
-json::Value to_value(const SequenceBias& bias) {
-  json::Array pair;
-  pair.push_back(to_value(bias.ids));
-  pair.push_back(bias_value(bias.bias));
-  return pair;
-}
-
 // "top_k,top_p" or, as in llama.cpp, "top_k;top_p".
 json::Array split_names(std::string_view text) {
   json::Array names;
@@ -431,7 +367,7 @@ json::Array split_at_commas(std::string_view text) {
 
 json::Value parse_json(std::string_view name, std::string_view text) {
   try {
-    return json::parse(text, "value");
+    return json::parse(text, "value", json::kConfigLimits);
   } catch (const FormatError& error) {
     throw OptionError(
         {.field = std::string(name), .value = quoted(text), .rule = "is no JSON: " + error.fields().rule});

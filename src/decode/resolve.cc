@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "decode/idle_options.h"
 #include "decode/options.h"
 #include "decode/profiles.h"
 #include "json/value.h"
@@ -122,9 +121,15 @@ void check_beams(const GenerationConfig& config, const GenerationConfig& request
   }
 }
 
+void check_guidance(const GenerationConfig& request) {
+  if (!request.negative_prompt || !request.negative_prompt_ids) return;
+  fail("negative_prompt_ids", {}, "says what negative_prompt says already: leave one of the two out");
+}
+
 }  // namespace
 
-ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door) {
+ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door,
+                       const ModelFacts& model) {
   check(request);
   const bool native = door != Door::transformers;
   const GenerationConfig defaults = door_defaults(door);
@@ -142,7 +147,8 @@ ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& 
   resolve_sampling(resolved.config, request, native);
   check_forced(resolved.config);
   check_beams(resolved.config, request);
-  resolved.notices = idle_options(resolved.config, request);
+  check_guidance(request);
+  resolved.notices = idle_options(resolved.config, request, model);
   return resolved;
 }
 

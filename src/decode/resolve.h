@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "decode/idle_options.h"
 #include "skald/generation_config.h"
 #include "skald/notice.h"
 
@@ -16,7 +17,8 @@ struct ResolvedConfig {
 
 /// Rank: `request` > `model_file` > the defaults of `door`. Throws OptionError where a value is out of its range or
 /// contradicts another one. In the native doors temperature 0 is greedy decoding and a temperature in the call asks
-/// for sampling; the transformers door does what transformers does.
-ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door);
+/// for sampling; the transformers door does what transformers does. `model`: for notices.
+ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door,
+                       const ModelFacts& model = {});
 
 }  // namespace skald::decode

@@ -53,7 +53,7 @@ std::string dump_session(const SessionFile& session) {
                                                         {"vocab_size", session.vocab_size},
                                                         {"kernel_table", session.kernel_table},
                                                         {"weight_bits", session.weight_bits}}},
-                                 {"options", json::parse(session.config.to_json(), "options")},
+                                 {"options", json::parse(session.config.to_json(), "options", kSessionLimits)},
                                  {"prompt", ids_value(session.prompt)},
                                  {"forks", static_cast<std::int64_t>(session.n_forks)},
                                  {"nodes", std::move(nodes)}});

@@ -38,6 +38,7 @@ std::string dump_session(const SessionFile& session);
 SessionFile read_session(const json::Value& root, const std::string& file);
 
 /// What a session file may hold at most.
-inline constexpr json::Limits kSessionLimits{.bytes = std::uint64_t{256} << 20, .depth = 16, .nodes = 12U << 20};
+inline constexpr json::Limits kSessionLimits{
+    .bytes = std::uint64_t{256} << 20, .depth = 16, .nodes = 12U << 20, .infinity = true};
 
 }  // namespace skald::decode

@@ -342,16 +342,15 @@ const models::ModelShape& ModelAccess::shape(const Model& model) { return model.
 Generation ModelAccess::submit(const Model& model, Call call) {
   const std::shared_ptr<Model::Impl> impl = model.impl_;  // a callback may drop the model before this returns
   impl->engine->check_usable();
-  decode::ResolvedConfig resolved = decode::resolve(call.config, impl->generation_config, call.door);
-  if (call.config.decoder_start_token_id && !impl->model->shape().encodes) {
-    resolved.notices.push_back({"decoder_start_token_id", std::to_string(*call.config.decoder_start_token_id),
-                                "has no effect: the model has no encoder"});
-  }
+  const engine::ModelSet models = impl->models();
+  decode::ResolvedConfig resolved = decode::resolve(call.config, impl->generation_config, call.door,
+                                                    {.encodes = models.shape.encodes,
+                                                     .has_draft = models.draft >= 0,
+                                                     .draft_reads_otherwise = models.draft_tokenizer != nullptr});
   if (!call.again) {
     for (const Notice& notice : resolved.notices) log_notice(LogLevel::warning, to_string(notice));
   }
   check_prompts(call.prompts.size());
-  const engine::ModelSet models = impl->models();
   engine::CallSetup setup(resolved, models, *impl->engine);
   setup.set_hooks(std::move(call.hooks));
   setup.set_resume(std::move(call.resume));

@@ -36,7 +36,7 @@ void append_string(std::string& out, std::string_view text) {
 
 void append_number(std::string& out, double number) {
   if (!std::isfinite(number)) {
-    out += "null";
+    out += std::isnan(number) ? "null" : number < 0 ? "-Infinity" : "Infinity";
     return;
   }
   std::array<char, 32> digits{};

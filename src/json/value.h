@@ -87,7 +87,8 @@ Value parse_at(std::string_view text, const std::string& file, std::uint64_t off
 Value parse_file(const std::string& path, const Limits& limits = {});
 
 /// Compact JSON text; strings are escaped as RFC 8259 asks, non-ASCII stays UTF-8, bytes that are no UTF-8 become
-/// U+FFFD. Doubles print shortest round-trip, with a point or exponent; those that are not finite print as null.
+/// U+FFFD. Doubles print shortest round-trip, with a point or exponent; NaN prints as null, infinities as Python writes
+/// them.
 std::string dump(const Value& value);
 
 }  // namespace skald::json

@@ -116,10 +116,15 @@ def test_json_that_is_none_names_its_flag(name, flags, kind, span):
         assert line.startswith(flag), (value, line)
 
 
-@pytest.mark.parametrize("flag", ["--logit-bias", "--sequence-bias"])
-def test_a_bias_is_finite(flag):
-    value = {"--logit-bias": '{"0": 1e39}', "--sequence-bias": "[[[0], 1e39]]"}[flag]
-    assert refused(*PROMPT, "--max-tokens=2", flag, value).startswith(flag)
+@pytest.mark.parametrize("bias", ["1e39", "-1e39", "Infinity", "[]", "null", '"1"'])
+@pytest.mark.parametrize(("flag", "form"), [("--logit-bias", '{"0": %s}'), ("--sequence-bias", "[[[0], %s]]")])
+def test_a_bias_has_bounds(flag, form, bias):
+    assert refused(*PROMPT, "--max-tokens=2", flag, form % bias).startswith(flag)
+
+
+def test_a_logit_bias_of_1e30_names_its_range():
+    line = refused(*PROMPT, "--logit-bias", '{"0": 1e30}')
+    assert line == "--logit-bias = 1e+30: a bias must be in [-10000, 10000], or -Infinity"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,11 @@ def test_a_bias_is_finite(flag):
         (["--logit-bias", '{"7": "1"}'], "--logit-bias"),
         (["--stop", "a"] * 65, "--stop"),
         (["--adapter", "nope"], "--adapter = 'nope'"),
+        (["--sequence-bias", '{"(1, x)": 1}'], "--sequence-bias = '(1, x)': must be token ids"),
+        (["--negative-prompt", "a", "--negative-prompt-ids", "1"], "--negative-prompt-ids: says what negative_prompt"),
+        (["--device", "cuda"], "--device = 'cuda': this version computes on the processor: cpu"),
+        (["--events"], "--events: goes with --json"),
+        (["--output-file", "/nowhere/at/all"], "/nowhere/at/all: cannot be written: No such file or directory"),
     ],
 )
 def test_values_against_each_other(arguments, wanted):

@@ -134,6 +134,91 @@ def test_interactive(model):
     assert code == 0 and text.endswith("> \r\n")
 
 
+def test_interactive_commands(model):
+    options = ["--max-tokens", "5", "--seed", "2"]
+    terminal = Terminal("generate", model, "--interactive", *options, env={"NO_COLOR": "1"})
+    steps = [
+        ("/help", "/set NAME=VALUE"),
+        ("/set temperature=0.5", "Updated: temperature=0.5"),
+        ("/set top-k 40", "Updated: top-k=40"),
+        ("/status", "  temperature = 0.5"),
+        ("/set top_p=7", "skald: --top-p = 7: must be a number in (0, 1]"),
+        ("/set", "takes NAME=VALUE"),
+        ("/set frobnicate=1", "frobnicate"),
+        ("/set num_samples=2", "--interactive shows one completion"),
+        ("/stats", "did you mean /status?"),
+        ("/reset", "Back to the options of the start."),
+    ]
+    for turn, (line, wanted) in enumerate(steps, 1):
+        terminal.read_until("\n> " if turn > 1 else "> ", times=max(1, turn - 1))
+        terminal.type(line + "\n")
+        terminal.read_until(wanted)
+    terminal.type("/clear\n")
+    terminal.read_until("\x1b[H\x1b[2J")
+    terminal.type("/quit\n")
+    code, text = terminal.finish()
+    assert code == 0 and text.count("  max_new_tokens = 5") == 1 and "  top_k = 40" in text
+
+
+def test_interactive_options_change_and_go_back(model):
+    lines = b"Once\n/set temperature=0\nOnce\n/reset\nOnce\n//set\n/quit\nOnce\n"
+    options = ["--max-tokens", "5", "--seed", "2"]
+    result = run("generate", model, "--interactive", *options, stdin=lines)
+    drawn = run("generate", model, "-p", "Once", *options).out
+    greedy = run("generate", model, "-p", "Once", *options, "--temperature", "0").out
+    slash = run("generate", model, "-p", "/set", *options).out
+    assert (result.code, result.out) == (0, drawn + greedy + drawn + slash)
+
+
+def test_an_unknown_command_ends_a_script(model):
+    result = run("generate", model, "--interactive", stdin=b"/frobnicate\n")
+    assert (result.code, result.out) == (2, "") and "'/frobnicate': is not known" in result.err
+
+
+TENTATIVE = ["--prompt", "The king", "--num-beams", "4", "--max-tokens", "16", "--stream-tentative"]
+
+
+def test_tentative_text_on_a_terminal_gives_way(model):
+    plain = run("generate", model, *TENTATIVE, "--quiet").out
+    code, text = Terminal("generate", model, *TENTATIVE, streams=(1,)).finish()
+    assert code == 0 and "\x1b7\x1b[2m" in text
+    left = re.sub("\x1b7.*?\x1b8", "", text).replace("\x1b[J", "")  # what was tentative, and its erasing
+    assert left == "\x1b[2mThe king\x1b[0m" + plain.replace("\n", "\r\n")
+    _, dumb = Terminal("generate", model, *TENTATIVE, streams=(1,), env={"TERM": "dumb"}).finish()
+    assert dumb == "The king" + plain.replace("\n", "\r\n")
+
+
+def test_tentative_text_in_events(model):
+    *events, completion = run("generate", model, *TENTATIVE, "--json", "--events").lines
+    assert all(event["event"] == "text" for event in events)
+    assert any(event.get("tentative") for event in events)
+    assert "".join(event["text"] for event in events) == completion["text"]
+    assert sum((event["token_ids"] for event in events), []) == completion["token_ids"]
+
+
+def test_tentative_text_that_nobody_sees_is_told(model):
+    assert "--stream-tentative shows on a terminal" in run("generate", model, *TENTATIVE).err
+
+
+def test_events_of_several_prompts(model, tmp_path):
+    (tmp_path / "prompts").write_text('"Once"\n"The king"\n')
+    lines = run("generate", model, "--batch-file", tmp_path / "prompts", "--json", "--events", "--seed", "1").lines
+    completions = [line for line in lines if "event" not in line]
+    for index, completion in enumerate(completions):
+        pieces = [line["text"] for line in lines if "event" in line and line["prompt_index"] == index]
+        assert completion["prompt_index"] == index and "".join(pieces) == completion["text"]
+
+
+@pytest.mark.parametrize("options", [[], ["--num-samples", "3"], ["--json"], ["--show-probs"]])
+def test_an_output_file_gets_what_standard_output_would(model, options, tmp_path):
+    options = ["--prompt", "The king", "--max-tokens", "5", "--seed", "3", *options]
+    file = tmp_path / "generations.txt"
+    file.write_text("what stood there before, and was longer than what comes" * 100)
+    result = run("generate", model, *options, "--output-file", file)
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert file.read_text() == run("generate", model, *options).out
+
+
 def test_interactive_ctrl_c_stops_the_answer_then_the_session(model):
     terminal = Terminal("generate", model, "--interactive", *LONG[2:], env={"NO_COLOR": "1"})
     terminal.read_until("> ")

@@ -70,6 +70,27 @@ INSTANTIATE_TEST_SUITE_P(
             "dynatemp_exponent = 2.0: has no effect: dynatemp_range is not set\nmirostat_tau = 2.0: has no effect: "
             "mirostat is off\nrepeat_last_n = 5: has no effect: there is no repetition, frequency or presence "
             "penalty\ndry_base = 2.0: has no effect: dry_multiplier is not set\n"},
+        IdleCase{R"({"guide_strength": 2, "attributes": {"a": {"positive": "x", "negative": "y"}}})",
+                 "guide_strength = 2.0: has no effect: guide_attribute names none without a strength of its own\n"
+                 "attributes = {\"a\":{\"positive\":\"x\",\"negative\":\"y\"}}: has no effect: guide_attribute names "
+                 "none\n"},
+        IdleCase{R"({"guide_attribute": "cheerful=2,formal=1", "guide_strength": 2})",
+                 "guide_strength = 2.0: has no effect: guide_attribute names none without a strength of its own\n"},
+        IdleCase{R"({"guide_attribute": "cheerful=2,formal", "guide_strength": 2})", ""},
+        IdleCase{R"({"negative_prompt": "x"})", "negative_prompt = \"x\": has no effect: guidance_scale is not set\n"},
+        IdleCase{R"({"negative_prompt_ids": [4], "guidance_scale": 1.5})", ""},
+        IdleCase{R"({"num_assistant_tokens": 4, "num_assistant_tokens_schedule": "constant"})",
+                 "num_assistant_tokens = 4: has no effect: no draft model is loaded\n"
+                 "num_assistant_tokens_schedule = \"constant\": has no effect: nothing is drafted\n"},
+        IdleCase{R"({"prompt_lookup_num_tokens": 4, "num_assistant_tokens_schedule": "constant"})", ""},
+        IdleCase{
+            R"({"prompt_lookup_num_tokens": 4, "profile": "hf", "do_sample": true})",
+            "prompt_lookup_num_tokens = 4: has no effect: this profile draws with torch's generator, whose numbers "
+            "come in order\n"},
+        IdleCase{R"({"assistant_confidence_threshold": 0.5, "num_assistant_tokens": 0})",
+                 "assistant_confidence_threshold = 0.5: has no effect: no draft model drafts\n"},
+        IdleCase{R"({"decoder_start_token_id": 4})",
+                 "decoder_start_token_id = 4: has no effect: the model has no encoder\n"},
         IdleCase{R"({"adapter_scale": 2})", "adapter_scale = 2.0: has no effect: no adapter is named\n"},
         IdleCase{R"({"include_stop": true})", "include_stop = true: has no effect: there are no stop_strings\n"},
         IdleCase{R"({"include_stop": true, "stop_strings": "x"})", ""},
@@ -92,6 +113,26 @@ TEST(PassiveOptions, AreAcceptedWithANoteOfWhatHolds) {
   for (const Notice& notice : notices) EXPECT_TRUE(notice.message.starts_with("has no effect: ")) << notice.option;
   EXPECT_EQ(GenerationConfig::from_json(config.to_json()).passive, config.passive);
   EXPECT_TRUE(resolve({}, config, Door::library).notices.empty());  // a model's file is no concern of its user
+}
+
+TEST(IdleOptions, DependOnWhatIsLoaded) {
+  const auto told = [](const char* json, const ModelFacts& model) {
+    const auto notices = resolve(GenerationConfig::from_json(json), {}, Door::library, model).notices;
+    return notices.empty() ? std::string() : to_string(notices[0]);
+  };
+  const ModelFacts same{.has_draft = true}, other{.has_draft = true, .draft_reads_otherwise = true};
+  EXPECT_EQ(told(R"({"decoder_start_token_id": 4})", {.encodes = true}), "");
+  EXPECT_EQ(told(R"({"num_assistant_tokens": 4, "assistant_confidence_threshold": 0.5})", same), "");
+  EXPECT_EQ(told(R"({"num_assistant_tokens": 4, "prompt_lookup_num_tokens": 2})", same),
+            "num_assistant_tokens = 4: has no effect: prompt_lookup_num_tokens goes before it");
+  EXPECT_EQ(told(R"({"num_assistant_tokens": 4, "num_beams": 2})", same),
+            "num_assistant_tokens = 4: has no effect: drafts are for greedy decoding and sampling");
+  EXPECT_EQ(told(R"({"num_assistant_tokens": 4, "assistant_early_exit": 2})", {}), "");
+  EXPECT_EQ(told(R"({"prompt_lookup_num_tokens": 4, "assistant_early_exit": 2})", {}),
+            "assistant_early_exit = 2: has no effect: prompt_lookup_num_tokens goes before it");
+  EXPECT_EQ(told(R"({"target_lookbehind": 4})", other), "");
+  EXPECT_EQ(told(R"({"target_lookbehind": 4})", same),
+            "target_lookbehind = 4: has no effect: no draft model with a tokenizer of its own drafts");
 }
 
 TEST(PassiveOptions, AreCheckedAndReachedByName) {

@@ -148,6 +148,46 @@ TEST(Options, ListsOfTokensAndBiases) {
   EXPECT_NE(refused("exponential_decay_length_penalty", "[1, 0]").find("(0, 1000]"), std::string::npos);
 }
 
+// transformers has tuples for keys of sequence_bias; its to_json_string() writes them as str() does.
+TEST(Options, BiasesAsTransformersWritesThem) {
+  const auto with_key = [](const std::string& key, const std::string& more = "") {
+    return GenerationConfig::from_json("{\"sequence_bias\": {\"" + key + "\": 3.0" + more + "}}");
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const GenerationConfig config = with_key("(1, 2)", ", \"(5,)\": -Infinity");
+  EXPECT_EQ(config.sequence_bias, (std::vector<SequenceBias>{{{1, 2}, 3}, {{5}, -kInfinity}}));
+  EXPECT_EQ(config.to_json(), R"({"sequence_bias":[[[1,2],3.0],[[5],-Infinity]]})");
+  EXPECT_EQ(GenerationConfig::from_json(config.to_json()).sequence_bias, config.sequence_bias);
+  for (const char* key : {"(a)", "(1 2)", "1.5", "(1,,2)", "", "()", "(-1,)", "(16777216,)"}) {
+    EXPECT_THROW((void)with_key(key), OptionError) << key;
+  }
+}
+
+TEST(Options, ALogitBiasIsBounded) {
+  const auto refused = [](const std::string& bias) {
+    return message_of<OptionError>(
+        [&] { (void)GenerationConfig::from_json(R"({"logit_bias": {"7": )" + bias + "}}"); });
+  };
+  for (const char* bias : {"10000.5", "-10001", "1e30", "-1e30", "Infinity"}) {
+    EXPECT_NE(refused(bias).find("a bias must be in [-10000, 10000], or -Infinity"), std::string::npos) << bias;
+  }
+  for (const char* bias : {"\"1\"", "true", "null", "[]"})
+    EXPECT_THROW((void)GenerationConfig::from_json(R"({"logit_bias": {"7": )" + std::string(bias) + "}}"), OptionError);
+  for (const char* never : {"-Infinity", "false"}) {
+    const auto config = GenerationConfig::from_json(R"({"logit_bias": {"7": )" + std::string(never) + "}}");
+    EXPECT_EQ(config.logit_bias->at(0).bias, -std::numeric_limits<double>::infinity());
+  }
+}
+
+// transformers' GenerationConfig.from_model_config: the first of these parts, where the file itself does not say.
+TEST(Options, LegacySettingsMayStandInAPartOfTheFile) {
+  const auto read = [](const char* text) { return read_legacy_settings(json::parse(text, "f"), "f").to_json(); };
+  EXPECT_EQ(read(R"({"num_beams": 4, "text_config": {"num_beams": 5, "top_k": 9, "hidden_size": 8}})"),
+            R"({"top_k":9,"num_beams":4})");
+  EXPECT_EQ(read(R"({"text_config": {"top_k": 9}, "decoder": {"min_length": 3}})"), R"({"min_length":3})");
+  EXPECT_EQ(read(R"({"decoder": {}, "text_config": {"top_k": 9}})"), R"({"top_k":9})");
+}
+
 TEST(Options, AModelsOwnFileMayHoldUnknownFields) {
   const json::Value json = json::parse(R"({"chat_format": "chatml", "top_k": 20, "max_window_size": 6144})", "f");
   EXPECT_EQ(read_generation_config(json, "f", UnknownFields::notice).top_k, 20);

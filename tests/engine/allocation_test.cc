@@ -9,22 +9,25 @@ namespace skald {
 namespace {
 
 // Allocations between two passes, of which `first` is past all warming up.
-std::size_t allocations_between(int first, int last, const text::Tokenizer* tokenizer, GenerationConfig config) {
+std::size_t allocations_between(int first, int last, test::RigOptions options, GenerationConfig config) {
   int pass = 0;
   std::size_t at_first = 0, at_last = 0;
-  test::Rig rig({.model = {.before_pass =
-                               [&] {
-                                 ++pass;
-                                 if (pass == first) at_first = test::allocation_count();
-                                 if (pass == last) at_last = test::allocation_count();
-                               }},
-                 .threads = 2,
-                 .tokenizer = tokenizer});
+  options.model.before_pass = [&] {
+    ++pass;
+    if (pass == first) at_first = test::allocation_count();
+    if (pass == last) at_last = test::allocation_count();
+  };
+  options.threads = 2;
+  test::Rig rig(options);
   config.max_new_tokens = 600;
   config.seed = 1;
   (void)rig.run({test::some_prompt(20), test::some_prompt(30)}, config);
   EXPECT_GT(pass, last);
   return at_last - at_first;
+}
+
+std::size_t allocations_between(int first, int last, const text::Tokenizer* tokenizer, const GenerationConfig& config) {
+  return allocations_between(first, last, test::RigOptions{.tokenizer = tokenizer}, config);
 }
 
 // Of 400 steps. The pool's block tables and the text grow with a sequence: now and then, not with each token.
@@ -50,6 +53,35 @@ TEST(Allocation, NonePerTokenWithText) {
   const GenerationConfig config{.stop_strings = {{"not to be found"}}, .temperature = 0.9};
   EXPECT_LE(allocations_between(100, 500, &tokenizer, config), 2 * kGrowth);
 }
+
+struct Case {
+  const char* name;
+  const char* json;
+  std::size_t most = 2 * kGrowth;
+};
+
+class Allocations : public testing::TestWithParam<Case> {};
+
+TEST_P(Allocations, NonePerTokenWith) {
+  const text::Tokenizer tokenizer = test::small_tokenizer();
+  const test::RigOptions options{.tokenizer = &tokenizer, .draft = test::FakeOptions{}};
+  GenerationConfig config = GenerationConfig::from_json(GetParam().json);
+  if (!config.num_assistant_tokens) config.num_assistant_tokens = 0;
+  EXPECT_LE(allocations_between(60, 160, options, config), GetParam().most);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Engine, Allocations,
+    testing::Values(Case{"BannedStrings", R"({"banned_strings": ["the opera", "of"]})"},
+                    Case{"MustInclude", R"({"must_include": ["operating"]})"},
+                    Case{"Prefix", R"({"prefix": "the opera"})"},
+                    Case{"AllowedTokens", R"({"allowed_tokens": [1, 2, 3, 4, 5, 6, 7, 8]})"},
+                    Case{"Dry", R"({"dry_multiplier": 0.8, "do_sample": true})"},
+                    Case{"Guidance", R"({"guidance_scale": 1.5})", 4 * kGrowth},
+                    Case{"PromptLookup", R"({"prompt_lookup_num_tokens": 4, "do_sample": false})", 4 * kGrowth},
+                    Case{"DraftModel", R"({"num_assistant_tokens": 4, "do_sample": false})", 4 * kGrowth},
+                    Case{"Beams", R"({"num_beams": 4})", 8 * kGrowth}),
+    [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace skald
