@@ -131,24 +131,34 @@ void run_token(benchmark::State& state, const Case& each, std::size_t vocab_size
   }
 }
 
-std::vector<std::string> stop_strings(std::size_t n, std::size_t length) {
+struct Stops {
+  const char* name;
+  std::size_t n;
+  std::size_t length;  // bytes of each
+};
+
+constexpr Stops kStops[] = {{"text without stop strings", 0, 0},
+                            {"1 stop string of 8 bytes", 1, 8},
+                            {"64 stop strings of 1024 bytes", 64, 1024}};
+
+std::vector<std::string> stop_strings(const Stops& stops) {
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same work in every run
-  std::vector<std::string> strings(n);
+  std::vector<std::string> strings(stops.n);
   for (std::string& string : strings) {
-    while (string.size() < length) string += static_cast<char>('a' + random() % 26);
+    while (string.size() < stops.length) string += static_cast<char>('a' + random() % 26);
   }
   return strings;
 }
 
-void run_stop_set_up(benchmark::State& state, std::size_t n, std::size_t length) {
-  const std::vector<std::string> strings = stop_strings(n, length);
+void run_stop_set_up(benchmark::State& state, const Stops& stops) {
+  const std::vector<std::string> strings = stop_strings(stops);
   for (auto _ : state) benchmark::DoNotOptimize(std::make_shared<const StopStrings>(strings));
 }
 
-void run_stop_token(benchmark::State& state, std::size_t n, std::size_t length, std::size_t vocab_size) {
+void run_stop_token(benchmark::State& state, const Stops& stops, std::size_t vocab_size) {
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same work in every run
   std::shared_ptr<const StopStrings> strings;
-  if (n > 0) strings = std::make_shared<const StopStrings>(stop_strings(n, length));
+  if (stops.n > 0) strings = std::make_shared<const StopStrings>(stop_strings(stops));
   TextStream stream(&tokenizer_of(vocab_size), strings, false);
   std::string out;
   for (auto _ : state) {
@@ -169,12 +179,9 @@ void add_all(std::size_t vocab_size) {
     add(each.name, "set-up", vocab_size, [each, vocab_size](auto& state) { run_set_up(state, each, vocab_size); });
     add(each.name, "token", vocab_size, [each, vocab_size](auto& state) { run_token(state, each, vocab_size); });
   }
-  for (const auto& [n, length] : {std::pair<std::size_t, std::size_t>{0, 0}, {1, 8}, {64, 1024}}) {
-    const std::string name = n == 0 ? "text without stop strings"
-                                    : std::to_string(n) + " stop strings of " + std::to_string(length) + " bytes";
-    add(name, "set-up", vocab_size, [n, length](auto& state) { run_stop_set_up(state, n, length); });
-    add(name, "token", vocab_size,
-        [n, length, vocab_size](auto& state) { run_stop_token(state, n, length, vocab_size); });
+  for (const Stops& each : kStops) {
+    add(each.name, "set-up", vocab_size, [each](auto& state) { run_stop_set_up(state, each); });
+    add(each.name, "token", vocab_size, [each, vocab_size](auto& state) { run_stop_token(state, each, vocab_size); });
   }
 }
 
