@@ -62,8 +62,13 @@ std::optional<FinishReason> CompletionWriter::append(const TokenLogprob& token) 
 
 // What is told ends before the tokens that may be taken back.
 void CompletionWriter::remember() {
-  undo_.push_back({text_, output_->completion.text.size()});
-  if (undo_.size() > kMostTakenBack) undo_.pop_front();
+  if (undo_.size() < kMostTakenBack) {
+    undo_.push_back({text_, output_->completion.text.size()});
+  } else {  // the oldest one's memory serves again
+    std::ranges::rotate(undo_, undo_.begin() + 1);
+    undo_.back().text = text_;
+    undo_.back().text_bytes = output_->completion.text.size();
+  }
   output_->text_settled = undo_.front().text_bytes;
   output_->tokens_settled = static_cast<std::size_t>(n_generated() + 1) - undo_.size();
 }

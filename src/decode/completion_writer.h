@@ -1,7 +1,6 @@
 // One completion as its tokens come: history, text, log-probabilities, and when it ends.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -50,7 +49,7 @@ class CompletionWriter {
   StepNotes notes_;
   std::shared_ptr<StepOutputs> arrays_;  // null: none are kept
   bool takes_back_;
-  std::deque<Undo> undo_;  // of the last tokens
+  std::vector<Undo> undo_;  // of the last tokens
   Output* output_;
 };
 

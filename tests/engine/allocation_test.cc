@@ -54,6 +54,9 @@ TEST(Allocation, NonePerTokenWithText) {
   EXPECT_LE(allocations_between(100, 500, &tokenizer, config), 2 * kGrowth);
 }
 
+// Where a token may be taken back, what the text was before it is kept: a copy of the detokenizer, in few pieces.
+constexpr std::size_t kFew = 4 * 2 * 100;  // of 100 steps
+
 struct Case {
   const char* name;
   const char* json;
@@ -62,7 +65,7 @@ struct Case {
 
 class Allocations : public testing::TestWithParam<Case> {};
 
-TEST_P(Allocations, NonePerTokenWith) {
+TEST_P(Allocations, AreNoneOrFew) {
   const text::Tokenizer tokenizer = test::small_tokenizer();
   const test::RigOptions options{.tokenizer = &tokenizer, .draft = test::FakeOptions{}};
   GenerationConfig config = GenerationConfig::from_json(GetParam().json);
@@ -70,18 +73,29 @@ TEST_P(Allocations, NonePerTokenWith) {
   EXPECT_LE(allocations_between(60, 160, options, config), GetParam().most);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Engine, Allocations,
-    testing::Values(Case{"BannedStrings", R"({"banned_strings": ["the opera", "of"]})"},
-                    Case{"MustInclude", R"({"must_include": ["operating"]})"},
-                    Case{"Prefix", R"({"prefix": "the opera"})"},
-                    Case{"AllowedTokens", R"({"allowed_tokens": [1, 2, 3, 4, 5, 6, 7, 8]})"},
-                    Case{"Dry", R"({"dry_multiplier": 0.8, "do_sample": true})"},
-                    Case{"Guidance", R"({"guidance_scale": 1.5})", 4 * kGrowth},
-                    Case{"PromptLookup", R"({"prompt_lookup_num_tokens": 4, "do_sample": false})", 4 * kGrowth},
-                    Case{"DraftModel", R"({"num_assistant_tokens": 4, "do_sample": false})", 4 * kGrowth},
-                    Case{"Beams", R"({"num_beams": 4})", 8 * kGrowth}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Engine, Allocations,
+                         testing::Values(Case{"BannedStrings", R"({"banned_strings": ["the opera", "of"]})", kFew},
+                                         Case{"MustInclude", R"({"must_include": ["operating"]})", kFew},
+                                         Case{"Prefix", R"({"prefix": "the opera"})", kFew},
+                                         Case{"AllowedTokens", R"({"allowed_tokens": [1, 2, 3, 4, 5, 6, 7, 8]})"},
+                                         Case{"Dry", R"({"dry_multiplier": 0.8, "do_sample": true})"},
+                                         Case{"Guidance", R"({"guidance_scale": 1.5})", 4 * kGrowth},
+                                         Case{"PromptLookup", R"({"prompt_lookup_num_tokens": 4, "do_sample": false})",
+                                              4 * kGrowth},
+                                         Case{"BannedStringsSampled",
+                                              R"({"banned_strings": ["the opera", "of"], "temperature": 0.8})", kFew}),
+                         [](const auto& info) { return info.param.name; });
+
+// Hypotheses that fork take memory with them: a few pieces each, whatever the vocabulary. A draft begins with a chain
+// of processors of its own.
+TEST(Allocation, FewPerTokenOfBeamsAndDraftModels) {
+  const test::RigOptions options{.draft = test::FakeOptions{}};
+  constexpr std::size_t kSteps = 100, kRows = 2 * 4;
+  const GenerationConfig beams{.num_assistant_tokens = 0, .num_beams = 4};
+  EXPECT_LE(allocations_between(60, 60 + kSteps, options, beams), 8 * kSteps * kRows);
+  const GenerationConfig drafts{.do_sample = false, .num_assistant_tokens = 4};
+  EXPECT_LE(allocations_between(60, 60 + kSteps, options, drafts), 4 * kSteps);
+}
 
 }  // namespace
 }  // namespace skald

@@ -76,7 +76,7 @@ void Dry::find_repeats(std::span<const TokenId> window, std::int64_t limit) {
   const auto n = std::ssize(window);
   const auto from_end = [&](std::int64_t i) { return window[static_cast<std::size_t>(n - 1 - i)]; };
   const auto match = [this](std::int64_t k) -> std::int64_t& { return matches_[static_cast<std::size_t>(k)]; };
-  matches_.assign(window.size(), 0);
+  matches_.resize(window.size());  // grows ahead of the window; each is written before it is read
   repeats_.clear();
   std::int64_t left = 0, right = 0;  // tokens [left, right) are known to repeat [0, right - left)
   for (std::int64_t k = 1; k < n; ++k) {
