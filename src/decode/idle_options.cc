@@ -41,8 +41,8 @@ bool takes_strength(const Config& c) {
   const std::string names = c.guide_attribute.value_or("");
   return std::ranges::count(names, '=') <= std::ranges::count(names, ',') && !names.empty();
 }
-// The numbers of torch's generator are read once, in order.
-bool may_draft(const Config& c) { return !samples(c) || !c.profile.value_or("").starts_with("hf"); }
+// Profiles of transformers draw torch's numbers in order and let rows vote for a layer of DoLa: all rows step together.
+bool may_draft(const Config& c) { return !c.profile.value_or("").starts_with("hf") || (!samples(c) && !c.dola_layers); }
 bool penalizes(const Config& c) {
   return c.repetition_penalty.value_or(1) != 1 || c.frequency_penalty.value_or(0) != 0 ||
          c.presence_penalty.value_or(0) != 0;
@@ -61,7 +61,7 @@ constexpr std::string_view kNoEos = "no end-of-sequence token is known";
 
 constexpr std::string_view kNoDrafts = "drafts are for greedy decoding and sampling";
 constexpr std::string_view kLookupFirst = "prompt_lookup_num_tokens goes before it";
-constexpr std::string_view kTorchDraws = "this profile draws with torch's generator, whose numbers come in order";
+constexpr std::string_view kStepTogether = "in this profile all rows of a call take one step at a time";
 
 // The first rule of an option that does not act is told.
 constexpr IdleRule kIdleRules[] = {
@@ -106,9 +106,9 @@ constexpr IdleRule kIdleRules[] = {
     {"guide_strength", "", takes_strength, "guide_attribute names none without a strength of its own"},
     {"attributes", "{}", guides, "guide_attribute names none"},
     {"prompt_lookup_num_tokens", "0", decodes_singly, kNoDrafts},
-    {"prompt_lookup_num_tokens", "0", may_draft, kTorchDraws},
+    {"prompt_lookup_num_tokens", "0", may_draft, kStepTogether},
     {"assistant_early_exit", "", decodes_singly, kNoDrafts},
-    {"assistant_early_exit", "", may_draft, kTorchDraws},
+    {"assistant_early_exit", "", may_draft, kStepTogether},
     {"assistant_early_exit", "", looks_up_nothing, kLookupFirst},
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
     {"assistant_ensemble_weight", "", decodes_singly, "drafts are for greedy decoding and sampling"},

@@ -83,10 +83,9 @@ INSTANTIATE_TEST_SUITE_P(
                  "num_assistant_tokens = 4: has no effect: no draft model is loaded\n"
                  "num_assistant_tokens_schedule = \"constant\": has no effect: nothing is drafted\n"},
         IdleCase{R"({"prompt_lookup_num_tokens": 4, "num_assistant_tokens_schedule": "constant"})", ""},
-        IdleCase{
-            R"({"prompt_lookup_num_tokens": 4, "profile": "hf", "do_sample": true})",
-            "prompt_lookup_num_tokens = 4: has no effect: this profile draws with torch's generator, whose numbers "
-            "come in order\n"},
+        IdleCase{R"({"prompt_lookup_num_tokens": 4, "profile": "hf", "do_sample": true})",
+                 "prompt_lookup_num_tokens = 4: has no effect: in this profile all rows of a call take one step at a "
+                 "time\n"},
         IdleCase{R"({"assistant_confidence_threshold": 0.5, "num_assistant_tokens": 0})",
                  "assistant_confidence_threshold = 0.5: has no effect: no draft model drafts\n"},
         IdleCase{R"({"decoder_start_token_id": 4})",
