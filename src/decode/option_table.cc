@@ -295,10 +295,9 @@ const Option kOptions[] = {
      &G::segments,
      0,
      0},
-    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...]",
-      "Numbers added to the logit of a sequence's last token where the others come right before it; -Infinity: it "
-      "never "
-      "comes there. {\"(1, 2)\": bias, ...}, as transformers writes it, is the same."},
+    {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...] or {\"(id, id)\": bias, ...}",
+      "Numbers added to the logit of a sequence's last token where the others come right before it; -Infinity: "
+      "never. Tuples for keys are what transformers writes."},
      &G::sequence_bias,
      0,
      kLargestId},
