@@ -42,6 +42,7 @@ bool takes_strength(const Config& c) {
   return std::ranges::count(names, '=') <= std::ranges::count(names, ',') && !names.empty();
 }
 // Profiles of transformers draw torch's numbers in order and let rows vote for a layer of DoLa: all rows step together.
+bool mixes_drafts(const Config& c) { return c.assistant_ensemble_weight.has_value(); }
 bool may_draft(const Config& c) { return !c.profile.value_or("").starts_with("hf") || (!samples(c) && !c.dola_layers); }
 bool penalizes(const Config& c) {
   return c.repetition_penalty.value_or(1) != 1 || c.frequency_penalty.value_or(0) != 0 ||
@@ -111,7 +112,9 @@ constexpr IdleRule kIdleRules[] = {
     {"assistant_early_exit", "", may_draft, kStepTogether},
     {"assistant_early_exit", "", looks_up_nothing, kLookupFirst},
     {"max_matching_ngram_size", "", looks_up, "prompt_lookup_num_tokens is not set"},
-    {"assistant_ensemble_weight", "", decodes_singly, "drafts are for greedy decoding and sampling"},
+    {"assistant_ensemble_weight", "", decodes_singly, kNoDrafts},
+    {"assistant_ensemble_weight", "", may_draft, kStepTogether},
+    {"lossy", "false", mixes_drafts, "assistant_ensemble_weight is not set"},
     {"length_penalty", "1.0", has_beams, kOneBeam},
     {"early_stopping", "false", has_beams, kOneBeam},
     {"length_penalty_form", "", has_beams, kOneBeam},
