@@ -107,6 +107,7 @@ std::string completion_json(const Completion& completion, bool with_timings) {
       .add("prompt_tokens", completion.prompt_tokens)
       .add("seed", completion.seed)
       .add("model_passes", completion.model_passes);
+  if (!completion.healed_prompt.empty()) object.add_raw("healed_prompt", json_integers(completion.healed_prompt));
   if (completion.drafted_tokens > 0) {
     object.add("drafted_tokens", completion.drafted_tokens).add("accepted_tokens", completion.accepted_tokens);
   }

@@ -66,7 +66,7 @@ void LoadFlags::add_to(Flags& flags) {
   flags.add("--draft-model", "DIR",
             "Folder of a smaller model that drafts tokens for this one: the same text, sooner where it guesses well.",
             [this](const std::string&, const std::string& value) { options_.draft = value; });
-  const auto named = [&flags](std::string_view flag, const char* kind, std::string help, std::string example,
+  const auto named = [&flags](std::string_view flag, const char* kind, std::string help, const std::string& example,
                               std::map<std::string, std::string>& target) {
     const std::string rule = "must be NAME=" + std::string(kind) + ", for example " + example;
     const auto set = [rule, &target](const std::string& name, const std::string& value) {

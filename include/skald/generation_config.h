@@ -187,6 +187,7 @@ struct GenerationConfig {
   std::optional<std::vector<Segment>> segments = {};  // the continuation's form
   std::optional<std::vector<SequenceBias>> sequence_bias = {};
   std::optional<std::vector<LogitBias>> logit_bias = {};
+  std::optional<bool> token_healing = {};
   std::optional<std::vector<TokenId>> suppress_tokens = {};
   std::optional<std::vector<TokenId>> begin_suppress_tokens = {};
   std::optional<TokenId> forced_bos_token_id = {};

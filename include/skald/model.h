@@ -39,6 +39,8 @@ struct Completion {
   std::optional<double> score;             // beams
   std::vector<std::int32_t> beam_indices;  // beams: of each token, which beam of the step before it came from
   std::vector<TokenLogprob> logprobs;      // where asked for: before any option changed them
+  /// With token_healing: the prompt's tokens as they were used. `text` begins with what they say beyond the prompt.
+  std::vector<TokenId> healed_prompt = {};
   std::int64_t prompt_tokens = 0;
   std::int64_t model_passes = 0;     // of the model that were needed for token_ids, the prompt's last one included
   std::int64_t drafted_tokens = 0;   // proposed by a draft

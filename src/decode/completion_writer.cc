@@ -65,7 +65,7 @@ void CompletionWriter::remember() {
   if (undo_.size() < kMostTakenBack) {
     undo_.push_back({text_, output_->completion.text.size()});
   } else {  // the oldest one's memory serves again
-    std::ranges::rotate(undo_, undo_.begin() + 1);
+    std::rotate(undo_.begin(), undo_.begin() + 1, undo_.end());
     undo_.back().text = text_;
     undo_.back().text_bytes = output_->completion.text.size();
   }

@@ -17,7 +17,6 @@ constexpr std::string_view kCacheNames =
 // transformers 5.23, GenerationConfig and generate(), and what 4.49 has besides. null is always harmless.
 constexpr ForeignOption kForeignOptions[] = {
     // Strategies.
-    {"token_healing", "false"},
     {"custom_generate", "", Kind::refused, "code that comes with a model is never run"},
     {"trust_remote_code", "false", Kind::refused, "code that comes with a model is never run"},
     // Drafting: it changes speed only.

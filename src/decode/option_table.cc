@@ -295,6 +295,13 @@ const Option kOptions[] = {
      &G::segments,
      0,
      0},
+    {{"token_healing", "--token-healing", "", "boolean", "true or false",
+      "The prompt's last token is chosen anew among the tokens that begin with its text, so that the continuation may "
+      "go "
+      "on within it: \"http\" to \"https\". Whitespace at the prompt's ends is dropped. transformers, heal_tokens."},
+     &G::token_healing,
+     0,
+     0},
     {{"sequence_bias", "--sequence-bias", "", "json", "[[[ids], bias], ...] or {\"(id, id)\": bias, ...}",
       "Numbers added to the logit of a sequence's last token where the others come right before it; -Infinity: "
       "never. Tuples for keys are what transformers writes."},

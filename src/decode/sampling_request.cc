@@ -31,6 +31,10 @@ Completion SamplingRequest::begun(std::int64_t index) const {
   completion.seed = seed;
   completion.notices = notices;
   completion.prompt_tokens = std::ssize(input());
+  if (healed) {
+    completion.text = *healed;
+    completion.healed_prompt = prompt;
+  }
   return completion;
 }
 

@@ -68,7 +68,8 @@ struct SamplingRequest {
   StopRules stops;
   const text::Tokenizer* tokenizer = nullptr;  // null: ids only
   std::uint64_t seed = 0;
-  std::int64_t prompt_index = 0;  // in the call
+  std::int64_t prompt_index = 0;           // in the call
+  std::optional<std::string> healed = {};  // the prompt was healed: what its last token says beyond what was given
   std::size_t vocab_size = 0;
   std::shared_ptr<const Guidance> guidance = {};  // null: none
   DraftSetup draft = {};

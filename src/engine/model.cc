@@ -20,6 +20,7 @@
 #include "engine/model_access.h"
 #include "engine/prepare.h"
 #include "engine/score.h"
+#include "engine/token_healing.h"
 #include "models/control_vector.h"
 #include "models/lora.h"
 #include "skald/error.h"
@@ -339,6 +340,41 @@ std::vector<std::vector<float>> ModelAccess::last_states(const Model& model,
 
 const models::ModelShape& ModelAccess::shape(const Model& model) { return model.impl_->model->shape(); }
 
+namespace {
+
+// Chooses the prompts' last tokens anew. Returns what each says beyond what was given; `prompts` become those to use.
+std::vector<std::string> heal(const Model& model, const text::Tokenizer* tokenizer, const GenerationConfig& config,
+                              std::vector<Prompt>& prompts) {
+  if (tokenizer == nullptr || ModelAccess::shape(model).encodes) {
+    throw OptionError({.field = "token_healing",
+                       .value = "true",
+                       .rule = tokenizer == nullptr ? "needs a tokenizer, and this model's folder has none"
+                                                    : "is for models without an encoder"});
+  }
+  std::vector<engine::Healing> healings;
+  std::vector<std::optional<Generation>> calls(prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const engine::Healing& healing =
+        healings.emplace_back(engine::begin_healing(prompts[i], *tokenizer, ModelAccess::shape(model).vocab_size));
+    if (healing.tail < 0) continue;
+    calls[i].emplace(ModelAccess::submit(
+        model, {.prompts = {healing.ids}, .config = engine::healing_config(healing, config), .again = true}));
+  }
+  std::vector<std::string> beyond(prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    engine::Healing& healing = healings[i];
+    if (calls[i]) {
+      const TokenId chosen = calls[i]->wait().at(0).token_ids.at(0);
+      beyond[i] = engine::healed_text(healing, chosen, *tokenizer);
+      healing.ids.push_back(chosen);
+    }
+    prompts[i] = std::move(healing.ids);
+  }
+  return beyond;
+}
+
+}  // namespace
+
 Generation ModelAccess::submit(const Model& model, Call call) {
   const std::shared_ptr<Model::Impl> impl = model.impl_;  // a callback may drop the model before this returns
   impl->engine->check_usable();
@@ -351,9 +387,14 @@ Generation ModelAccess::submit(const Model& model, Call call) {
     for (const Notice& notice : resolved.notices) log_notice(LogLevel::warning, to_string(notice));
   }
   check_prompts(call.prompts.size());
+  std::vector<std::string> healed;
+  if (resolved.config.token_healing.value_or(false)) {
+    healed = heal(model, models.tokenizer, resolved.config, call.prompts);
+  }
   engine::CallSetup setup(resolved, models, *impl->engine);
   setup.set_hooks(std::move(call.hooks));
   setup.set_resume(std::move(call.resume));
+  setup.set_healed(std::move(healed));
   auto group = std::make_shared<Group>(std::move(call.stream), setup.lockstep());
   group->keep_alive = std::make_shared<std::vector<std::optional<Tokenizer>>>(
       std::vector<std::optional<Tokenizer>>{impl->tokenizer, impl->draft_tokenizer});

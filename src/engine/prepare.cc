@@ -298,6 +298,7 @@ decode::SamplingRequest CallSetup::begin_request(const Prompt& prompt, std::int6
                                   .constraints = constraints_};
   request.notices = resolved_.notices;
   request.resume = resume_;
+  if (!healed_.empty()) request.healed = healed_[static_cast<std::size_t>(prompt_index)];
   if (models_.shape.encodes) request.encoder_input = std::exchange(request.prompt, {decoder_start_});
   return request;
 }

@@ -29,6 +29,8 @@ struct CallSetup {
 
   /// Code of the caller's own that every request of the call runs.
   void set_hooks(Hooks hooks);
+  /// The prompts' last tokens were chosen anew: what each says beyond what was given (option token_healing).
+  void set_healed(std::vector<std::string> healed) { healed_ = std::move(healed); }
   /// The only completion of the only prompt goes on from there.
   void set_resume(decode::Resume resume) { resume_ = std::move(resume); }
 
@@ -66,6 +68,7 @@ struct CallSetup {
   std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   decode::Resume resume_ = {};
+  std::vector<std::string> healed_ = {};  // by prompt; empty: they are as given
   std::int32_t adapter_ = 0;
   std::shared_ptr<const nn::ControlVectors> controls_ = {};
   std::vector<ForcedWord> forced_words_;

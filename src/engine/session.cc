@@ -35,6 +35,7 @@ void check_config(const GenerationConfig& config, const GenerationConfig& model_
                        .value = *all.profile,
                        .rule = "draws with torch's numbers, which follow on one another: a session draws by place"});
   }
+  if (all.token_healing.value_or(false)) refuse("token_healing", "true");
   if (all.penalty_alpha.value_or(0) > 0 && !all.do_sample.value_or(false)) {
     refuse("penalty_alpha", std::to_string(*all.penalty_alpha));
   }

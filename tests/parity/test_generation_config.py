@@ -135,7 +135,7 @@ FIELDS = {
 NOT_SAVED = ("return_dict_in_generate", "transformers_version", "_from_model_config")
 # What transformers cannot load, not even where it saved it itself.
 NOT_LOADED = (transformers.SynthIDTextWatermarkingConfig, transformers.CompileConfig)
-REFUSED = ("token_healing", "use_mtp", "speculation_type", "assistant_ensemble_weight", "constraints")
+REFUSED = ("use_mtp", "speculation_type", "constraints")
 UNSET = ("continuous_batching_config",)
 
 
