@@ -221,7 +221,7 @@ std::vector<Continuation> BeamStrategy::best_of(std::span<const std::size_t> row
       c.score += kNever;
       c.rank += static_cast<double>(kNever) * static_cast<double>(copy);
       c.origin = static_cast<std::int32_t>(copy);
-      all.push_back(std::move(c));
+      all.push_back(c);
     }
   }
   std::ranges::stable_sort(all, [](const Continuation& a, const Continuation& b) {

@@ -80,11 +80,11 @@ std::vector<Continuation> ConstrainedBeamSearch::with_progress(std::vector<Conti
   std::vector<std::pair<std::size_t, Continuation>> rounds;  // place in a run of equal banks
   for (std::size_t i = 0, place = 0; i < options.size(); ++i) {
     place = i > 0 && options[i].bank == options[i - 1].bank ? place + 1 : 0;
-    rounds.emplace_back(place, std::move(options[i].continuation));
+    rounds.emplace_back(place, options[i].continuation);
   }
   std::ranges::stable_sort(rounds, {}, &std::pair<std::size_t, Continuation>::first);
   std::vector<Continuation> chosen;
-  for (std::size_t i = 0; i < std::min(rounds.size(), n_beams()); ++i) chosen.push_back(std::move(rounds[i].second));
+  for (std::size_t i = 0; i < std::min(rounds.size(), n_beams()); ++i) chosen.push_back(rounds[i].second);
   return chosen;
 }
 
