@@ -132,7 +132,7 @@ class Checkpoint:
         self.tied = model.config.tie_word_embeddings
         self.window = getattr(model.config, "sliding_window", None)
         self.in_4_49 = self.family in IN_4_49 and "rope_scaling" not in config
-        if self.family == "t5" and not self.tied:
+        if self.family == "t5" and not config.get("tie_word_embeddings", True):
             self.in_4_49 = False  # it draws embeddings anew that are saved under one name for both halves
         self.layers = model.config.num_hidden_layers
         self.invalid = not self.tied and not self.encodes and rng.random() < 0.25

@@ -43,8 +43,9 @@ def may_be_padded(checkpoint):
 STRATEGIES = {
     "greedy": Strategy("5", weight=4),
     "lookup": Strategy("5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=can_be_cropped),
-    "draft": Strategy(
-        "5", ("num_assistant_tokens",), 2, batch=False, fits=lambda c: can_be_cropped(c) and not c.encodes
+    "draft": Strategy("5", ("num_assistant_tokens",), 2, batch=False, fits=can_be_cropped),
+    "early exit": Strategy(
+        "5", ("assistant_early_exit",), 2, batch=False, fits=lambda c: can_be_cropped(c) and not c.encodes
     ),
     "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
     "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 10, fits=decoder_in_4_49),
@@ -59,9 +60,10 @@ DETERMINISTIC = tuple(name for name, strategy in STRATEGIES.items() if not strat
 BEAMS_ONLY = ("length_penalty", "early_stopping")
 SAMPLED = tuple(name for name, strategy in STRATEGIES.items() if strategy.samples)
 BEAMS = ("beam", "group", "constrained", "beam sampling")
-GUIDED = ("greedy", "sampling")
+GUIDED = ("greedy", "sampling", "contrastive")
 ALL = tuple(STRATEGIES)
-WITHOUT_STOP_STRINGS = ("draft", "group", "constrained")  # the reference gives drafts no tokenizer; docs/differences.md
+DRAFTED = ("draft", "early exit")
+WITHOUT_STOP_STRINGS = (*DRAFTED, "group", "constrained")  # it gives drafts no tokenizer; docs/differences.md
 SEES_FILL = (  # in transformers: options for which what fills a row is a part of its text
     "max_length",
     "min_length",
@@ -290,14 +292,21 @@ OPTIONS = [
     Option("dola_layers", dola_layers, ("dola",), 0),
     Option("prompt_lookup_num_tokens", lambda d: d.rng.randint(1, 10), ("lookup",), 0, changes="nothing"),
     Option("max_matching_ngram_size", lambda d: d.rng.randint(1, 4), ("lookup",), 0.5, changes="nothing"),
-    Option("num_assistant_tokens", lambda d: d.rng.randint(1, 8), ("draft",), 0, changes="nothing"),
+    Option("num_assistant_tokens", lambda d: d.rng.randint(1, 8), DRAFTED, 0, changes="nothing"),
+    Option(
+        "assistant_early_exit",
+        lambda d: d.rng.randint(1, d.checkpoint.layers - 1),
+        ("early exit",),
+        0,
+        changes="nothing",
+    ),
     Option(
         "num_assistant_tokens_schedule",
         lambda d: d.rng.choice(["constant", "heuristic", "heuristic_transient"]),
-        ("draft",),
+        DRAFTED,
         changes="nothing",
     ),
-    Option("assistant_confidence_threshold", lambda d: d.rng.choice([0.0, 0.2, 0.8]), ("draft",), changes="nothing"),
+    Option("assistant_confidence_threshold", lambda d: d.rng.choice([0.0, 0.2, 0.8]), DRAFTED, changes="nothing"),
 ]
 BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -340,8 +349,11 @@ def is_sound(d):
     if set(forced) & set(o.get("suppress_tokens", [])):
         return False  # refused by us; the reference takes token 0
     ends = as_list(o.get("eos_token_id", d.checkpoint.eos))
-    if any(token in ends for word in o.get("force_words_ids", []) for token in flat(word)):
-        return False  # a phrase that ends the text: 4.49 ends there if all beams have come to it
+    banned = [*o.get("suppress_tokens", []), *(word[0] for word in o.get("bad_words_ids", []) if len(word) == 1)]
+    if any(token in ends + banned for word in o.get("force_words_ids", []) for token in flat(word)):
+        return False  # 4.49 ends where all beams have come to an end token; beams of score -inf have no order
+    if d.most < 2 * len(o.get("force_words_ids", [])):
+        return False  # a phrase that does not fit is refused
     return d.strategy not in BEAMS or not set(forced[:1]) & set(ends)  # nothing but fill is left of the beams
 
 

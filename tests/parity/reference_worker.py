@@ -17,6 +17,7 @@ rounding.
 """
 
 import contextlib
+import copy
 import json
 import os
 import sys
@@ -156,11 +157,13 @@ def filled(prompts):
 def generate(call, processors=()):
     model, tokenizer = load(call["folder"])
     options = dict(call["options"])
+    if "assistant_early_exit" in options:
+        model = copy.deepcopy(model)  # it is left changed
     options.pop("profile", None)
     if "seed" in options:
         torch.manual_seed(options.pop("seed"))
     if "draft" in call:
-        options["assistant_model"] = load(call["draft"])[0]
+        options["assistant_model"] = copy.deepcopy(load(call["draft"])[0])
     if "negative_prompt_ids" in options:
         n_rows = len(call["prompts"]) * options.get("num_return_sequences", 1)
         options["negative_prompt_ids"] = torch.tensor([options["negative_prompt_ids"]] * n_rows)
