@@ -117,7 +117,8 @@ class Checkpoint:
     """A folder with a model, and prompts with their plain continuations.
 
     folder, family, vocab, layers, encodes, tied, invalid (its logits have NaN and infinities), calls: [(prompts, plain
-    continuations)], tokenizer, window (of attention), n_new (max_new_tokens of its own file).
+    continuations)], tokenizer, begin (first token of a decoder with an encoder), window (of attention), n_new
+    (max_new_tokens of its own file).
     """
 
     def __init__(self, seed, folder, n_calls):
@@ -144,7 +145,8 @@ class Checkpoint:
         generation = {"pad_token_id": rng.randrange(self.vocab)}
         start = {}
         if self.encodes:
-            start = {"decoder_start_token_id": rng.randrange(self.vocab)}
+            self.begin = rng.randrange(self.vocab)
+            start = {"decoder_start_token_id": self.begin}
         self.calls = [random_prompts(rng, model, self.vocab, **start) for _ in range(n_calls)]
         seen = [token for _, texts in self.calls for text in texts for token in text]
         generation["eos_token_id"] = rng.sample(sorted(set(seen)), 1) + [rng.randrange(self.vocab)]

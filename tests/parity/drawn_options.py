@@ -35,6 +35,11 @@ def can_be_cropped(checkpoint):
     return not checkpoint.invalid and checkpoint.family not in ("mamba2", "phi3") and checkpoint.window is None
 
 
+def can_exit_early(checkpoint):
+    """Not where the reference fails: decoders that go through all layers with a cache for the first ones."""
+    return can_be_cropped(checkpoint) and not checkpoint.encodes and checkpoint.family not in ("bloom", "gpt2")
+
+
 def may_be_padded(checkpoint):
     """Not where padding itself changes the reference's result: positions that count it, states, choices of factors."""
     return not checkpoint.invalid and not checkpoint.encodes and checkpoint.family not in ("mamba2", "phi3")
@@ -44,9 +49,7 @@ STRATEGIES = {
     "greedy": Strategy("5", weight=4),
     "lookup": Strategy("5", ("prompt_lookup_num_tokens",), 2, batch=False, fits=can_be_cropped),
     "draft": Strategy("5", ("num_assistant_tokens",), 2, batch=False, fits=can_be_cropped),
-    "early exit": Strategy(
-        "5", ("assistant_early_exit",), 2, batch=False, fits=lambda c: can_be_cropped(c) and not c.encodes
-    ),
+    "early exit": Strategy("5", ("assistant_early_exit",), 2, batch=False, fits=can_exit_early),
     "beam": Strategy("5", ("num_beams",), 6, fits=lambda c: not c.invalid),
     "contrastive": Strategy("4.49", ("penalty_alpha", "top_k"), 10, fits=decoder_in_4_49),
     "dola": Strategy("4.49", ("dola_layers",), 8, batch=False, fits=decoder_in_4_49),
@@ -155,7 +158,7 @@ def forced_ends(d):
 def stop_strings(d):
     """Pieces of a plain continuation, short ones mostly: those come in other continuations too."""
     decode = d.checkpoint.tokenizer.decode
-    text, before = decode(d.text), decode(d.prompts[0])
+    text, before = decode(d.text), decode([d.checkpoint.begin] if d.checkpoint.encodes else d.prompts[0])
     stops = [text[at : at + d.rng.choice([1, 2, 2, 3, 4, 8])] for at in (d.rng.randrange(30) for _ in range(3))]
     if any(before.endswith(stop[:n]) for stop in stops for n in range(1, len(stop))):
         return None  # the prompt's end may be the beginning of one: docs/differences.md

@@ -9,7 +9,8 @@ wanted "draft", the folder of an assistant, and "noise", a number.
 The answer, a line: {"rows": [[{"tokens", "score", "logprobs"}, ...] a prompt]}: of every returned sequence its new
 tokens up to the one that ended it, of beams the score, and the model's own log-probability of each token where generate
 gives logits; "ruled_out": the step, if any, at which it took a token that the options rule out. {"empty": true} beside
-it where at some step they left none at all. {"error": text} where the call fails.
+it where at some step they left none at all, {"tied": true} where a draw was one among equals. {"error": text} where the
+call fails.
 
 With "noise" the call is made n times more, each time with scores that are moved by 1e-5 * max(1, |score|) at random:
 {"steady": bool} tells whether all of them gave the same tokens. Where they do not, a decision of the reference hangs on
@@ -24,7 +25,7 @@ import sys
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, StopStringCriteria
 from transformers.generation import utils as generation_utils
 
 V5 = transformers.__version__ >= "5"
@@ -140,11 +141,38 @@ def token_logprobs(out, row, tokens):
     return found
 
 
-def ruled_out(out, row, tokens):
-    """The first step with a token of score -inf, or SynthID's number for it: where fewer than top_k are left,
-    contrastive search may take one."""
-    lowest = torch.finfo(torch.float32).min
-    return next((i for i, token in enumerate(tokens) if out.scores[i][row, token] <= lowest), None)
+def ruled_out(out, row, tokens, options):
+    """The first step with a token of probability 0: where fewer than top_k others are left, contrastive search may take
+    one."""
+    if "penalty_alpha" not in options:
+        return next((i for i, token in enumerate(tokens) if out.scores[i][row, token] == -torch.inf), None)
+    return next((i for i, token in enumerate(tokens) if out.scores[i][row].softmax(-1)[token] == 0), None)
+
+
+def cut_at_stop(tokens, n_given, criterion):
+    """Tokens up to the first one at which a stop string is complete: what follows is padding. `criterion`: None, or of
+    whole texts, the `n_given` tokens before the new ones included."""
+    if criterion is None:
+        return tokens[n_given:]
+    ends = (n for n in range(n_given + 1, len(tokens)) if criterion(torch.tensor([tokens[:n]]), None).any())
+    return tokens[n_given : next(ends, len(tokens))]
+
+
+@contextlib.contextmanager
+def noting_ties(ties):
+    """Appends to `ties` wherever more tokens are drawn than have a probability: the others have no order."""
+    multinomial = torch.multinomial
+
+    def noting(probabilities, num_samples, **named):
+        if ((probabilities > 0).sum(-1) < num_samples).any():
+            ties.append(num_samples)
+        return multinomial(probabilities, num_samples, **named)
+
+    torch.multinomial = noting
+    try:
+        yield
+    finally:
+        torch.multinomial = multinomial
 
 
 def filled(prompts):
@@ -174,7 +202,8 @@ def generate(call, processors=()):
     if "stop_strings" in options or options.get("token_healing"):
         options["tokenizer"] = tokenizer
     prompts, mask = filled(call["prompts"])
-    with torch.no_grad():
+    ties = []
+    with torch.no_grad(), noting_ties(ties):
         out = model.generate(
             prompts,
             attention_mask=mask,
@@ -187,6 +216,9 @@ def generate(call, processors=()):
     n_given = 1 if model.config.is_encoder_decoder else prompts.shape[1]
     eos = options.get("eos_token_id", model.generation_config.eos_token_id)
     eos = eos if isinstance(eos, list) else [eos]
+    stop = None
+    if "stop_strings" in options and options.get("num_beams", 1) == 1:
+        stop = StopStringCriteria(tokenizer, options["stop_strings"])
     scores = getattr(out, "sequences_scores", None)
     if scores is None and options.get("num_beams", 1) > 1:
         raise RuntimeError("beams gave no scores")
@@ -194,7 +226,7 @@ def generate(call, processors=()):
     rows = [[] for _ in prompts]
     empty = not all((step.view(len(prompts), -1).amax(-1) > -torch.inf).all() for step in out.scores)  # or NaN
     for i, sequence in enumerate(out.sequences):
-        tokens = sequence[n_given:].tolist()
+        tokens = cut_at_stop(sequence.tolist(), n_given, stop)
         if getattr(out, "beam_indices", None) is None:
             tokens = cut(tokens, eos)
         else:  # a forced word may have an end token in it
@@ -206,13 +238,13 @@ def generate(call, processors=()):
             logprobs = logprobs_of_text(model, prompts[i // each], sequence[:n_given], known)
         found = {"tokens": tokens, "logprobs": logprobs}
         if scores is None:
-            found["ruled_out"] = ruled_out(out, i, tokens)
+            found["ruled_out"] = ruled_out(out, i, tokens, options)
         else:
             found["score"] = scores[i].item()
             if found["score"] < UNREACHED:
                 continue
         rows[i // each].append(found)
-    return {"rows": rows, "empty": empty}
+    return {"rows": rows, "empty": empty, "tied": bool(ties)}
 
 
 class Noise(transformers.LogitsProcessor):
@@ -256,7 +288,7 @@ def answer(call):
     try:
         found = generate(call)
         if call.get("noise"):
-            found["steady"] = is_steady(call, found)
+            found["steady"] = not found["tied"] and is_steady(call, found)
     except Exception as error:  # noqa: BLE001  whatever the reference fails with is what the suite wants to hear
         return {"error": f"{type(error).__name__}: {error}"[:500]}
     return found
