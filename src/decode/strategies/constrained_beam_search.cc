@@ -1,6 +1,7 @@
 #include "decode/strategies/constrained_beam_search.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -95,7 +96,8 @@ bool ConstrainedBeamSearch::step() {
   const auto completed = [&](const Continuation& c) { return progress_[static_cast<std::size_t>(c.beam)].completed(); };
   std::vector<Continuation> next = with_progress(split(best, n_beams(), completed, ended_));
   all_ended_ = is_done(best, ended_);
-  if (next.empty() || all_ended_) return false;
+  stuck_ = next.empty();
+  if (stuck_ || all_ended_) return false;
   std::vector<PhraseProgress> progress;
   for (const Continuation& c : next) {
     progress.push_back(progress_[static_cast<std::size_t>(c.beam)]);
@@ -124,25 +126,31 @@ std::string ConstrainedBeamSearch::unmet_notice(const PhraseProgress& progress) 
   return "not all constraints are met: missing " + names;
 }
 
-// Those that ended and the running ones that met the constraints; the others only where these are too few.
+// Those that ended and the running ones that met the constraints; the others only where these are too few. Running ones
+// that nothing can follow come last: what ended may be their own continuation.
 std::vector<Hypothesis> ConstrainedBeamSearch::best() {
   std::vector<Hypothesis> unmet;
   std::size_t n_met = 0;
   for (std::size_t b = 0; b < beams().size() && !all_ended_; ++b) {
     Hypothesis h = as_it_stands(beams()[b]);
-    if (progress_[b].completed()) {
+    const bool met = progress_[b].completed();
+    if (!met) h.notice = unmet_notice(progress_[b]);
+    if (met && !stuck_) {
       ended_.add(std::move(h));
       ++n_met;
     } else {
-      h.notice = unmet_notice(progress_[b]);
       unmet.push_back(std::move(h));
     }
   }
-  if (n_met < rules().n_returned) {
+  if (n_met < rules().n_returned && !stuck_) {
     for (Hypothesis& h : unmet) ended_.add(std::move(h));
   }
   std::vector<Hypothesis> all = ended_.hypotheses();
   sort_as_popped(all);
+  if (stuck_) {
+    sort_as_popped(unmet);
+    std::ranges::move(unmet, std::back_inserter(all));
+  }
   return all;
 }
 

@@ -37,6 +37,7 @@ class ConstrainedBeamSearch final : public NBestSearch {
   PhraseList phrases_;
   NBest ended_;
   bool all_ended_ = false;                            // what still runs does not matter any more
+  bool stuck_ = false;                                // no token is left that what still runs could go on with
   std::vector<PhraseProgress> progress_;              // by beam
   std::vector<std::vector<Continuation>> advancing_;  // by beam: those that get a constraint on
 };
