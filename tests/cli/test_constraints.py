@@ -49,6 +49,11 @@ def test_dialogue(command):
     assert re.fullmatch(r"(Alice: [^\n]*\n?Bob: [^\n]*\n?){2}\n?", text_of(command))
 
 
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "--token-healing" in c])
+def test_a_word_is_mended(command):
+    assert text_of(command).startswith("ces")
+
+
 @pytest.mark.parametrize(("command", "line"), REFUSED)
 def test_refused(command, line):
     result = run(*arguments(command))
@@ -57,5 +62,5 @@ def test_refused(command, line):
 
 
 def test_every_command_of_the_page_is_tested():
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 7
     assert len(REFUSED) == 1

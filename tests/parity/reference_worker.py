@@ -182,14 +182,11 @@ def filled(prompts):
     return torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts]), torch.tensor(mask)
 
 
-def generate(call, processors=()):
-    model, tokenizer = load(call["folder"])
+def keywords(call, tokenizer):
+    """The options of a call as generate() takes them."""
     options = dict(call["options"])
-    if "assistant_early_exit" in options:
-        model = copy.deepcopy(model)  # it is left changed
     options.pop("profile", None)
-    if "seed" in options:
-        torch.manual_seed(options.pop("seed"))
+    options.pop("seed", None)
     if "draft" in call:
         options["assistant_model"] = copy.deepcopy(load(call["draft"])[0])
     if "negative_prompt_ids" in options:
@@ -201,6 +198,16 @@ def generate(call, processors=()):
         options["watermarking_config"] = made(**mark)
     if "stop_strings" in options or options.get("token_healing"):
         options["tokenizer"] = tokenizer
+    return options
+
+
+def generate(call, processors=()):
+    model, tokenizer = load(call["folder"])
+    if "assistant_early_exit" in call["options"]:
+        model = copy.deepcopy(model)  # it is left changed
+    if "seed" in call["options"]:
+        torch.manual_seed(call["options"]["seed"])
+    options = keywords(call, tokenizer)
     prompts, mask = filled(call["prompts"])
     ties = []
     with torch.no_grad(), noting_ties(ties):
