@@ -34,4 +34,20 @@ constexpr float to_float(Float16 value) {
   return sign != 0 ? -subnormal : subnormal;
 }
 
+/// Rounds to nearest even, past the largest half to infinity; a NaN stays a (quiet) NaN.
+constexpr Float16 to_float16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 16 & 0x8000U;
+  const std::uint32_t magnitude = bits & 0x7fffffffU;
+  std::uint32_t half = 0x7c00U;  // from 65520 on
+  if (magnitude > 0x7f800000U) {
+    half = 0x7e00U | (magnitude >> 13 & 0x3ffU);
+  } else if (magnitude < 0x38800000U) {  // below the smallest normal half; the sum's last bit is a 2^-24
+    half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) - 0x3f000000U;
+  } else if (magnitude < 0x477ff000U) {
+    half = (magnitude - 0x38000000U + 0xfffU + (magnitude >> 13 & 1U)) >> 13;
+  }
+  return {static_cast<std::uint16_t>(sign | half)};
+}
+
 }  // namespace skald

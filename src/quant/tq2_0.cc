@@ -1,0 +1,15 @@
+#include "quant/tq2_0.h"
+
+#include "quant/nibbles.h"
+
+namespace skald::quant {
+
+void take_apart(const Tq2_0Block& block, BlockParts& parts) {
+  split_pairs(block.codes.data(), block.codes.size(), parts.codes.data());
+  parts.scales.fill(1);
+  parts.mins.fill(0);
+  parts.d = block.d;
+  parts.dmin = 0;
+}
+
+}  // namespace skald::quant
