@@ -32,7 +32,7 @@ constexpr const char* kConfig = R"({
   "num_attention_heads": 32,
   "num_key_value_heads": 4,
   "vocab_size": 32000,
-  "max_position_embeddings": 2048,
+  "max_position_embeddings": 32768,
   "rms_norm_eps": 1e-05,
   "rope_theta": 10000.0,
   "hidden_act": "silu",

@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+import scaling
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -57,15 +59,14 @@ def make_llama(maker, folder, dtype):
     return model
 
 
-def bench(skald, model, threads, **work):
-    """The figures of `skald bench` for one piece of work."""
+def bench(skald, model, **work):
+    """The figures of `skald bench` for one piece of work; options that are None are left out."""
     command = [skald, "bench", "--json"]
     if model != SHIPPED:
         command.append(model)
-    if threads:
-        command += ["--threads", str(threads)]
     for name, value in work.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
+        if value is not None:
+            command += ["--" + name.replace("_", "-"), str(value)]
     return run_json(command)
 
 
@@ -75,7 +76,7 @@ def model_rows(skald, name, model, threads, batches):
     for batch in batches:
         say(f"{name}, batch {batch}")
         work = {"prompt_tokens": 512 if batch == 1 else 64, "gen_tokens": 32, "batch": batch}
-        result = bench(skald, model, threads, **work)
+        result = bench(skald, model, threads=threads, **work)
         share = result["dram_share"]
         rows.append(
             [
@@ -246,6 +247,13 @@ def parse_arguments():
     )
     parser.add_argument("--threads", type=int, help="threads (default: all)")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16], help="batch sizes (default: 1 4 16)")
+    parser.add_argument(
+        "--scaling",
+        action="store_true",
+        help="instead: cost against prompt length, batch, beams and threads, as docs/scaling.svg (minutes)",
+    )
+    parser.add_argument("--model", help="with --scaling: the model (default: the random Llama in bf16)")
+    parser.add_argument("--bits", type=int, help="with --scaling: the precision of its weights")
     parser.add_argument("--quick", action="store_true", help="only the shipped model")
     parser.add_argument("--write", action="store_true", help="also write the tables into docs/performance.md")
     options = parser.parse_args()
@@ -255,6 +263,11 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    if options.scaling:
+        model = options.model or make_llama(options.build / "bench" / "make_llama", options.models, "bf16")
+        if model:
+            scaling.measure(lambda **work: bench(options.skald, model, **work), options, say)
+        return
     text = measure(options)
     print(text)
     if options.write:

@@ -1,6 +1,8 @@
 // skald bench: the speed of a model on this machine, against what its memory allows.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <random>
 
 #include "command.h"
@@ -24,16 +26,22 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 // Times of one call of `rows` prompts of equal length, as its stream tells them.
 class RowTimes {
  public:
-  explicit RowTimes(std::int64_t rows) : rows_(rows), tokens_(static_cast<std::size_t>(rows)) {}
+  explicit RowTimes(std::int64_t rows) : rows_(rows), tokens_(static_cast<std::size_t>(rows)), seen_(tokens_.size()) {}
 
   void count(const StreamEvent& event) {
     if (event.token_ids.empty()) return;
     const auto now = Clock::now();
-    std::int64_t& tokens = tokens_[static_cast<std::size_t>(event.prompt_index)];
+    const auto row = static_cast<std::size_t>(event.prompt_index);
+    std::int64_t& tokens = tokens_[row];
     if (tokens == 0 && ++started_ == rows_) prefilled_ = now;
-    if (started_ == rows_ && now > prefilled_) decoded_ += static_cast<std::int64_t>(event.token_ids.size());
-    tokens += static_cast<std::int64_t>(event.token_ids.size());
-    last_ = now;
+    const auto news = static_cast<std::int64_t>(event.token_ids.size());
+    if (started_ == rows_ && now > prefilled_) {
+      decoded_ += news;
+      const double gap = seconds_between(std::max(prefilled_, seen_[row]), now) / static_cast<double>(news);
+      gaps_.insert(gaps_.end(), event.token_ids.size(), gap);
+    }
+    tokens += news;
+    seen_[row] = last_ = now;
   }
 
   // From the start of the call until every row has its first token.
@@ -43,10 +51,14 @@ class RowTimes {
     const double seconds = seconds_between(prefilled_, last_);
     return seconds > 0 ? static_cast<double>(decoded_) / seconds : 0;
   }
+  // Of each token after that: seconds since the one before it in its row.
+  [[nodiscard]] const std::vector<double>& gaps() const { return gaps_; }
 
  private:
   std::int64_t rows_;
-  std::vector<std::int64_t> tokens_;  // [rows]
+  std::vector<std::int64_t> tokens_;     // [rows]
+  std::vector<Clock::time_point> seen_;  // [rows]: when its last token came
+  std::vector<double> gaps_;
   std::int64_t started_ = 0;
   std::int64_t decoded_ = 0;
   Clock::time_point start_ = Clock::now();
@@ -57,6 +69,7 @@ class RowTimes {
 struct Rates {
   double prefill_seconds = 0;      // from the start of the call until every row has its first token
   double decode_tokens_per_s = 0;  // of all rows, after that
+  std::vector<double> gaps = {};   // seconds between the tokens of a row; none of beams
 };
 
 // A stream of beams tells a token once all beams have it, so that it does not tell when the steps were: the timings do.
@@ -76,6 +89,13 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+// The least of `sorted` values that a share of them does not exceed; NaN of none.
+double percentile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  return sorted[std::max<std::size_t>(rank, 1) - 1];
+}
+
 struct Figures {
   double prefill_tokens_per_s = 0;
   double decode_tokens_per_s = 0;
@@ -84,6 +104,9 @@ struct Figures {
   std::size_t peak_bytes = 0;  // of loading and running, before the bandwidth is measured
   double bandwidth = 0;        // bytes a second that memory gives
   double dram_share = 0;
+  std::vector<double> token_s = {};  // seconds from token to token within rows, ascending; empty with beams
+
+  [[nodiscard]] double token_ms(double share) const { return 1e3 * percentile(token_s, share); }
 };
 
 class Bench final : public Command {
@@ -164,7 +187,8 @@ class Bench final : public Command {
     if (rows.beams > 1) return rates_of_beams(model.submit(std::move(prompts), config).wait(), rows.beams);
     RowTimes times(rows.prompts);
     model.submit(std::move(prompts), config, [&times](const StreamEvent& event) { times.count(event); }).wait();
-    return {.prefill_seconds = times.prefill_seconds(), .decode_tokens_per_s = times.decode_rate()};
+    return {
+        .prefill_seconds = times.prefill_seconds(), .decode_tokens_per_s = times.decode_rate(), .gaps = times.gaps()};
   }
 
   void measure(const Model& model, Figures& figures) const {
@@ -174,7 +198,9 @@ class Bench final : public Command {
       const Rates rates = run_once(model, prompt_tokens_, {.prompts = batch_, .beams = beams_}, gen_tokens_ + 1);
       prefill.push_back(static_cast<double>(prompt_tokens_ * batch_) / rates.prefill_seconds);
       decode.push_back(rates.decode_tokens_per_s);
+      figures.token_s.insert(figures.token_s.end(), rates.gaps.begin(), rates.gaps.end());
     }
+    std::sort(figures.token_s.begin(), figures.token_s.end());
     figures.prefill_tokens_per_s = median(prefill);
     figures.decode_tokens_per_s = median(decode);
     figures.peak_bytes = peak_memory();
@@ -199,6 +225,9 @@ class Bench final : public Command {
         .add("beams", beams_)
         .add("prefill_tokens_per_s", figures.prefill_tokens_per_s)
         .add("decode_tokens_per_s", figures.decode_tokens_per_s)
+        .add("token_ms_p50", figures.token_ms(0.5))
+        .add("token_ms_p90", figures.token_ms(0.9))
+        .add("token_ms_p99", figures.token_ms(0.99))
         .add("load_s", figures.load_s)
         .add("first_token_s", figures.first_token_s)
         .add("peak_rss_bytes", figures.peak_bytes)
@@ -214,15 +243,21 @@ class Bench final : public Command {
         beams_ == 1 ? ""
                     : " x " + std::to_string(beams_) + " beams; of one of them " +
                           fixed(figures.decode_tokens_per_s / static_cast<double>(batch_ * beams_), 1) + " tokens/s";
-    return Table()
-        .row("model", model.info().path)
+    Table table;
+    table.row("model", model.info().path)
         .row("machine", system_info().kernel_table + " kernels, " + std::to_string(model.threads()) + " threads")
         .row("load", fixed(figures.load_s, 3) + " s")
         .row("first token", fixed(figures.first_token_s, 3) + " s after the start of the program")
         .row("prefill",
              fixed(figures.prefill_tokens_per_s, 1) + " tokens/s (" + std::to_string(prompt_tokens_) + rows + ")")
         .row("decode",
-             fixed(figures.decode_tokens_per_s, 1) + " tokens/s (" + std::to_string(gen_tokens_) + rows + beams + ")")
+             fixed(figures.decode_tokens_per_s, 1) + " tokens/s (" + std::to_string(gen_tokens_) + rows + beams + ")");
+    if (!figures.token_s.empty()) {
+      table.row("token to token", "p50 " + fixed(figures.token_ms(0.5), 2) + ", p90 " +
+                                      fixed(figures.token_ms(0.9), 2) + ", p99 " + fixed(figures.token_ms(0.99), 2) +
+                                      " ms");
+    }
+    return table
         .row("weights read", fixed(bytes_per_s(model, figures) / 1e9, 1) + " GB/s, " +
                                  fixed(figures.dram_share * 100, 0) + " % of the " + fixed(figures.bandwidth / 1e9, 1) +
                                  " GB/s that memory gives")

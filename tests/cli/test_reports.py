@@ -131,16 +131,17 @@ def test_bench(model):
         "first_token_s",
     ]:
         assert figures[name] > 0, name
+    assert 0 < figures["token_ms_p50"] <= figures["token_ms_p90"] <= figures["token_ms_p99"]
     assert (figures["batch"], figures["beams"], figures["threads"]) == (2, 1, 1)
     assert figures["peak_rss_bytes"] > os.stat(model / "model.safetensors").st_size
     text = run("bench", model, *work).out
-    assert "tokens/s (64 x 2 prompts)" in text
+    assert "tokens/s (64 x 2 prompts)" in text and "p99" in text
 
 
 def test_bench_counts_the_tokens_of_all_beams(model):
     work = ["--prompt-tokens", "16", "--gen-tokens", "8", "--beams", "3", "--threads", "1", "--repeat", "1"]
     figures = run("bench", model, *work, "--json").json
-    assert figures["beams"] == 3
+    assert figures["beams"] == 3 and figures["token_ms_p50"] is None
     steps = figures["decode_tokens_per_s"] / 3
     assert figures["dram_share"] == pytest.approx(steps * figures["weight_bytes"] / figures["dram_bytes_per_s"])
     assert "(8 x 3 beams; of one of them " in run("bench", model, *work).out

@@ -1,0 +1,70 @@
+"""What the workers of bench/compare share: a worker loads once, then answers each line of its input by a line of JSON.
+
+generate PROMPT NEW ROWS BEAMS   {"first_s": until all rows have a token, "step_s": of each step after that}
+peak                             {"bytes": of memory so far}
+"""
+
+import json
+import os
+import sys
+import time
+
+import numpy
+
+
+def peak_bytes():
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
+def random_prompts(rows, length, vocabulary):
+    """Token ids [rows, length] that are no special tokens of most models."""
+    return numpy.random.default_rng(0).integers(10, vocabulary, (rows, length))
+
+
+def from_two_calls(call, new):
+    """First token and steps of a program that does not tell when each was done: `call(n)` generates n tokens."""
+    call(1)
+    start = time.perf_counter()
+    call(1)
+    first = time.perf_counter() - start
+    if new < 2:
+        return first, 0.0
+    start = time.perf_counter()
+    call(new)
+    return first, (time.perf_counter() - start - first) / (new - 1)
+
+
+def one_line(error):
+    text = f"{type(error).__name__}: {error}".strip().splitlines()
+    return (text[0] if text else "failed")[:200]
+
+
+def serve(load):
+    """`load()` gives generate(prompt, new, rows, beams) -> (first_s, step_s). Whatever else writes to standard output
+    goes to standard error."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(**fields):
+        out.write(json.dumps(fields) + "\n")
+        out.flush()
+
+    try:
+        start = time.perf_counter()
+        generate = load()
+        generate(8, 1, 1, 1)
+        tell(load_s=time.perf_counter() - start, peak_bytes=peak_bytes())
+    except Exception as error:
+        tell(not_run=one_line(error))
+        raise
+    for line in sys.stdin:
+        what, *numbers = line.split()
+        try:
+            if what == "peak":
+                tell(bytes=peak_bytes())
+            else:
+                first, step = generate(*map(int, numbers))
+                tell(first_s=first, step_s=step)
+        except Exception as error:
+            tell(not_run=one_line(error))
