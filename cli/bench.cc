@@ -182,6 +182,7 @@ class Bench final : public Command {
 
   static Rates run_once(const Model& model, std::int64_t prompt_tokens, Rows rows, std::int64_t tokens) {
     GenerationConfig config{.max_new_tokens = tokens, .do_sample = false, .num_beams = rows.beams};
+    config.prefix_cache = false;    // every run computes its prompts
     config.eos_token_id.emplace();  // none: every row runs to its end
     std::vector<Prompt> prompts = random_prompts(model.info(), rows.prompts, prompt_tokens);
     if (rows.beams > 1) return rates_of_beams(model.submit(std::move(prompts), config).wait(), rows.beams);

@@ -89,7 +89,9 @@ std::string timings_json(const Completion& completion) {
   const Timings& timings = completion.timings;
   JsonObject object;
   object.add("queued", timings.queued).add("prefill", timings.prefill).add("decode", timings.decode);
-  object.add("tokens_per_s", timings.tokens_per_second(std::ssize(completion.token_ids)));
+  object.add("tokens_per_s", timings.tokens_per_second(std::ssize(completion.token_ids)))
+      .add("cached_prompt_tokens", timings.cached_prompt_tokens)
+      .add("preemptions", timings.preemptions);
   return object.text();
 }
 

@@ -247,6 +247,9 @@ struct GenerationConfig {
   std::optional<bool> output_hidden_states = {};
   std::optional<bool> output_attentions = {};
   std::optional<bool> trace = {};
+  // What requests share.
+  std::optional<bool> prefix_cache = {};
+  std::optional<std::string> cache_salt = {};
 
   // What transformers knows besides: how it computes. Accepted with a Notice, kept for files, without effect.
   std::map<std::string, std::string> passive = {};  // "use_cache" -> "true", JSON

@@ -17,6 +17,7 @@
 #include "skald/notice.h"
 #include "skald/outputs.h"
 #include "skald/score.h"
+#include "skald/statistics.h"
 #include "skald/tokenizer.h"
 
 namespace skald {
@@ -118,7 +119,7 @@ struct LoadOptions {
   std::string draft = {};                                   // folder of a smaller model that drafts for this one
   std::map<std::string, std::string> experts = {};          // folders of models that guidance may name, by name
   std::map<std::string, std::string> control_vectors = {};  // GGUF files that requests may name, by name
-  std::int64_t prefill_chunk = 512;                         // prompt rows of one step at most
+  std::int64_t prefill_chunk = 512;                         // rows of one step, as far as prompts can wait
   std::size_t kv_budget_bytes = 0;                          // 0: from free memory
   std::function<void(double fraction)> progress = {};
 };
@@ -174,6 +175,8 @@ class SKALD_API Model {
   [[nodiscard]] bool has_tokenizer() const;
   [[nodiscard]] const ModelInfo& info() const;
   [[nodiscard]] int threads() const;
+  /// Of all calls so far.
+  [[nodiscard]] Statistics statistics() const;
   /// Bytes of weights read a step by one forward pass: for bandwidth figures.
   [[nodiscard]] std::size_t weight_bytes() const;
 

@@ -28,6 +28,7 @@ bool has_max_length(const Config& c) { return c.max_length.has_value(); }
 bool has_no_min_new(const Config& c) { return c.min_new_tokens.value_or(0) == 0; }
 bool has_stops(const Config& c) { return c.stop_strings && !c.stop_strings->empty(); }
 bool has_adapter(const Config& c) { return !c.adapter.value_or("").empty(); }
+bool shares_prefixes(const Config& c) { return c.prefix_cache.value_or(true); }
 bool has_controls(const Config& c) { return c.control_vectors && !c.control_vectors->empty(); }
 bool always(const Config& /*c*/) { return true; }
 bool has_xtc(const Config& c) { return c.xtc_probability.value_or(0) > 0; }
@@ -122,6 +123,7 @@ constexpr IdleRule kIdleRules[] = {
     {"diversity_penalty", "0.0", has_beams, kOneBeam},
     {"stream_tentative", "false", has_beams, kOneBeam},
     {"adapter_scale", "1.0", has_adapter, "no adapter is named"},
+    {"cache_salt", "\"\"", shares_prefixes, "prefix_cache is false"},
     {"control_layers", "", has_controls, "there are no control_vectors"},
 };
 

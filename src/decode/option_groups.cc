@@ -29,6 +29,7 @@ constexpr GroupStart kGroups[] = {
     {"num_beams", "Beams"},
     {"adapter", "Weights"},
     {"num_return_sequences", "What comes back"},
+    {"prefix_cache", "What requests share"},
 };
 
 std::vector<OptionInfo> grouped() {

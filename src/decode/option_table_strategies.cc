@@ -264,6 +264,19 @@ const Option kOptions[] = {
      &G::trace,
      0,
      1},
+    {{"prefix_cache", "--prefix-cache", "", "boolean", "true or false",
+      "What an earlier request has computed of the same first tokens is used, and this one's is kept for later ones; "
+      "the "
+      "text is the same. Default: true."},
+     &G::prefix_cache,
+     0,
+     1},
+    {{"cache_salt", "--cache-salt", "", "text", "any text",
+      "What is computed is shared among requests with the same salt alone: nobody else can tell by the time it takes "
+      "what was asked before."},
+     &G::cache_salt,
+     0,
+     0},
 };
 
 }  // namespace

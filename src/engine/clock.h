@@ -11,16 +11,20 @@ namespace skald::engine {
 class RequestClock {
  public:
   void submitted() { submitted_ = Clock::now(); }
-  void admitted() { admitted_ = Clock::now(); }
-  /// A step of the strategy is over: what of `outputs` has not ended before is timed.
-  void stepped(std::span<decode::Output> outputs) {
+  /// For the first time.
+  void admitted() {
+    if (admitted_ == Clock::time_point()) admitted_ = Clock::now();
+  }
+  /// A step of the strategy is over: what of `outputs` has not ended before is timed. `counts`: what else is known.
+  void stepped(std::span<decode::Output> outputs, const Timings& counts) {
     const Clock::time_point now = Clock::now();
     if (first_ == Clock::time_point()) first_ = now;
     for (decode::Output& output : outputs) {
       if (output.timed) continue;
-      output.completion.timings = {.queued = seconds(submitted_, admitted_),
-                                   .prefill = seconds(admitted_, first_),
-                                   .decode = seconds(first_, now)};
+      Timings& timings = output.completion.timings = counts;
+      timings.queued = seconds(submitted_, admitted_);
+      timings.prefill = seconds(admitted_, first_);
+      timings.decode = seconds(first_, now);
       output.timed = output.finished;
     }
   }

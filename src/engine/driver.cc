@@ -22,11 +22,8 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-bool shares_full_blocks(const nn::StateLayout& layout) {
-  return std::all_of(layout.groups.begin(), layout.groups.end(), [](const nn::StateGroup& group) {
-    return group.kind != nn::StateGroup::Kind::recurrent && group.window == 0;
-  });
-}
+// Requests that run and wait together with `request`.
+bool together(const Request& a, const Request& b) { return &a == &b || (a.group == b.group && a.group->lockstep()); }
 
 }  // namespace
 
@@ -35,40 +32,42 @@ bool in_callback(const Driver* driver) { return t_callback_of == driver; }
 Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options)
     : sequences_(std::move(slots)),
       threads_(std::move(threads)),
-      stepper_(sequences_, *threads_, options.prefill_chunk),
-      options_(options),
-      blocks_reserved_(sequences_.n_models()) {
+      stepper_(sequences_, *threads_, options.prefill_chunk, *this, counters_),
+      options_(options) {
   for (std::size_t m = 0; m < sequences_.n_models(); ++m) {
-    capacity_.push_back(pool(static_cast<decode::ModelIndex>(m)).blocks_free());
+    capacity_.push_back(sequences_.state(static_cast<decode::ModelIndex>(m)).blocks_free());
   }
 }
 
 std::size_t Driver::blocks_for(const SequenceNeed& need) const {
-  const nn::StatePool& state = pool(need.model);
+  const nn::StatePool& state = sequences_.state(need.model);
   const std::size_t one = state.blocks_for(need.longest);
   if (need.branches == 1) return one;
   std::size_t shared = 0;  // of every branch but the first
-  if (shares_full_blocks(state.layout())) {
+  if (reaches_back(state.layout())) {
     const auto block = static_cast<std::int64_t>(kernels::kBlock);
     shared = state.blocks_for(need.prompt_length / block * block) - state.blocks_for(0);
   }
   return one + static_cast<std::size_t>(need.branches - 1) * (one - shared);
 }
 
-Driver::Blocks Driver::blocks_for(const Request& request) const {
+Driver::Blocks Driver::blocks_for(const Request& request, std::int64_t beyond) const {
   Blocks blocks(capacity_.size());
-  for (const SequenceNeed& need : request.needs) blocks[static_cast<std::size_t>(need.model)] += blocks_for(need);
+  for (SequenceNeed need : request.needs) {
+    need.longest = std::min(need.longest, need.prompt_length + beyond);
+    blocks[static_cast<std::size_t>(need.model)] += blocks_for(need);
+  }
   for (std::size_t m = 0; m < blocks.size(); ++m) {
     const auto model = static_cast<decode::ModelIndex>(m);
     const bool encodes = blocks[m] > 0 && sequences_.model(model).encoder() != nullptr;
-    if (encodes) blocks[m] += pool(model).cross_blocks_for(std::ssize(request.encoder_input));
+    if (encodes) blocks[m] += sequences_.state(model).cross_blocks_for(std::ssize(request.encoder_input));
   }
   return blocks;
 }
 
 std::int64_t Driver::longest_that_fits(std::int64_t prompt_length, std::int64_t branches,
                                        std::int64_t encoder_length) const {
-  const std::size_t encoded = pool(0).cross_blocks_for(encoder_length);
+  const std::size_t encoded = sequences_.state(0).cross_blocks_for(encoder_length);
   std::int64_t fits = 0, too_long = std::int64_t{1} << 32;
   while (fits + 1 < too_long) {
     const std::int64_t middle = fits + (too_long - fits) / 2;
@@ -98,10 +97,10 @@ bool Driver::fits(const Blocks& blocks) const {
 void Driver::submit(std::shared_ptr<Group> group) {
   Blocks needed(capacity_.size());
   for (const auto& request : group->requests()) {
-    request->blocks = blocks_for(*request);
     if (!group->lockstep()) needed.assign(capacity_.size(), 0);
-    std::ranges::transform(needed, request->blocks, needed.begin(), std::plus<>());
+    std::ranges::transform(needed, blocks_for(*request), needed.begin(), std::plus<>());
     if (!fits(needed)) refuse(*request);
+    request->blocks = blocks_for(*request, options_.growth);
   }
   const std::lock_guard lock(mutex_);
   if (n_waiting_ + group->requests().size() > options_.max_waiting) {
@@ -157,36 +156,100 @@ void Driver::drop_cancelled() {
   retire();
 }
 
-bool Driver::has_room(const Blocks& blocks, std::int64_t branches) const {
+// Beside what is in use, and what admitted requests that have only begun will use.
+bool Driver::has_room(const Blocks& blocks) const {
+  Blocks all = blocks;
+  for (const Request* const request : admitted_) {
+    if (!request->settled) std::ranges::transform(all, request->blocks, all.begin(), std::plus<>());
+  }
+  for (std::size_t m = 0; m < all.size(); ++m) {
+    all[m] += capacity_[m] - sequences_.state(static_cast<decode::ModelIndex>(m)).blocks_free();
+  }
+  return fits(all);
+}
+
+// What is kept for later requests goes before one waits.
+bool Driver::finds_room(const Blocks& blocks, std::int64_t n_sequences) {
   if (admitted_.empty()) return true;
-  Blocks all = blocks_reserved_;
-  std::ranges::transform(all, blocks, all.begin(), std::plus<>());
-  return fits(all) && sequences_reserved_ + branches <= options_.max_sequences;
+  if (n_sequences_ + n_sequences > options_.max_sequences) return false;
+  bool dropped = true;
+  while (!has_room(blocks) && dropped) {
+    dropped = false;
+    for (std::size_t m = 0; m < blocks.size(); ++m) {
+      dropped = sequences_.drop_kept(static_cast<decode::ModelIndex>(m)) || dropped;
+    }
+  }
+  return has_room(blocks);
 }
 
 void Driver::admit() {
   std::size_t n_admitted = 0;
   while (!waiting_.empty()) {
     // The requests of a lockstep call need each other: all or none.
-    const Group& group = *waiting_.front()->group;
-    const std::size_t n = group.lockstep() ? group.requests().size() : 1;
     Blocks blocks(capacity_.size());
-    std::int64_t branches = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      std::ranges::transform(blocks, waiting_[i]->blocks, blocks.begin(), std::plus<>());
-      branches += waiting_[i]->n_sequences();
+    std::int64_t n_sequences = 0;
+    std::size_t n = 0;
+    for (; n < waiting_.size() && together(*waiting_.front(), *waiting_[n]); ++n) {
+      std::ranges::transform(blocks, waiting_[n]->blocks, blocks.begin(), std::plus<>());
+      n_sequences += waiting_[n]->n_sequences();
     }
-    if (!has_room(blocks, branches)) break;
-    for (std::size_t i = 0; i < n; ++i) waiting_[i]->clock.admitted();
-    admitted_.insert(admitted_.end(), waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
-    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
-    std::ranges::transform(blocks_reserved_, blocks, blocks_reserved_.begin(), std::plus<>());
-    sequences_reserved_ += branches;
+    if (!finds_room(blocks, n_sequences)) break;
+    admit_first(n);
+    n_sequences_ += n_sequences;
     n_admitted += n;
   }
   if (n_admitted == 0) return;
   const std::lock_guard lock(mutex_);
   n_waiting_ -= n_admitted;
+}
+
+void Driver::admit_first(std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    waiting_[i]->clock.admitted();
+    admitted_.push_back(waiting_[i]);
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+bool Driver::make_room(decode::ModelIndex model, Request& request) {
+  if (sequences_.drop_kept(model)) return true;
+  Request* youngest = nullptr;
+  bool others = false;
+  for (Request* const other : admitted_) {
+    if (other->preempted || other->strategy->finished()) continue;
+    others = others || !together(*other, request);
+    youngest = other;
+  }
+  if (!others) return false;
+  for (Request* const other : admitted_) {
+    if (together(*other, *youngest) && !other->strategy->finished()) preempt(*other);
+  }
+  return !request.preempted;
+}
+
+void Driver::preempt(Request& request) {
+  request.preempted = true;
+  request.settled = false;
+  request.n_beyond = sequences_.take_state(request);
+  // Each time more must be free before it runs again.
+  const std::int64_t growth = options_.growth << std::min<std::int64_t>(++request.n_preemptions, 20);
+  request.blocks = blocks_for(request, request.n_beyond + growth);
+  ++counters_.preemptions;
+}
+
+// To the front of the queue, in their order.
+void Driver::requeue_preempted() {
+  std::size_t n = 0;
+  for (auto it = admitted_.rbegin(); it != admitted_.rend(); ++it) {
+    if (!(*it)->preempted) continue;
+    waiting_.push_front(*it);
+    n_sequences_ -= (*it)->n_sequences();
+    ++n;
+  }
+  if (n == 0) return;
+  std::erase_if(admitted_, [](Request* request) { return std::exchange(request->preempted, false); });
+  const std::lock_guard lock(mutex_);
+  n_waiting_ += n;
 }
 
 // In lockstep a row waits for those whose plan is still under way.
@@ -203,8 +266,22 @@ void Driver::step() {
   stepper_.run(active_);
   for (Request* const request : active_) {
     if (request->error) end(*request, request->error);
-    if (!request->planned) request->clock.stepped(request->strategy->outputs());
+    if (request->planned) continue;
+    request->settled = !request->preempted;
+    request->clock.stepped(request->strategy->outputs(),
+                           {.cached_prompt_tokens = request->n_cached, .preemptions = request->n_preemptions});
   }
+  requeue_preempted();
+  count_state();
+}
+
+void Driver::count_state() {
+  std::size_t bytes = 0;
+  for (std::size_t m = 0; m < capacity_.size(); ++m) {
+    bytes += sequences_.state(static_cast<decode::ModelIndex>(m)).bytes_in_use();
+  }
+  counters_.state_bytes = static_cast<std::int64_t>(bytes);
+  counters_.kept_sequences = static_cast<std::int64_t>(sequences_.n_kept());
 }
 
 void Driver::end(Request& request, const std::exception_ptr& error) {
@@ -261,8 +338,7 @@ void Driver::retire() {
   }
   std::erase_if(admitted_, [&](const Request* request) {
     if (!is_over(request)) return false;
-    std::ranges::transform(blocks_reserved_, request->blocks, blocks_reserved_.begin(), std::minus<>());
-    sequences_reserved_ -= request->n_sequences();
+    n_sequences_ -= request->n_sequences();
     return true;
   });
   std::erase_if(groups_, [](const std::shared_ptr<Group>& group) {

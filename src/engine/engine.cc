@@ -48,6 +48,17 @@ void Engine::abandon(std::shared_ptr<Group> group) noexcept {
   group->mute();
 }
 
+Statistics Engine::statistics() const {
+  const Counters& counters = driver_->counters();
+  return {.passes = counters.passes,
+          .rows = counters.rows,
+          .encoder_passes = counters.encoder_passes,
+          .cached_prompt_rows = counters.cached_rows,
+          .preemptions = counters.preemptions,
+          .kept_sequences = counters.kept_sequences,
+          .state_bytes = static_cast<std::size_t>(counters.state_bytes.load())};
+}
+
 void Engine::submit(std::shared_ptr<Group> group) {
   check_usable();
   driver_->submit(std::move(group));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/driver.h"
+#include "skald/statistics.h"
 
 namespace skald::engine {
 
@@ -27,6 +28,8 @@ class Engine {
                                                std::int64_t encoder_length = 0) const {
     return driver_->longest_that_fits(prompt_length, branches, encoder_length);
   }
+
+  [[nodiscard]] Statistics statistics() const;
 
   /// Starts a call. Throws LimitError where the queue is full or a request can never fit, UsageError from a callback or
   /// after a fork.

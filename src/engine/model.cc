@@ -244,6 +244,8 @@ const ModelInfo& Model::info() const { return impl_->info; }
 int Model::threads() const { return impl_->threads->size(); }
 std::size_t Model::weight_bytes() const { return impl_->model->shape().weight_bytes; }
 
+Statistics Model::statistics() const { return impl_->engine->statistics(); }
+
 const Tokenizer& Model::tokenizer() const {
   if (!impl_->tokenizer) {
     throw UnsupportedError({.file = impl_->info.path, .rule = "the folder has no tokenizer.json: give token ids"});
@@ -299,9 +301,10 @@ std::vector<TextScore> Model::score(const std::vector<ScoreInput>& texts, const 
       .defaults = impl->generation_config,
       .engine = *impl->engine,
       .n_top = options.top,
-      .adapter = engine::find_adapter(options.adapter, impl->adapters),
-      .adapter_scale = static_cast<float>(options.adapter_scale),
-      .controls = engine::make_controls(config, impl->controls, impl->model->shape().n_layers)};
+      .conditions = std::make_shared<const engine::Conditions>(engine::Conditions{
+          .adapter = engine::find_adapter(options.adapter, impl->adapters),
+          .adapter_scale = static_cast<float>(options.adapter_scale),
+          .controls = engine::make_controls(config, impl->controls, impl->model->shape().n_layers)})};
   auto group = std::make_shared<Group>();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     group->add(setup.make_request(texts[i], static_cast<std::int64_t>(i)));

@@ -100,8 +100,12 @@ CallSetup::CallSetup(const decode::ResolvedConfig& resolved, const ModelSet& mod
   dry_breakers_ = decode::dry_breakers(config, models.tokenizer);
   check_options(config, models);
   if (shape.encodes) decoder_start_ = find_decoder_start(config, shape.vocab_size);
-  adapter_ = find_adapter(config.adapter.value_or(""), models.adapters);
-  controls_ = make_controls(config, models.controls, shape.n_layers);
+  conditions_ = std::make_shared<const Conditions>(
+      Conditions{.adapter = find_adapter(config.adapter.value_or(""), models.adapters),
+                 .adapter_scale = static_cast<float>(config.adapter_scale.value_or(1)),
+                 .controls = make_controls(config, models.controls, shape.n_layers),
+                 .shares = config.prefix_cache.value_or(true),
+                 .salt = config.cache_salt.value_or("")});
   forced_words_ = forced_words(config, models.tokenizer, shape.vocab_size);
   if (config.max_time) {
     stops_.deadline =
@@ -319,9 +323,7 @@ Request CallSetup::make_request(decode::SamplingRequest request) const {
   return {.strategy = std::move(strategy),
           .needs = std::move(needs),
           .encoder_input = std::move(encoder_input),
-          .adapter = adapter_,
-          .adapter_scale = static_cast<float>(resolved_.config.adapter_scale.value_or(1)),
-          .controls = controls_};
+          .conditions = conditions_};
 }
 
 void CallSetup::warn_of_length(decode::SamplingRequest& request) const {

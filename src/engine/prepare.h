@@ -69,8 +69,7 @@ struct CallSetup {
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   decode::Resume resume_ = {};
   std::vector<std::string> healed_ = {};  // by prompt; empty: they are as given
-  std::int32_t adapter_ = 0;
-  std::shared_ptr<const nn::ControlVectors> controls_ = {};
+  std::shared_ptr<const Conditions> conditions_;
   std::vector<ForcedWord> forced_words_;
   TokenId decoder_start_ = -1;  // of an encoder-decoder
 };

@@ -23,10 +23,7 @@ void Plan::clear() {
   n_rows_ = 0;
 }
 
-bool Plan::complete() const {
-  return std::all_of(segments_.begin(), segments_.end(),
-                     [](const Segment& s) { return s.done == static_cast<std::int64_t>(s.tokens.size()); });
-}
+bool Plan::complete() const { return std::ranges::all_of(segments_, &Segment::complete); }
 
 std::int64_t Request::n_sequences() const {
   std::int64_t n = 0;

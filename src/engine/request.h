@@ -1,6 +1,7 @@
 // A request (one prompt with all its sequences) and the call that it belongs to.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -13,7 +14,7 @@
 
 #include "decode/strategy.h"
 #include "engine/clock.h"
-#include "nn/batch.h"
+#include "engine/conditions.h"
 #include "skald/model.h"
 
 namespace skald::engine {
@@ -30,8 +31,14 @@ struct Segment {
   std::int64_t n_wanted = 0;         // rows at the end that want something
   std::int32_t first_row = 0;        // index within the plan of the first row that wants something
   std::int64_t done = 0;             // rows computed
-  std::int64_t rope_length = 0;      // 0: as usual
+  bool is_prompt = false;            // a prompt, or what is computed again: its rows wait for those that go on
+  std::int64_t first_new = 0;        // rows before it are computed again, and want nothing
   std::vector<TokenId> replay = {};  // where `tokens` begins anew with all that the sequence has had
+
+  [[nodiscard]] std::int64_t n_tokens() const { return std::ssize(tokens); }
+  [[nodiscard]] bool complete() const { return done == n_tokens(); }
+  /// Rows of this one and later ones may want something.
+  [[nodiscard]] std::int64_t first_wanted() const { return std::max(first_new, n_tokens() - n_wanted); }
 };
 
 /// What a strategy's plan() leaves: kept until every row is computed.
@@ -56,21 +63,24 @@ struct SequenceNeed {
   std::int64_t branches = 1;  // how many share the prompt
 };
 
-/// The unit of admission and cancellation. Its strategy can be run again from the prompt: what it needs for that (the
-/// ids, the seed, the options) stays with it.
+/// The unit of admission, preemption and cancellation.
 struct Request {
   Group* group = nullptr;
   std::unique_ptr<decode::DecodingStrategy> strategy;
   std::vector<SequenceNeed> needs = {};     // the main model's own first
   std::vector<TokenId> encoder_input = {};  // encoded once, before the first step; empty: there is no encoder
-  std::int32_t adapter = 0;                 // of the main model; 0: none
-  float adapter_scale = 1;
-  std::shared_ptr<const nn::ControlVectors> controls = {};  // of the main model; null: none
+  std::shared_ptr<const Conditions> conditions = std::make_shared<const Conditions>();
   // The engine's:
-  std::vector<std::size_t> blocks = {};  // reserved, by model, in its pool's units
+  std::vector<std::size_t> blocks = {};  // wanted free to begin with, by model, in its pool's units
   Plan plan = {};
   RequestClock clock = {};
-  bool planned = false;  // `plan` is under way
+  bool planned = false;    // `plan` is under way
+  bool settled = false;    // a plan was computed since it was admitted: it holds what it needs
+  bool preempted = false;  // in this step: it has no state any more
+  std::int64_t n_preemptions = 0;
+  std::int64_t n_beyond = 0;  // tokens that its longest sequence had beyond the prompt when it was preempted
+  std::int64_t n_cached = 0;  // of the main model's prompt, taken from other requests
+  bool begun = false;         // n_cached is known
   std::exception_ptr error = {};
 
   [[nodiscard]] std::int64_t n_sequences() const;

@@ -75,9 +75,7 @@ Request ScoreSetup::make_request(const ScoreInput& input, std::int64_t index) co
   return {.strategy = std::make_unique<decode::Scoring>(std::move(scoring), engine.language_model()),
           .needs = {need},
           .encoder_input = std::move(encoder_input),
-          .adapter = adapter,
-          .adapter_scale = adapter_scale,
-          .controls = controls};
+          .conditions = conditions};
 }
 
 TextScore text_score(const Completion& completion) {

@@ -17,9 +17,7 @@ struct ScoreSetup {
   const GenerationConfig& defaults;            // the model's own: which token a decoder begins with
   Engine& engine;
   std::int64_t n_top = 0;
-  std::int32_t adapter = 0;
-  float adapter_scale = 1;
-  std::shared_ptr<const nn::ControlVectors> controls = {};
+  std::shared_ptr<const Conditions> conditions = std::make_shared<const Conditions>();
 
   /// Throws OptionError for what is no text of this model, LimitError for one that is too long.
   [[nodiscard]] Request make_request(const ScoreInput& input, std::int64_t index) const;

@@ -6,21 +6,31 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/counters.h"
+#include "engine/prompt_room.h"
 #include "engine/request.h"
 #include "engine/sequences.h"
 
 namespace skald::engine {
 
+/// Decides who gives way where the memory for state ends.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  /// Frees some of `model`'s pool for `request`. False: there is nothing to free, or `request` itself was preempted.
+  virtual bool make_room(decode::ModelIndex model, Request& request) = 0;
+};
+
 class Stepper final : models::OutputSink {
  public:
-  /// `prefill_chunk`: rows of prompts in one step at most.
-  Stepper(Sequences& sequences, ThreadPool& threads, std::int64_t prefill_chunk);
+  /// `chunk`: rows of one step, as far as prompts can wait. Those that go on are in every step.
+  Stepper(Sequences& sequences, ThreadPool& threads, std::int64_t chunk, Memory& memory, Counters& counters);
   ~Stepper() override;
 
   /// Runs the encoder for requests that begin, then the next rows of every request's plan, and advances the strategies
   /// whose plan is complete. At most one forward pass a model, and one of its first layers where it drafts for itself.
   /// What goes wrong for one request is left in its `error`. Where every request that has rows is cancelled, the pass
-  /// is given up and nothing is committed.
+  /// is given up and nothing is committed. `requests`: the oldest first.
   void run(std::span<Request* const> requests);
 
  private:
@@ -33,15 +43,36 @@ class Stepper final : models::OutputSink {
     Segment* segment;
     std::int64_t n_rows;
   };
+  struct Encoding {
+    Request* request;
+    models::EncoderInput input;
+  };
+  using Requests = std::span<Request* const>;
 
+  [[nodiscard]] static bool runs(const Request& request) {
+    return request.planned && !request.error && !request.preempted;
+  }
+  [[nodiscard]] bool has_state(const Segment& segment) const {
+    return sequences_.past(segment.model, segment.sequence).id >= 0;
+  }
   void plan(Request& request);
-  void restart_where_needed(Segment& segment);
-  void encode(std::span<Request* const> requests);
-  void encode(decode::ModelIndex model, std::span<Request* const> requests);
+  void restart_where_needed(const Segment& segment);
+  void begin(Requests requests);
+  void replay(Segment& segment) const;
+  void begin(Request& request, Segment& segment, Requests until);
+  [[nodiscard]] bool comes_soon(const Segment& segment, std::span<const TokenId> tokens, Requests until) const;
+  void encode(Requests requests);
+  void encode(decode::ModelIndex model, Requests requests);
+  void collect_encodings(decode::ModelIndex model, Requests requests);
   [[nodiscard]] bool awaits_encoder(const Request& request, const Segment& segment) const;
-  void run_model(decode::ModelIndex model, std::span<Request* const> requests);
-  void gather(decode::ModelIndex model, std::int32_t n_layers, std::span<Request* const> requests);
-  void add_rows(Request& request, Segment& segment, std::int64_t n_rows);
+  void run_model(decode::ModelIndex model, Requests requests);
+  void gather(decode::ModelIndex model, std::int32_t n_layers, Requests requests);
+  void collect(decode::ModelIndex model, std::int32_t n_layers, Requests requests);
+  void grant_rows();
+  void reserve(const Part& part);
+  template <typename HasRoom>
+  void make_room(decode::ModelIndex model, Request& request, HasRoom has_room);
+  void add_rows(const Part& part);
   void forward(decode::ModelIndex model);
   [[nodiscard]] bool all_cancelled() const;
   template <typename Take>
@@ -54,13 +85,16 @@ class Stepper final : models::OutputSink {
 
   Sequences& sequences_;
   ThreadPool& threads_;
-  std::int64_t prefill_chunk_;
+  std::int64_t chunk_;
+  Memory& memory_;
+  Counters& counters_;
   nn::Batch batch_;
   std::vector<std::int32_t> depths_;  // layers that rows go through; 0: all
   std::vector<RowOwner> owners_;      // by row of batch_
   std::vector<Part> parts_;
-  std::vector<models::EncoderInput> inputs_;    // of this step's encoder pass
-  std::vector<Request*> encoding_;              // whose they are
+  std::vector<PromptShare> shares_;             // by part that is of a prompt
+  std::vector<Encoding> encodings_;             // of this step's encoder pass
+  std::vector<models::EncoderInput> inputs_;    // the same
   std::int64_t encoder_rows_ = 0;               // of all models' in this step
   std::vector<decode::Scratch> scratch_;        // by worker
   std::vector<std::exception_ptr> row_errors_;  // by row of the tile

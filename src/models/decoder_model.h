@@ -1,6 +1,7 @@
 // The one forward pass of the program: embed, layers [first, last), final norm, head.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,11 +38,18 @@ struct ModelShape {
   std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool tied_embeddings = false;        // the head is the embedding matrix
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state
+  std::int64_t same_rope_to = 0;       // dynamic NTK: rope_lengths up to this one have the same frequencies
   bool encodes = false;                // an encoder-decoder: a prompt is the encoder's input
   std::int64_t encoder_positions = 0;  // that the input may have; 0: any number
   std::int64_t n_parameters = 0;
   std::size_t weight_bytes = 0;                    // of the matrices that a step reads whole
   kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions
+
+  /// Equal for rope_lengths with which a row has the same state.
+  [[nodiscard]] std::int64_t rope_class(std::int64_t rope_length) const {
+    if (!length_dependent_rope) return 0;
+    return long_rope_from > 0 ? (rope_length > long_rope_from ? 1 : 0) : std::max(rope_length, same_rope_to);
+  }
 };
 
 /// The best tokens of one row that wanted a score.

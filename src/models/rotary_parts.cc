@@ -20,6 +20,7 @@ ModelShape rotary_shape(const DecoderConfig& c, const nn::Rope& rope) {
   shape.tied_embeddings = c.tie_word_embeddings;
   shape.long_rope_from = rope.long_from();
   shape.length_dependent_rope = rope.length_dependent();
+  shape.same_rope_to = c.max_positions;
   return shape;
 }
 

@@ -303,8 +303,9 @@ TEST(Engine, APositionTableEndsGeneration) {
 }
 
 TEST(Engine, LongRopeComputesTheSequenceAgain) {
-  // With the switch at 40, tokens from position 40 on see a history whose rope_length is theirs from the start.
-  Rig plain;
+  // With the switch at 40, tokens from position 40 on see a history with the long factors from the start.
+  Rig plain({.model = {.any_length = true}});
+  Rig all_long({.model = {.long_rope_from = 1}});
   const auto before = plain.run({some_prompt(30)}, {.max_new_tokens = 40, .do_sample = false})[0].token_ids;
   for (const std::int64_t chunk : {3, 512}) {
     Rig rig({.model = {.long_rope_from = 40}, .engine = {.prefill_chunk = chunk}});
@@ -313,7 +314,7 @@ TEST(Engine, LongRopeComputesTheSequenceAgain) {
     EXPECT_TRUE(std::equal(before.begin(), before.begin() + 11, after.begin()));
     std::vector<TokenId> longer = some_prompt(30);
     longer.insert(longer.end(), after.begin(), after.begin() + 11);
-    const auto restarted = plain.run({longer}, {.max_new_tokens = 29, .do_sample = false})[0].token_ids;
+    const auto restarted = all_long.run({longer}, {.max_new_tokens = 29, .do_sample = false})[0].token_ids;
     EXPECT_EQ(restarted, std::vector<TokenId>(after.begin() + 11, after.end()));
   }
 }

@@ -25,9 +25,11 @@ struct FakeOptions {
   std::int64_t max_positions = 100000;
   bool hard_limit = false;
   std::int64_t long_rope_from = 0;
+  bool any_length = false;  // logits do not depend on rope_length
   std::int64_t memory = 0;  // logits depend on so many tokens alone, and on no position; 0: on everything
   TokenId poison = -1;      // a row with this token has NaN logits
-  std::function<void()> before_pass = {};  // called at the start of every pass
+  std::function<void()> before_pass = {};                      // called at the start of every pass
+  std::function<void(std::span<const nn::Row>)> on_rows = {};  // the same, with its rows
 };
 
 class FakeModel final : public models::DecoderModel {
@@ -40,6 +42,7 @@ class FakeModel final : public models::DecoderModel {
     shape_.max_positions = options_.max_positions;
     shape_.hard_limit = options_.hard_limit;
     shape_.long_rope_from = options_.long_rope_from;
+    shape_.length_dependent_rope = !options_.any_length;
     const auto vocab = static_cast<std::size_t>(options_.vocab_size);
     std::vector<float> rows(vocab * kHidden);
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = uniform(i, 77);
@@ -55,16 +58,17 @@ class FakeModel final : public models::DecoderModel {
  protected:
   void embed(float* x, nn::Context& context) const override {
     if (options_.before_pass) options_.before_pass();
+    if (options_.on_rows) options_.on_rows(context.rows);
     std::fill_n(x, context.rows.size() * kHidden, 0.F);
   }
 
-  // Layer 0 stores (token, rope_length) and makes x a hash of everything up to the row.
+  // Layer 0 stores (token, class of rope_length) and makes x a hash of everything up to the row.
   void layer(int i, float* x, const nn::Context& context) const override {
     if (i != 0) return;
     for (const nn::Row& row : context.rows) {
       std::array<float, 8> key{};
       key[0] = static_cast<float>(row.token);
-      key[1] = static_cast<float>(row.rope_length);
+      key[1] = static_cast<float>(shape_.rope_class(row.rope_length));
       for (int each = 0; each < 2; ++each)
         context.state->store(row.sequence, each, row.position, key.data(), key.data());
     }
