@@ -58,7 +58,11 @@ void LoadFlags::add_to(Flags& flags) {
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
   flags.add("--device", "D", "Where to compute: cpu, the only one in this version.", check_device);
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,
-                "Prompt tokens that one step takes at most; changes memory and speed, never the text. Default: 512.");
+                "Tokens that one step takes, as far as prompts can wait; changes memory and speed, never the text. "
+                "Default: 512.");
+  flags.integer("--kv-memory", kv_mib_, 1, std::int64_t{1} << 24,
+                "MiB of memory for keys and values, what is kept of earlier prompts included; never changes the text. "
+                "Default: 70 % of what is free.");
   flags.add(
       "--lora", "DIR", "Folder of a LoRA adapter that requests may name with --adapter; a single one is used unasked.",
       [this](const std::string&, const std::string& value) { options_.adapters.push_back(value); },
@@ -92,6 +96,7 @@ void LoadFlags::add_to(Flags& flags) {
 Model LoadFlags::load(const std::string& path) const {
   ProgressBar bar("loading");
   LoadOptions options = options_;
+  options.kv_budget_bytes = static_cast<std::size_t>(kv_mib_) << 20;
   options.progress = [&bar](double fraction) { bar.update(fraction); };
   return Model::load(path, options);
 }

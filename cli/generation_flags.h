@@ -22,6 +22,7 @@ class LoadFlags {
 
  private:
   LoadOptions options_;
+  std::int64_t kv_mib_ = 0;
 };
 
 /// `error` in the words of the command: an option's name becomes its flag.

@@ -54,7 +54,7 @@ std::size_t Driver::blocks_for(const SequenceNeed& need) const {
 Driver::Blocks Driver::blocks_for(const Request& request, std::int64_t beyond) const {
   Blocks blocks(capacity_.size());
   for (SequenceNeed need : request.needs) {
-    need.longest = std::min(need.longest, need.prompt_length + beyond);
+    if (sequences_.rewinds(need.model)) need.longest = std::min(need.longest, need.prompt_length + beyond);
     blocks[static_cast<std::size_t>(need.model)] += blocks_for(need);
   }
   for (std::size_t m = 0; m < blocks.size(); ++m) {
@@ -156,14 +156,17 @@ void Driver::drop_cancelled() {
   retire();
 }
 
-// Beside what is in use, and what admitted requests that have only begun will use.
+// Beside what is in use, and what admitted requests that have only begun will use. Recurrent state does not grow, but
+// is there twice during a pass: what admitted requests may use counts.
 bool Driver::has_room(const Blocks& blocks) const {
   Blocks all = blocks;
-  for (const Request* const request : admitted_) {
-    if (!request->settled) std::ranges::transform(all, request->blocks, all.begin(), std::plus<>());
-  }
   for (std::size_t m = 0; m < all.size(); ++m) {
-    all[m] += capacity_[m] - sequences_.state(static_cast<decode::ModelIndex>(m)).blocks_free();
+    const auto model = static_cast<decode::ModelIndex>(m);
+    const bool grows = sequences_.rewinds(model);
+    for (const Request* const request : admitted_) {
+      if (!grows || !request->settled) all[m] += request->blocks[m];
+    }
+    if (grows) all[m] += capacity_[m] - sequences_.state(model).blocks_free();
   }
   return fits(all);
 }

@@ -36,7 +36,14 @@ def test_everything_that_was_asked_for():
 def test_timings_are_told_with_stats_alone():
     assert "timings" not in run("generate", "--prompt", "A", *GREEDY, "--json").json
     timings = run("generate", "--prompt", "A", *GREEDY, "--json", "--stats").json["timings"]
-    assert set(timings) == {"queued", "prefill", "decode", "tokens_per_s"}
+    assert set(timings) == {
+        "queued",
+        "prefill",
+        "decode",
+        "tokens_per_s",
+        "cached_prompt_tokens",
+        "preemptions",
+    }
 
 
 def test_trace_as_a_table():

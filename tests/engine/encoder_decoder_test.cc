@@ -102,6 +102,18 @@ TEST(EncoderDecoder, SameRequestSameAnswer) {
   }
 }
 
+TEST(EncoderDecoder, SeveralInputsAreEncodedInOnePass) {
+  std::vector<Prompt> prompts;
+  for (int i = 0; i < 16; ++i) prompts.emplace_back(some_input(30, i));
+  for (const std::int64_t room : {60, 512}) {
+    const Model model = Model::load(kT5, {.threads = 1, .prefill_chunk = room});
+    const auto together = model.generate(prompts, sampling());
+    EXPECT_LE(model.statistics().encoder_passes, room == 60 ? 8 : 1);
+    for (std::size_t i = 0; i < prompts.size(); ++i)
+      expect_same(together[i], model.generate(prompts[i], sampling())[0]);
+  }
+}
+
 TEST(EncoderDecoder, StreamsWhatItReturns) {
   const Model model = Model::load(kBart, {.threads = 1});
   std::vector<TokenId> streamed;

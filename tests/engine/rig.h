@@ -78,6 +78,11 @@ class Rig {
   std::unique_ptr<engine::Engine> engine_;
 };
 
+/// Bytes of a block of the fake model's state.
+inline std::size_t fake_block_bytes() {
+  return nn::StatePool(FakeModel().state_layout(), {}).bytes_per_position() * kernels::kBlock;
+}
+
 /// `n` tokens in [0, 90), different for each `which`.
 inline std::vector<TokenId> some_prompt(int n, int which = 0) {
   std::vector<TokenId> ids;
