@@ -35,7 +35,7 @@ std::vector<TokenId> repeating(int n, int which) {
 
 std::vector<Prompt> some_prompts() {
   std::vector<Prompt> prompts;
-  for (const int n : {70, 20, 110, 33, 64}) prompts.emplace_back(test::some_prompt(n, n));
+  for (const int n : {70, 20, 110, 33, 64, 41, 90, 15, 77, 55}) prompts.emplace_back(test::some_prompt(n, n));
   prompts.emplace_back(repeating(50, 1));
   return prompts;
 }
@@ -49,8 +49,10 @@ TEST_P(Preemption, ChangesNothing) {
   const std::vector<Prompt> prompts = some_prompts();
   RigOptions options = GetParam().rig;
   config.prefix_cache = false;
-  std::vector<std::vector<Completion>> expected;
-  for (const Prompt& prompt : prompts) expected.push_back(Rig(options).run({prompt}, config));
+  std::vector<Completion> expected;
+  for (const Prompt& prompt : prompts) {
+    for (const Completion& completion : Rig(options).run({prompt}, config)) expected.push_back(completion);
+  }
   options.budget_bytes = test::least_budget(fake_blocks(1), [&](std::size_t bytes) {
     RigOptions tight = GetParam().rig;
     tight.budget_bytes = bytes;
@@ -67,12 +69,9 @@ TEST_P(Preemption, ChangesNothing) {
       options.engine.prefill_chunk = chunk;
       options.threads = chunk == 40 ? 2 : 1;
       Rig rig(options);
-      std::vector<std::shared_ptr<engine::Group>> groups;
-      for (const Prompt& prompt : prompts) groups.push_back(rig.submit({prompt}, config));
-      for (std::size_t i = 0; i < groups.size(); ++i) {
-        SCOPED_TRACE(testing::Message() << "prompt " << i);
-        expect_same_bits(groups[i]->wait(), expected[i]);
-      }
+      const auto done = rig.run(prompts, config);
+      ASSERT_EQ(done.size(), expected.size());
+      for (std::size_t i = 0; i < done.size(); ++i) expect_same_bits(done[i], expected[i]);
       preemptions += rig.engine().statistics().preemptions;
     }
   }
@@ -178,13 +177,13 @@ TEST_P(PreemptionOf, ChangesNothing) {
   if (GetParam().draft != nullptr) options.draft = kFolder + GetParam().draft;
   ModelRig roomy(options);
   std::vector<Prompt> prompts;
-  std::vector<std::vector<Completion>> expected;
+  std::vector<Completion> expected;
   for (const int n : {60, 9, 40, 25, 33, 50}) {
     std::vector<TokenId> ids;
     for (int i = 0; i < n; ++i)
       ids.push_back((i * 7 + n * 13 + i * i % 11) % static_cast<int>(roomy.shape().vocab_size));
     prompts.emplace_back(std::move(ids));
-    expected.push_back(roomy.run({prompts.back()}, config));
+    for (const Completion& completion : roomy.run({prompts.back()}, config)) expected.push_back(completion);
   }
   options.budget_bytes = test::least_budget(4096, [&](std::size_t bytes) {
     ModelRigOptions tight = options;
@@ -198,9 +197,7 @@ TEST_P(PreemptionOf, ChangesNothing) {
     options.budget_bytes = static_cast<std::size_t>(room * static_cast<double>(options.budget_bytes));
     ModelRig rig(options);
     config.prefix_cache = room > 1.5;
-    std::vector<std::shared_ptr<engine::Group>> groups;
-    for (const Prompt& prompt : prompts) groups.push_back(rig.submit({prompt}, config));
-    for (std::size_t i = 0; i < groups.size(); ++i) expect_same_bits(groups[i]->wait(), expected[i]);
+    expect_same_bits(rig.run(prompts, config), expected);
     EXPECT_GE(rig.statistics().preemptions, room < 1.5 ? 1 : 0);
   }
 }
@@ -219,10 +216,10 @@ TEST(PreemptionOfRecurrent, ChangesNothing) {
                                   .prefix_cache = false};
     ModelRig roomy(options);
     std::vector<Prompt> prompts;
-    std::vector<std::vector<Completion>> expected;
+    std::vector<Completion> expected;
     for (const int n : {40, 9, 20, 33}) {
       prompts.emplace_back(test::some_prompt(n, n));
-      expected.push_back(roomy.run({prompts.back()}, config));
+      for (const Completion& completion : roomy.run({prompts.back()}, config)) expected.push_back(completion);
     }
     options.draft_budget_bytes = test::least_budget(4096, [&](std::size_t bytes) {
       ModelRigOptions tight = options;
@@ -232,9 +229,7 @@ TEST(PreemptionOfRecurrent, ChangesNothing) {
     });
     options.engine.growth = 1;
     ModelRig rig(options);
-    std::vector<std::shared_ptr<engine::Group>> groups;
-    for (const Prompt& prompt : prompts) groups.push_back(rig.submit({prompt}, config));
-    for (std::size_t i = 0; i < groups.size(); ++i) expect_same_bits(groups[i]->wait(), expected[i]);
+    expect_same_bits(rig.run(prompts, config), expected);
     EXPECT_GE(rig.statistics().preemptions, 1);
   }
 }
