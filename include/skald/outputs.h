@@ -36,9 +36,9 @@ struct StepOutputs {
 
 /// Where the time of a completion went: seconds, and what saved or cost some.
 struct Timings {
-  double queued = 0;   // until its request was admitted
-  double prefill = 0;  // from then to the first token
-  double decode = 0;   // from the first token to the last
+  double queued = 0;                      // until its request was admitted
+  double prefill = 0;                     // from then to the first token
+  double decode = 0;                      // from the first token to the last
   std::int64_t cached_prompt_tokens = 0;  // that an earlier request had computed: they took no time
   std::int64_t preemptions = 0;           // times that its request gave its memory to older ones
   /// Tokens a second after the first of `n_tokens`; 0 where that was not measured.

@@ -90,15 +90,5 @@ TEST(Scheduling, DraftsAreInEveryPassToo) {
   EXPECT_LE(at_end, before + 2) << "each pass has taken it on";
 }
 
-TEST(Scheduling, PromptsForWhichThereIsRoomEndTogether) {
-  Passes passes(512);
-  std::vector<int> told[3];
-  std::vector<std::shared_ptr<engine::Group>> groups;
-  for (int i = 0; i < 3; ++i) groups.push_back(passes.submit(100 + i, 2, told[i]));
-  passes.begin();
-  for (const auto& group : groups) static_cast<void>(group->wait());
-  EXPECT_EQ(told[0][0], told[2][0]);
-}
-
 }  // namespace
 }  // namespace skald
