@@ -50,6 +50,7 @@ std::vector<skald::Prompt> random_prompts(const Work& work, std::int64_t vocabul
 Times run(const skald::Model& model, const Work& work) {
   skald::GenerationConfig config{.max_new_tokens = work.tokens, .do_sample = false, .num_beams = work.beams};
   config.eos_token_id.emplace();  // none: every row runs to its end
+  config.prefix_cache = false;    // every run computes its prompts
   std::vector<skald::Prompt> prompts = random_prompts(work, model.info().vocab_size);
   Times times;
   for (const skald::Completion& each : model.submit(std::move(prompts), config).wait()) {
