@@ -17,11 +17,10 @@ import sys
 import time
 from pathlib import Path
 
+import page
 import scaling
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SHIPPED = "(shipped)"  # stands for the model that `skald` takes where none is named
 LLAMA_PARAMETERS = 1_100_048_384
 
@@ -190,13 +189,27 @@ def constraint_table(program):
     return table(["constraint", *(f"{part}, µs, {size}" for part in parts for size in SIZES)], rows)
 
 
-def measure(options):
-    tools = options.build / "bench"
+def machine_text(options):
     info = run_json([options.skald, "info", "--bandwidth", "--json"])
-    parts = [
+    return (
         f"{info['cpu']}, {options.threads or info['threads']} threads, `{info['kernel_table']}` kernels; memory gives "
         f"{info['memory_bytes_per_s'] / 1e9:.1f} GB/s. Skald {info['version']}."
-    ]
+    )
+
+
+def measure_scaling(options):
+    model = options.model or make_llama(options.build / "bench" / "make_llama", options.models, "bf16")
+    if not model:
+        return
+    scaling.measure(lambda **work: bench(options.skald, model, **work), options, say)
+    if options.write:
+        page.write_section("scaling", f"{machine_text(options)}\n\n![How cost grows](scaling.svg)")
+        say(f"wrote {page.PAGE.name}")
+
+
+def measure(options):
+    tools = options.build / "bench"
+    parts = [machine_text(options)]
     model = None
     rows = model_rows(options.skald, "shipped", SHIPPED, options.threads, options.batches)
     for dtype in [] if options.quick else ["f32", "bf16"]:
@@ -231,14 +244,6 @@ def measure(options):
     return "\n\n".join(parts)
 
 
-def write_page(text):
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-    say(f"wrote {PAGE.relative_to(ROOT)}")
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release", help="build tree to measure")
@@ -253,9 +258,10 @@ def parse_arguments():
         help="instead: cost against prompt length, batch, beams and threads, as docs/scaling.svg (minutes)",
     )
     parser.add_argument("--model", help="with --scaling: the model (default: the random Llama in bf16)")
+    parser.add_argument("--picture", type=Path, default=scaling.PICTURE, help="with --scaling: the file to write")
     parser.add_argument("--bits", type=int, help="with --scaling: the precision of its weights")
-    parser.add_argument("--quick", action="store_true", help="only the shipped model")
-    parser.add_argument("--write", action="store_true", help="also write the tables into docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="only the shipped model; with --scaling: only small sizes")
+    parser.add_argument("--write", action="store_true", help="also write them into docs/performance.md")
     options = parser.parse_args()
     options.skald = Path(os.environ.get("SKALD_CLI", options.build / "cli" / "skald"))
     return options
@@ -264,14 +270,13 @@ def parse_arguments():
 def main():
     options = parse_arguments()
     if options.scaling:
-        model = options.model or make_llama(options.build / "bench" / "make_llama", options.models, "bf16")
-        if model:
-            scaling.measure(lambda **work: bench(options.skald, model, **work), options, say)
+        measure_scaling(options)
         return
     text = measure(options)
     print(text)
     if options.write:
-        write_page(text)
+        page.write_section("measured", text)
+        say(f"wrote {page.PAGE.name}")
 
 
 if __name__ == "__main__":

@@ -25,23 +25,24 @@ def threads_text(threads):
 def measure(bench, options, say):
     """Runs `skald bench` over all sizes; writes the picture. `bench(**work)` gives its figures."""
     prefill, step, batch, beams = {}, {}, {}, {}
+    some = slice(3 if options.quick else None)
     for threads in THREADS:
         name, fixed = threads_text(threads), {"threads": threads, "bits": options.bits, "repeat": 1}
-        for n in LENGTHS:
+        for n in LENGTHS[some]:
             say(f"{name}, prompt of {n}")
             figures = bench(prompt_tokens=n, gen_tokens=16, **fixed)
             prefill.setdefault(name, []).append((n, n / figures["prefill_tokens_per_s"]))
             step.setdefault(name, []).append((n, 1e3 / figures["decode_tokens_per_s"]))
-        for n in BATCHES:
+        for n in BATCHES[some]:
             say(f"{name}, batch of {n}")
             figures = bench(prompt_tokens=64, gen_tokens=16, batch=n, **fixed)
             batch.setdefault(name, []).append((n, figures["decode_tokens_per_s"]))
-        for n in BEAMS:
+        for n in BEAMS[some]:
             say(f"{name}, {n} beams")
             figures = bench(prompt_tokens=64, gen_tokens=16, beams=n, **fixed)
             beams.setdefault(name, []).append((n, 1e3 * n / figures["decode_tokens_per_s"]))
-    PICTURE.write_text(draw(prefill, step, batch, beams, options.bits), encoding="utf-8")
-    say(f"wrote {PICTURE.name}")
+    options.picture.write_text(draw(prefill, step, batch, beams, options.bits), encoding="utf-8")
+    say(f"wrote {options.picture}")
 
 
 def draw(prefill, step, batch, beams, bits):

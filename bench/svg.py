@@ -33,9 +33,17 @@ def logarithmic(low, high, begin, end):
 
 
 def nice_steps(low, high):
-    """1, 2 and 5 times powers of ten within [low, high]."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    return [s * 10.0**p for p in range(first, last + 1) for s in (1, 2, 5) if low <= s * 10.0**p <= high * 1.0001]
+    """1, 2 and 5 times powers of ten within [low, high]; finer ones where those are few."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
+        values = [s * 10.0**p for p in powers for s in steps if low <= s * 10.0**p <= high * 1.0001]
+        if len(values) > 2:
+            break
+    return values
+
+
+def short(value):
+    return f"{value // 1024:g}k" if value >= 1024 else f"{value:g}"
 
 
 def dots(rows, title, note):
@@ -57,7 +65,7 @@ def dots(rows, title, note):
         parts += [text(left - 12, y + 4, label, "end"), line(place(least), y, place(most), y, colour, 3)]
         parts.append(line(place(mark), y - 8, place(mark), y + 8, "#111", 2))
         parts.append(f'<circle cx="{place(median):.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>')
-        parts.append(text(right + 10, y + 4, f"{median:.2f}", kind="faint"))
+        parts.append(text(right + 10, y + 4, f"{median:.3g}", kind="faint"))
     return picture(right + 60, height, parts)
 
 
@@ -66,14 +74,14 @@ def frame(corner, size, panel):
     (x, y), (width, height), (title, x_label, y_label, lines) = corner, size, panel
     xs = sorted({p[0] for points in lines.values() for p in points})
     ys = [p[1] for points in lines.values() for p in points]
-    left, right, bottom = x + 52, x + width - 14, y + height - 40
+    left, right, bottom = x + 52, x + width - 24, y + height - 40
     low, high = min(ys) / 1.2, max(ys) * 1.2
-    across, up = logarithmic(xs[0], max(xs[-1], xs[0] * 1.01), left, right), logarithmic(low, high, bottom, y + 34)
+    across, up = logarithmic(xs[0], max(xs[-1], xs[0] * 1.01), left, right), logarithmic(low, high, bottom, y + 50)
     parts = [text(x + 8, y + 16, title, kind="title"), text(x + 8, y + 30, y_label, kind="faint")]
     for value in nice_steps(low, high):
         parts.append(line(left, up(value), right, up(value)))
         parts.append(text(left - 6, up(value) + 4, f"{value:g}", "end", "faint"))
-    parts += [text(across(value), bottom + 16, f"{value:g}", "middle", "faint") for value in xs]
+    parts += [text(across(value), bottom + 16, short(value), "middle", "faint") for value in xs]
     parts.append(text((left + right) / 2, bottom + 32, x_label, "middle", "faint"))
     return parts, across, up
 
@@ -81,7 +89,7 @@ def frame(corner, size, panel):
 def chart(corner, size, panel):
     """One line chart: panel = (title, x label, y label, {name: [(x, y)]}); both axes are logarithmic."""
     parts, across, up = frame(corner, size, panel)
-    right = corner[0] + size[0] - 14
+    right = corner[0] + size[0] - 24
     for i, (name, points) in enumerate(panel[3].items()):
         colour = COLOURS[i % len(COLOURS)]
         path = " ".join(f"{'ML'[j > 0]}{across(px):.1f},{up(py):.1f}" for j, (px, py) in enumerate(points))

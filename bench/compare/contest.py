@@ -3,6 +3,7 @@ never do two work at once."""
 
 import json
 import os
+import re
 import selectors
 import signal
 import statistics
@@ -206,7 +207,8 @@ class Contest:
 
 
 class Results:
-    """What was measured, a line of JSON each, so that a run that ended goes on where it was."""
+    """What was measured, a line of JSON each, so that a run that ended goes on where it was. What was not run is tried
+    again."""
 
     def __init__(self, path, anew):
         self.path = path
@@ -217,7 +219,9 @@ class Results:
         self.entries = [json.loads(line) for line in lines]
 
     def has(self, **key):
-        return any(all(entry[name] == value for name, value in key.items()) for entry in self.entries)
+        return any(
+            "value" in entry and all(entry[name] == value for name, value in key.items()) for entry in self.entries
+        )
 
     def add(self, **entry):
         self.entries.append(entry)
@@ -243,6 +247,11 @@ def run_group(contest, group, number, results, chosen, tell):
                 worker.close()
 
 
+def without_folders(text):
+    """`text` with the names of files, but not where they lie on this machine."""
+    return re.sub(r"(?<![\w.])(?:/[^\s/:'\"]+)*/(?=[^\s/:'\"])", "", text)
+
+
 def one_result(contest, workers, contestant, work, tell):
     try:
         if contestant.name not in workers:
@@ -260,7 +269,8 @@ def one_result(contest, workers, contestant, work, tell):
         except (KeyError, ZeroDivisionError):
             raise NotAvailable("it does not do this") from None
     except NotAvailable as error:
-        tell(f"{contestant.name}, {work.name}: not run: {error}")
-        return {"not_run": str(error)}
+        reason = without_folders(str(error))
+        tell(f"{contestant.name}, {work.name}: not run: {reason}")
+        return {"not_run": reason}
     tell(f"{contestant.name}, {work.name}: {value:.4g} {work.unit}")
     return {"value": value, "others": answer.get("others", 0.0), "at": time.time()}

@@ -63,7 +63,16 @@ class Peers:
         return self.once(name, lambda: self._environment(name, requirements))
 
     def converter(self):
-        return self.python(CONVERT, "convert")
+        """An interpreter with optimum-intel."""
+
+        def make():
+            python = self.python(CONVERT, "convert")
+            # Its torchvision may be another build than torch is: then nothing can be imported. No text model needs it.
+            remove = [str(python), "-m", "pip", "uninstall", "-y", "torchvision"]
+            logged(self.folder / "logs" / "torchvision.log", remove)
+            return python
+
+        return self.once("converter", make)
 
     def _environment(self, name, requirements):
         folder = self.folder / f"venv-{name}"

@@ -138,13 +138,13 @@ def judge_ratio(figures, mark, less_is_better):
     group, ours, work = mark["ours"]
     less = work in less_is_better
     peer = best(figures, group, mark["peers"], work, less)
-    wanted = wanted_text(mark)
-    if peer is None:
-        reason = not_run(figures, (group, mark["peers"][0], work))
-        return Verdict(mark["name"], " / ".join(mark["peers"][:1]), wanted, None, reason)
+    wanted, against = wanted_text(mark), peer or " / ".join(mark["peers"])
+    for lacking in (ours, peer or mark["peers"][0]):
+        if not figures.get(group, lacking, work):
+            return Verdict(mark["name"], against, wanted, None, not_run(figures, (group, lacking, work)))
     values = ratios(figures.get(group, ours, work), figures.get(group, peer, work), less)
     if not values:
-        return Verdict(mark["name"], peer, wanted, None, not_run(figures, (group, ours, work)))
+        return Verdict(mark["name"], against, wanted, None, "not run: not in one round")
     spread = Spread.of(values)
     return Verdict(
         mark["name"], peer, wanted, spread, verdict(mark, spread), spread_text(spread) + " x", mark["at_least"]
@@ -195,6 +195,25 @@ def turned_table(figures, group):
         if any(spreads):
             rows.append([f"{work.name}, {work.unit}", *(spread_text(s) for s in spreads)])
     return markdown([group.name, *names], rows) if rows else ""
+
+
+def ratios_table(figures, group):
+    """How many times the best peer of the group each of Skald's rows is, with the range over the rounds."""
+    ours = [c.name for c in group.contestants if c.kind == "ours"]
+    peers = [c.name for c in group.contestants if c.kind == "peer"]
+    columns, rows = [], {name: [name] for name in ours}
+    for work in group.works:
+        peer = best(figures, group.name, peers, work.name, work.less_is_better)
+        if peer is None:
+            continue
+        columns.append(f"{work.name}: {peer}")
+        theirs = figures.get(group.name, peer, work.name)
+        for name in ours:
+            values = ratios(figures.get(group.name, name, work.name), theirs, work.less_is_better)
+            rows[name].append(spread_text(Spread.of(values)))
+    header = [f"{group.name}: times the best peer", *columns]
+    found = [row for row in rows.values() if any(row[1:])]
+    return markdown(header, found) if found else ""
 
 
 def marks_table(verdicts):

@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import page  # noqa: E402
 import report  # noqa: E402
 import svg  # noqa: E402
 from contest import Contest, Results, run_group  # noqa: E402
@@ -25,9 +26,7 @@ from peers import CONVERT, LLAMA, RUN, NotAvailable, Peers, has_amx, say  # noqa
 from recipes import ROOT, Models  # noqa: E402
 from work import GROUPS  # noqa: E402
 
-PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "compared.svg"
-BEGIN, END = "<!-- compared: begin -->", "<!-- compared: end -->"
 
 
 def chosen_by(patterns):
@@ -81,19 +80,18 @@ def page_text(info, threads, entries):
     for group in GROUPS:
         few = len(group.works) > 2 * len(group.contestants)
         parts.append((report.turned_table if few else report.figures_table)(figures, group))
+        parts.append(report.ratios_table(figures, group))
     reasons = report.reasons_list(figures)
     parts.append("Not run:\n\n" + reasons if reasons else "")
     return "\n\n".join(part for part in parts if part), verdicts
 
 
 def write_page(text, verdicts):
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    page.write_section("compared", text)
     if rows := dots_of(verdicts):
         note = "how many times as fast; the bar: all rounds, the stroke: what is wanted"
         PICTURE.write_text(svg.dots(rows, "Skald against the others", note), encoding="utf-8")
-    say(f"wrote {PAGE.relative_to(ROOT)}")
+    say(f"wrote {page.PAGE.name}")
 
 
 def parse_arguments():

@@ -34,8 +34,9 @@ struct Work {
   std::int64_t prompt = 0, tokens = 0, rows = 1, beams = 1;
 };
 
+// Others in each call, since a program may keep what it computed of a prompt.
 std::vector<skald::Prompt> random_prompts(const Work& work, std::int64_t vocabulary) {
-  std::mt19937_64 random(0);
+  static std::mt19937_64 random(0);
   std::vector<skald::Prompt> prompts;
   for (std::int64_t row = 0; row < work.rows; ++row) {
     std::vector<skald::TokenId> ids;  // [prompt]; the first few ids are special tokens of most models

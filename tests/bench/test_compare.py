@@ -3,15 +3,16 @@
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import page
 import pytest
 import report
 import run
 import scaling
 import svg
-from contest import Results, Worker, bytes_of, run_group
+from contest import Results, Worker, bytes_of, run_group, without_folders
 from peers import NotAvailable
 from recipes import ADVERSARIES, MAKERS, adversary_file
 from work import GROUPS, Contestant, Group, Work
@@ -115,6 +116,11 @@ def test_tables(figures):
     assert table[2:] == ["| Skald | 30.0 | 3.00 |", "| fast | 20.0 | 4.00 |"]
     turned = report.turned_table(figures, group).splitlines()
     assert turned[2] == "| decode, tokens/s | 30.0 (20.0 .. 44.0) | 20.0 (10.0 .. 40.0) |  |"
+    assert report.ratios_table(figures, group) == ""
+    ours = replace(group.contestants[0], kind="ours")
+    ratios = report.ratios_table(figures, replace(group, contestants=(ours, *group.contestants[1:]))).splitlines()
+    assert ratios[0] == "| g: times the best peer | decode: fast | load: fast |"
+    assert ratios[2] == "| Skald | 1.50 (1.10 .. 2.00) | 0.750 (0.500 .. 1.00) |"
     assert report.reasons_list(figures) == "- broken (g): decode not run: ended with status -11"
     assert report.figures_table(report.Figures([]), group) == ""
 
@@ -219,9 +225,16 @@ def test_rounds_go_work_by_work_and_resume(tmp_path):
     assert figures.reason("g", "missing", "w1") == "not installed"
     assert figures.reason("g", "a", "w2") == "it does not do this"
     run_group(contest, group, 0, Results(results.path, anew=False), lambda *_: True, lambda _: None)
-    assert len(contest.log) == 6, "what is there is not measured again"
+    again = contest.log[6:]
+    assert again[:2] == [("a", "2"), ("b", "2")], "what is there is not measured again, what was not run is tried"
+    contest.log.clear()
     run_group(contest, group, 1, results, lambda g, c, w: w.name == "w1", lambda _: None)
-    assert contest.log[6:8] == [("b", "1"), ("a", "1")], "another one begins in each round"
+    assert contest.log[:2] == [("b", "1"), ("a", "1")], "another one begins in each round"
+
+
+def test_reasons_name_no_folders():
+    assert without_folders("/a/b.c/llama-Q4.gguf: is a file") == "llama-Q4.gguf: is a file"
+    assert without_folders("at 12/13 of x/y, no '/z' here") == "at 12/13 of x/y, no 'z' here"
 
 
 def test_the_head_line_tells_of_other_work():
@@ -235,6 +248,13 @@ def test_size_of_a_model(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"12345")
     (tmp_path / "config.json").write_bytes(b"{}")
     assert bytes_of(tmp_path) == 5 and bytes_of(tmp_path / "config.json") == 2
+
+
+def test_a_section_of_the_page_is_replaced():
+    before = "# Speed\n<!-- a: begin -->\nold\n<!-- a: end -->\nrest\n"
+    assert page.replaced(before, "a", "new") == before.replace("old", "new")
+    for name in ("measured", "compared", "scaling"):
+        assert f"<!-- {name}: begin -->" in page.PAGE.read_text(encoding="utf-8")
 
 
 def test_pictures_are_well_formed():

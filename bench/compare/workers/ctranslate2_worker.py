@@ -18,15 +18,16 @@ def load():
     model = (ctranslate2.Translator if translator else ctranslate2.Generator)(folder, **settings)
 
     def generate(prompt, new, rows, beams):
-        texts = [[words[i] for i in row] for row in random_prompts(rows, prompt, len(words))]
+        def prompts():
+            return [[words[i] for i in row] for row in random_prompts(rows, prompt, len(words))]
 
-        def call(n):
+        def call(texts, n):
             if translator:
                 model.translate_batch(texts, beam_size=beams, min_decoding_length=n, max_decoding_length=n)
             else:
                 model.generate_batch(texts, beam_size=beams, min_length=n, max_length=n, include_prompt_in_result=False)
 
-        return from_two_calls(call, new)
+        return from_two_calls(prompts, call, new)
 
     return generate
 

@@ -100,9 +100,8 @@ def load():
             raise RuntimeError("llama.cpp has no beam search")
         sequences = Sequences(model, rows, prompt + new, vocabulary)
         try:
-            ids = random_prompts(rows, prompt, vocabulary)
-            timed(sequences, ids, min(new, 2))
-            return timed(sequences, ids, new)
+            timed(sequences, random_prompts(rows, prompt, vocabulary), min(new, 2))
+            return timed(sequences, random_prompts(rows, prompt, vocabulary), new)
         finally:
             sequences.close()
 

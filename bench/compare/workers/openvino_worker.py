@@ -14,17 +14,17 @@ def load():
     pipeline = openvino_genai.LLMPipeline(folder, "CPU", INFERENCE_NUM_THREADS=int(threads))
 
     def generate(prompt, new, rows, beams):
-        ids = openvino.Tensor(random_prompts(rows, prompt, 32000).astype(numpy.int64))
-        mask = openvino.Tensor(numpy.ones((rows, prompt), numpy.int64))
-        inputs = openvino_genai.TokenizedInputs(ids, mask)
+        def prompts():
+            ids = openvino.Tensor(random_prompts(rows, prompt, 32000).astype(numpy.int64))
+            return openvino_genai.TokenizedInputs(ids, openvino.Tensor(numpy.ones((rows, prompt), numpy.int64)))
 
-        def call(n):
+        def call(inputs, n):
             config = openvino_genai.GenerationConfig(max_new_tokens=n, min_new_tokens=n, ignore_eos=True)
             config.do_sample = False
             config.num_beams = beams
             pipeline.generate(inputs, config)
 
-        return from_two_calls(call, new)
+        return from_two_calls(prompts, call, new)
 
     return generate
 

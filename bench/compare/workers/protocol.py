@@ -17,22 +17,27 @@ def peak_bytes():
         return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
+generator = numpy.random.default_rng(0)
+
+
 def random_prompts(rows, length, vocabulary):
-    """Token ids [rows, length] that are no special tokens of most models."""
-    return numpy.random.default_rng(0).integers(10, vocabulary, (rows, length))
+    """Token ids [rows, length] that are no special tokens of most models: others in each call, since some programs keep
+    what they computed of a prompt."""
+    return generator.integers(10, vocabulary, (rows, length))
 
 
-def from_two_calls(call, new):
-    """First token and steps of a program that does not tell when each was done: `call(n)` generates n tokens."""
-    call(1)
-    start = time.perf_counter()
-    call(1)
-    first = time.perf_counter() - start
-    if new < 2:
-        return first, 0.0
-    start = time.perf_counter()
-    call(new)
-    return first, (time.perf_counter() - start - first) / (new - 1)
+def from_two_calls(prompts, call, new):
+    """First token and steps of a program that does not tell when each was done: `call(prompts(), n)` generates n."""
+
+    def seconds(n):
+        ids = prompts()
+        start = time.perf_counter()
+        call(ids, n)
+        return time.perf_counter() - start
+
+    seconds(1)
+    first = seconds(1)
+    return first, (seconds(new) - first) / (new - 1) if new > 1 else 0.0
 
 
 def one_line(error):

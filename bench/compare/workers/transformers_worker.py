@@ -29,7 +29,8 @@ def load():
     model.generation_config.eos_token_id = None
     model.generation_config.forced_eos_token_id = None
 
-    def call(ids, new, beams):
+    def call(rows, prompt, new, beams):
+        ids = torch.from_numpy(random_prompts(rows, prompt, config.vocab_size))
         clock = Clock()
         start = time.perf_counter()
         with torch.inference_mode():
@@ -46,9 +47,8 @@ def load():
         return times[0] - start, (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
 
     def generate(prompt, new, rows, beams):
-        ids = torch.from_numpy(random_prompts(rows, prompt, config.vocab_size))
-        call(ids, min(new, 2), beams)
-        return call(ids, new, beams)
+        call(rows, prompt, min(new, 2), beams)
+        return call(rows, prompt, new, beams)
 
     return generate
 
