@@ -44,12 +44,17 @@ def used_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def on_processors(threads):
+    """For preexec_fn: binds a new process to as many processors, the same for all programs."""
+    processors = sorted(os.sched_getaffinity(0))[:threads]
+    return lambda: os.sched_setaffinity(0, processors)
+
+
 class Worker:
     """A resident process that answers requests. It is stopped whenever it is not asked."""
 
     def __init__(self, command, log, threads):
         log.parent.mkdir(parents=True, exist_ok=True)
-        processors = sorted(os.sched_getaffinity(0))[:threads]
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 list(map(str, command)),
@@ -57,7 +62,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=environment(threads),
-                preexec_fn=lambda: os.sched_setaffinity(0, processors),
+                preexec_fn=on_processors(threads),
             )
         self.loaded = self._answer()
         self._signal(signal.SIGSTOP)
@@ -125,6 +130,7 @@ class Starts:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             env=environment(self.threads),
+            preexec_fn=on_processors(self.threads),
         ) as process:
             first = process.stdout.read(1)
             seconds = time.perf_counter() - start

@@ -18,6 +18,7 @@ RUN = [
     "ctranslate2==4.8.5",
     "gguf==0.19.0",
     "sentencepiece==0.2.3",
+    "scikit-build-core==1.1.2",  # without it pip does not fetch llama-cpp-python's source
 ]
 CONVERT = ["torch==2.13.0", "openvino==2026.4.1", "optimum-intel==2.2.0", "nncf==3.4.0"]
 LLAMA = "llama-cpp-python==0.3.36"
@@ -98,15 +99,10 @@ class Peers:
             archive = source.with_name(source.name + ".tar.gz")
             if not archive.exists():
                 say(f"fetching the source of {LLAMA}")
+                archive.parent.mkdir(parents=True, exist_ok=True)
                 fetch = [self.python(), "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
                 fetch += ["--no-build-isolation", "-d", str(archive.parent), LLAMA]
-                # Not unpacked by pip beyond its metadata, for which it may want a build system: the archive is there.
-                archive.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    logged(self.folder / "logs" / "pip-llama.log", list(map(str, fetch)))
-                except NotAvailable:
-                    if not archive.exists():
-                        raise
+                logged(self.folder / "logs" / "pip-llama.log", list(map(str, fetch)))
             with tarfile.open(archive) as packed:
                 packed.extractall(archive.parent, filter="data")
             return source

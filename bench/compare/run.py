@@ -26,6 +26,7 @@ from peers import CONVERT, LLAMA, RUN, NotAvailable, Peers, has_amx, say  # noqa
 from recipes import ROOT, Models  # noqa: E402
 from work import GROUPS  # noqa: E402
 
+HELPERS = ("gguf", "sentencepiece", "scikit-build-core")  # packages that are not measured
 PICTURE = ROOT / "docs" / "compared.svg"
 
 
@@ -46,7 +47,7 @@ def machine(skald):
 
 
 def head_line(info, threads, entries):
-    packages = [each.replace("==", " ") for each in RUN if not each.startswith(("gguf", "sentencepiece"))]
+    packages = [each.replace("==", " ") for each in RUN if not each.startswith(HELPERS)]
     packages += [CONVERT[2].replace("==", " "), f"llama.cpp of {LLAMA.replace('==', ' ')}"]
     return (
         f"{info['cpu']}, {threads} threads, `{info['kernel_table']}` kernels ({info['cpu_features']}); "
