@@ -48,7 +48,8 @@ def short(value):
 
 def dots(rows, title, note):
     """rows: (label, median, least, most, mark): how many times better, and the wanted value as a stroke."""
-    left, right, top, step = 330, 690, 52, 24
+    left = 24 + round(6.6 * max(len(row[0]) for row in rows))  # room for the longest label
+    right, top, step = left + 360, 52, 24
     height = top + step * len(rows) + 30
     values = [v for _, *numbers in rows for v in numbers] + [1.0]
     low, high = 0.9 * min(values), 1.15 * max(values)
