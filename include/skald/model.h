@@ -127,9 +127,9 @@ struct LoadOptions {
 /// What is known of a model without loading its weights.
 struct ModelInfo {
   std::string path;
-  std::string format;        // "safetensors"
+  std::string format;        // "safetensors", "GGUF"
   std::string architecture;  // model_type
-  std::string dtype;         // of most weights
+  std::string dtype;         // of most weights: "BF16", "Q4_0"
   std::int64_t parameters = 0;
   std::int64_t tensors = 0;
   std::int64_t encoder_layers = 0;  // of an encoder-decoder
@@ -147,7 +147,7 @@ struct ModelInfo {
 /// A model in memory, shared by its copies. All calls are thread-safe.
 class SKALD_API Model {
  public:
-  /// Loads the model folder at `path`. Throws Error.
+  /// Loads the model folder, or the GGUF file, at `path`. Throws Error.
   static Model load(const std::string& path, const LoadOptions& options = {});
   /// The folder of the model that ships with Skald. Throws PathError where it is not installed.
   static std::string shipped_path();
@@ -170,7 +170,7 @@ class SKALD_API Model {
 
   /// The model's own generation_config.json, with eos and friends from config.json where it has none.
   [[nodiscard]] const GenerationConfig& generation_config() const;
-  /// Throws UnsupportedError where the folder has no tokenizer.
+  /// Throws UnsupportedError where the model has no tokenizer.
   [[nodiscard]] const Tokenizer& tokenizer() const;
   [[nodiscard]] bool has_tokenizer() const;
   [[nodiscard]] const ModelInfo& info() const;

@@ -30,13 +30,15 @@ struct TokenizeOptions {
 
 struct TokenizerAccess;
 
-/// The tokenizer of a model folder (tokenizer.json), with the ids that Hugging Face `tokenizers` 0.23 gives. A cheap
-/// handle: copies share one immutable tokenizer, and every method may be called from many threads at once.
+/// The tokenizer of a model folder (tokenizer.json) or of a GGUF file, with the ids that Hugging Face `tokenizers` 0.23
+/// gives. A cheap handle: copies share one immutable tokenizer, and every method may be called from many threads at
+/// once.
 class SKALD_API Tokenizer {
  public:
-  /// Reads tokenizer.json, tokenizer_config.json and special_tokens_map.json of `folder`; nothing else of the model is
-  /// needed. Throws PathError, FormatError, LimitError or UnsupportedError.
-  static Tokenizer load(const std::string& folder);
+  /// Reads tokenizer.json, tokenizer_config.json and special_tokens_map.json of the folder `path`, or the metadata of
+  /// the GGUF file `path`; nothing else of the model is needed. Throws PathError, FormatError, LimitError or
+  /// UnsupportedError.
+  static Tokenizer load(const std::string& path);
 
   /// Bytes that are not UTF-8 are read as U+FFFD.
   [[nodiscard]] TokenizedText encode(std::string_view text, const TokenizeOptions& options = {}) const;

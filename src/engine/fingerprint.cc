@@ -52,10 +52,14 @@ bool counts(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::string model_fingerprint(const std::string& folder) {
+std::string model_fingerprint(const std::string& path) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_regular_file() && counts(entry.path())) files.push_back(entry.path());
+  if (std::filesystem::is_directory(path)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      if (entry.is_regular_file() && counts(entry.path())) files.push_back(entry.path());
+    }
+  } else {
+    files.emplace_back(path);
   }
   std::ranges::sort(files);
   Hash hash;

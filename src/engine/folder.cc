@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/file.h"
 #include "decode/options.h"
+#include "formats/gguf_model.h"
+#include "formats/gguf_tokenizer.h"
 #include "json/value.h"
 #include "models/config_file.h"
 #include "skald/error.h"
+#include "text/access.h"
+#include "text/roles.h"
 
 namespace skald::engine {
 namespace {
@@ -18,15 +23,31 @@ bool is_there(const std::filesystem::path& path) {
 
 }  // namespace
 
-bool has_tokenizer_file(const std::string& folder) {
-  return is_there(std::filesystem::path(folder) / "tokenizer.json");
+void require_model(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return require_folder(path);
+  if (is_gguf_file(path)) return;
+  throw FormatError({.file = path, .rule = "is not GGUF; models of other formats are folders: name the folder"});
 }
 
-void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows, const std::string& folder) {
+bool has_tokenizer_file(const std::string& path) {
+  if (is_gguf_file(path)) return open_gguf(path)->find_entry("tokenizer.ggml.model") != nullptr;
+  return is_there(std::filesystem::path(path) / "tokenizer.json");
+}
+
+bool has_chat_template(const std::string& path) {
+  if (is_gguf_file(path)) return read_gguf_chat_template(*open_gguf(path)).has_value();
+  const std::filesystem::path folder(path);
+  if (is_there(folder / "chat_template.jinja")) return true;
+  const std::filesystem::path config = folder / "tokenizer_config.json";
+  return is_there(config) && json::parse_file(config).find("chat_template") != nullptr;
+}
+
+void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows, const std::string& path) {
   for (auto id = static_cast<TokenId>(n_rows); id < tokenizer.id_limit(); ++id) {
     const bool added = std::ranges::binary_search(tokenizer.added_tokens(), id, {}, &text::AddedToken::id);
     if (added || tokenizer.id_to_token(id).empty()) continue;
-    throw FormatError({.file = std::filesystem::path(folder) / "tokenizer.json",
+    throw FormatError({.file = is_gguf_file(path) ? path : (std::filesystem::path(path) / "tokenizer.json").string(),
                        .field = "token " + quoted(tokenizer.id_to_token(id)),
                        .value = std::to_string(id),
                        .rule = "id must be below the " + std::to_string(n_rows) +
@@ -34,9 +55,9 @@ void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows,
   }
 }
 
-GenerationConfig read_model_generation_config(const std::string& folder) {
-  const models::ConfigFile model_config = models::read_config_file(folder);
-  const std::string generation_path = std::filesystem::path(folder) / "generation_config.json";
+GenerationConfig read_model_generation_config(const std::string& path) {
+  const models::ConfigFile model_config = models::read_config_file(path);
+  const std::string generation_path = std::filesystem::path(path) / "generation_config.json";
   if (!is_there(generation_path)) return decode::read_legacy_settings(model_config.value, model_config.path);
   GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, json::kConfigLimits),
                                                            generation_path, decode::UnknownFields::notice);
@@ -54,3 +75,15 @@ GenerationConfig read_model_generation_config(const std::string& folder) {
 }
 
 }  // namespace skald::engine
+
+namespace skald {
+
+Tokenizer Tokenizer::load(const std::string& path) {
+  if (!is_gguf_file(path)) return TokenizerAccess::wrap(text::Tokenizer::load(path));
+  const auto found = read_gguf_tokenizer(*open_gguf(path));
+  if (!found) throw UnsupportedError({.file = path, .rule = "has no tokenizer"});
+  return TokenizerAccess::wrap(
+      text::Tokenizer::from_json(found->tokenizer, path, text::read_token_settings(found->config, path)));
+}
+
+}  // namespace skald

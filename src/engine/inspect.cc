@@ -1,11 +1,10 @@
 #include "engine/inspect.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
-#include "base/file.h"
 #include "engine/folder.h"
+#include "formats/gguf_model.h"
 #include "formats/tensor_source.h"
 #include "json/fields.h"
 #include "models/config_file.h"
@@ -16,21 +15,14 @@
 namespace skald::engine {
 namespace {
 
-// The element type that holds most of the weights.
-DType main_dtype(const TensorSource& tensors) {
-  std::map<DType, std::uint64_t> bytes;
-  for (const TensorInfo& tensor : tensors.tensors()) bytes[tensor.dtype] += tensor.bytes;
+// A tensor of the type that holds most of the weights.
+TensorInfo main_tensor(const TensorSource& tensors) {
+  std::map<std::string_view, std::uint64_t> bytes;
+  for (const TensorInfo& tensor : tensors.tensors()) bytes[stored_type_name(tensor)] += tensor.bytes;
   const auto most =
       std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == bytes.end() ? DType::f32 : most->first;
-}
-
-bool has_chat_template(const std::string& folder) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  if (fs::exists(fs::path(folder) / "chat_template.jinja", ignored)) return true;
-  const fs::path config = fs::path(folder) / "tokenizer_config.json";
-  return fs::exists(config, ignored) && json::parse_file(config).find("chat_template") != nullptr;
+  if (most == bytes.end()) return {};
+  return *std::ranges::find(tensors.tensors(), most->first, stored_type_name);
 }
 
 }  // namespace
@@ -45,13 +37,14 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   const models::ModelShape& shape = model->shape();
   const nn::StateLayout layout = model->state_layout();
 
-  const DType dtype = main_dtype(*tensors);
-  const auto kv_type = dtype == DType::f32 || dtype == DType::f64 ? kernels::KvType::f32 : kernels::KvType::bf16;
+  const TensorInfo main = main_tensor(*tensors);
+  const bool wide = main.dtype == DType::f32 || main.dtype == DType::f64;
+  const auto kv_type = wide ? kernels::KvType::f32 : kernels::KvType::bf16;
   ModelInfo info;
   info.path = path;
-  info.format = "safetensors";
+  info.format = is_gguf_file(path) ? "GGUF" : "safetensors";
   info.architecture = shape.model_type;
-  info.dtype = dtype_name(dtype);
+  info.dtype = stored_type_name(main);
   info.parameters = weights.n_parameters();
   info.tensors = static_cast<std::int64_t>(tensors->tensors().size());
   info.layers = shape.n_layers;
@@ -78,7 +71,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
 namespace skald {
 
 ModelInfo Model::inspect(const std::string& path) {
-  require_folder(path);
+  engine::require_model(path);
   std::optional<Tokenizer> tokenizer;
   if (engine::has_tokenizer_file(path)) tokenizer = Tokenizer::load(path);
   return engine::inspect_model(path, tokenizer);

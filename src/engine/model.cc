@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "decode/options.h"
 #include "decode/strategies/probing.h"
@@ -113,7 +112,7 @@ std::vector<engine::ModelSlot> make_slots(const std::vector<std::shared_ptr<cons
 std::shared_ptr<const models::DecoderModel> load_companion(const std::string& folder, const models::DecoderModel& main,
                                                            const LoadOptions& options, ThreadPool& threads,
                                                            bool drafts) {
-  require_folder(folder);
+  engine::require_model(folder);
   std::shared_ptr<const models::DecoderModel> model =
       models::load_model(folder, {.bits = options.bits, .strict = options.strict}, threads);
   const bool encodes = model->shape().encodes;
@@ -159,7 +158,7 @@ Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Model Model::load(const std::string& path, const LoadOptions& options) {
   check_load_options(options);
-  require_folder(path);
+  engine::require_model(path);
   auto impl = std::make_shared<Impl>();
   impl->generation_config = engine::read_model_generation_config(path);
   if (engine::has_tokenizer_file(path)) impl->tokenizer = Tokenizer::load(path);
@@ -248,7 +247,7 @@ Statistics Model::statistics() const { return impl_->engine->statistics(); }
 
 const Tokenizer& Model::tokenizer() const {
   if (!impl_->tokenizer) {
-    throw UnsupportedError({.file = impl_->info.path, .rule = "the folder has no tokenizer.json: give token ids"});
+    throw UnsupportedError({.file = impl_->info.path, .rule = "has no tokenizer (tokenizer.json): give token ids"});
   }
   return *impl_->tokenizer;
 }

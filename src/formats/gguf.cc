@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 #include "base/bounded_reader.h"
@@ -33,6 +34,7 @@ class GgufSource final : public GgufFile {
 
   std::span<const TensorInfo> tensors() const override { return tensors_; }
   std::span<const GgufEntry> metadata() const override { return metadata_; }
+  const std::string& path() const override { return file_.path(); }
   const std::string& file_of(const TensorInfo& /*tensor*/) const override { return file_.path(); }
   std::string describe() const override { return std::filesystem::path(file_.path()).filename().native(); }
 
@@ -257,12 +259,13 @@ class HeaderReader {
     }
     const std::optional<std::uint64_t> bytes = bytes_of(tensor.shape, *type);
     if (!bytes) in_.fail(field_, shape_text(tensor.shape), "shape overflows");
-    if (!type->dtype) {
+    tensor.block = quant::find_block_format(id);
+    if (!type->dtype && tensor.block == nullptr) {
       throw UnsupportedError({.file = file_.path(),
                               .field = field_,
                               .rule = name + " is not read in this version; read are " + readable_ggml_types()});
     }
-    tensor.dtype = *type->dtype;
+    tensor.dtype = type->dtype.value_or(DType::u8);
     return *bytes;
   }
 
@@ -335,14 +338,16 @@ const GgufEntry* GgufFile::find_entry(std::string_view key) const {
   return at != all.end() && at->key == key ? &*at : nullptr;
 }
 
+void GgufFile::fail_type(const GgufEntry& entry, std::string rule) const {
+  throw FormatError(
+      {.file = path(), .field = entry.key, .value = std::string(gguf_type_name(entry.type)), .rule = std::move(rule)});
+}
+
 std::optional<std::string_view> GgufFile::get_text(std::string_view key) const {
   const GgufEntry* const entry = find_entry(key);
   if (entry == nullptr) return std::nullopt;
   if (const auto* const text = std::get_if<std::string>(&entry->value)) return *text;
-  throw FormatError({.file = describe(),
-                     .field = std::string(key),
-                     .value = std::string(gguf_type_name(entry->type)),
-                     .rule = "must be a string"});
+  fail_type(*entry, "must be a string");
 }
 
 std::optional<std::int64_t> GgufFile::get_integer(std::string_view key) const {
@@ -352,10 +357,32 @@ std::optional<std::int64_t> GgufFile::get_integer(std::string_view key) const {
   if (u != nullptr && std::in_range<std::int64_t>(*u)) return static_cast<std::int64_t>(*u);
   const auto* const i = std::get_if<std::int64_t>(&entry->value);
   if (i != nullptr && *i >= 0) return *i;
-  throw FormatError({.file = describe(),
-                     .field = std::string(key),
-                     .value = std::string(gguf_type_name(entry->type)),
-                     .rule = "must be an integer in [0, 2^63)"});
+  fail_type(*entry, "must be an integer in [0, 2^63)");
+}
+
+std::optional<json::Value> GgufFile::get_number(std::string_view key) const {
+  const GgufEntry* const entry = find_entry(key);
+  if (entry == nullptr) return std::nullopt;
+  const auto* const u = std::get_if<std::uint64_t>(&entry->value);
+  if (u != nullptr && std::in_range<std::int64_t>(*u)) return static_cast<std::int64_t>(*u);
+  if (const auto* const i = std::get_if<std::int64_t>(&entry->value)) return *i;
+  const auto* const real = std::get_if<double>(&entry->value);
+  if (real != nullptr && std::isfinite(*real)) return *real;
+  fail_type(*entry, "must be a finite number");
+}
+
+std::optional<bool> GgufFile::get_bool(std::string_view key) const {
+  const GgufEntry* const entry = find_entry(key);
+  if (entry == nullptr) return std::nullopt;
+  if (const bool* const value = std::get_if<bool>(&entry->value)) return *value;
+  fail_type(*entry, "must be a boolean");
+}
+
+const GgufArray* GgufFile::get_array(std::string_view key) const {
+  const GgufEntry* const entry = find_entry(key);
+  if (entry == nullptr) return nullptr;
+  if (const auto* const array = std::get_if<GgufArray>(&entry->value)) return array;
+  fail_type(*entry, "must be an array");
 }
 
 std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) { return HeaderReader(File(path)).read(); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "quant/block_format.h"
+
 namespace skald {
 namespace {
 
@@ -96,7 +98,8 @@ const GgmlType* find_ggml_type(std::uint32_t id) {
 std::string readable_ggml_types() {
   std::string names;
   for (const GgmlType& type : kTypes) {
-    if (type.dtype) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    if (type.dtype || quant::find_block_format(type.id) != nullptr)
+      names += (names.empty() ? "" : ", ") + std::string(type.name);
   }
   return names;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "formats/gguf_model.h"
 #include "formats/safetensors.h"
 #include "skald/error.h"
 
@@ -54,12 +55,14 @@ std::string join(const std::vector<std::string>& names) {
   }
   const bool safetensors =
       std::any_of(found.begin(), found.end(), [](const auto& n) { return n.ends_with(".safetensors"); });
+  const bool gguf = std::any_of(found.begin(), found.end(), [](const auto& n) { return n.ends_with(".gguf"); });
   throw UnsupportedError(ErrorFields{
       .file = folder.native(),
-      .rule = "the folder holds " + join(found) + ", Skald " + wanted +
-              (safetensors ? ": name the file itself, or rename it"
-                           : ": other formats are not read yet; with transformers, load the model and save it with "
-                             "save_pretrained(folder)")});
+      .rule =
+          "the folder holds " + join(found) + ", Skald " + wanted +
+          (safetensors || gguf ? ": name the file itself, or rename it"
+                               : ": other formats are not read yet; with transformers, load the model and save it with "
+                                 "save_pretrained(folder)")});
 }
 
 // Says which weights are read where a folder has several sets.
@@ -91,6 +94,25 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
   return text + "]";
 }
 
+std::string_view stored_type_name(const TensorInfo& tensor) {
+  return tensor.block != nullptr ? tensor.block->name : dtype_name(tensor.dtype);
+}
+
+bool holds_floats(const TensorInfo& tensor) { return tensor.block != nullptr || converts_to_float(tensor.dtype); }
+
+StoredUnit stored_unit(const TensorInfo& tensor) {
+  if (tensor.block != nullptr) return {.numbers = tensor.block->block, .bytes = tensor.block->bytes};
+  return {.numbers = 1, .bytes = static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8};
+}
+
+void read_floats(const TensorInfo& tensor, std::span<const std::byte> stored, std::span<float> out) {
+  if (tensor.block == nullptr) return convert_to_float(tensor.dtype, stored, out);
+  const quant::BlockFormat& block = *tensor.block;
+  for (std::size_t i = 0; i < stored.size() / block.bytes; ++i) {
+    block.unpack(stored.data() + i * block.bytes, out.data() + i * block.block);
+  }
+}
+
 const TensorInfo* TensorSource::find(std::string_view name) const {
   const auto all = tensors();
   const auto at = std::lower_bound(all.begin(), all.end(), name,
@@ -101,6 +123,7 @@ const TensorInfo* TensorSource::find(std::string_view name) const {
 std::unique_ptr<TensorSource> open_tensor_source(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return open_folder(path);
+  if (is_gguf_file(path)) return open_gguf_weights(path);
   return path.native().ends_with(".index.json") ? open_safetensors_index(path) : open_safetensors(path);
 }
 

@@ -11,18 +11,38 @@
 #include <vector>
 
 #include "formats/dtype.h"
+#include "quant/block_format.h"
 
 namespace skald {
 
 /// One stored tensor. Its elements lie row-major, in PyTorch's order of dimensions.
 struct TensorInfo {
   std::string name;
-  DType dtype = DType::f32;
-  std::vector<std::uint64_t> shape;  // empty: a scalar
-  int file = 0;                      // which of the source's files
-  std::uint64_t offset = 0;          // of the first byte, in that file
+  DType dtype = DType::f32;                   // of the elements; u8 where `block` is given
+  const quant::BlockFormat* block = nullptr;  // not null: rows are runs of these blocks, along the last dimension
+  std::vector<std::uint64_t> shape;           // empty: a scalar
+  bool transposed = false;                    // the last two dimensions are stored the other way round
+  int file = 0;                               // which of the source's files
+  std::uint64_t offset = 0;                   // of the first byte, in that file
   std::uint64_t bytes = 0;
 };
+
+/// "BF16", "Q4_K".
+std::string_view stored_type_name(const TensorInfo& tensor);
+
+/// Whether it holds numbers that can be weights: floating-point ones of 8 bits and more, or blocks.
+bool holds_floats(const TensorInfo& tensor);
+
+/// What is stored together: one element, or a block.
+struct StoredUnit {
+  std::size_t numbers = 1;
+  std::size_t bytes = 0;
+};
+StoredUnit stored_unit(const TensorInfo& tensor);
+
+/// As convert_to_float(), of whole units of a tensor for which holds_floats(); out [stored.size() / unit bytes * unit
+/// numbers].
+void read_floats(const TensorInfo& tensor, std::span<const std::byte> stored, std::span<float> out);
 
 /// "[2,3]".
 std::string shape_text(std::span<const std::uint64_t> shape);
@@ -50,7 +70,8 @@ class TensorSource {
 };
 
 /// Opens the weights of a model folder: model.safetensors, else the shards of model.safetensors.index.json; what else
-/// lies there is named in a notice. A path to one weight file (or to an index) opens just that. Throws PathError where
+/// lies there is named in a notice. A path to one weight file (or to an index) opens just that; GGUF files appear under
+/// the names of the checkpoint that they were made from. Throws PathError where
 /// there are no weights, UnsupportedError where there are only weights of other formats, FormatError and LimitError for
 /// malformed ones.
 std::unique_ptr<TensorSource> open_tensor_source(const std::filesystem::path& path);

@@ -3,12 +3,14 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "formats/gguf_model.h"
 #include "json/flat_yaml.h"
 
 namespace skald::models {
 
 ConfigFile read_config_file(const std::string& folder) {
   const std::filesystem::path path(folder);
+  if (is_gguf_file(path)) return {read_gguf_config(*open_gguf(path)), path};
   std::error_code ignored;
   if (!std::filesystem::exists(path / "config.json", ignored)) {
     for (const char* const name : {"config.yaml", "config.yml", "model.yaml"}) {

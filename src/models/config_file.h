@@ -13,7 +13,8 @@ struct ConfigFile {
 };
 
 /// config.json of `folder`; where there is none, the config.yaml or model.yaml of a FundamentaLLM model, to which
-/// `model_type` is added. Throws PathError, FormatError, LimitError, or UnsupportedError for YAML that is not flat.
+/// `model_type` is added. Of a GGUF file, what its metadata says. Throws PathError, FormatError, LimitError, or
+/// UnsupportedError for YAML that is not flat.
 ConfigFile read_config_file(const std::string& folder);
 
 }  // namespace skald::models

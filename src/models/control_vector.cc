@@ -68,8 +68,8 @@ class Reader {
   [[nodiscard]] std::vector<float> read_direction(const TensorInfo& tensor) const {
     const std::string field = "tensor " + skald::quoted(tensor.name);
     const auto hidden = static_cast<std::uint64_t>(shape_.hidden_size);
-    if (!converts_to_float(tensor.dtype))
-      fail(field, std::string(dtype_name(tensor.dtype)), "must be of floating-point numbers");
+    if (tensor.block != nullptr || !converts_to_float(tensor.dtype))
+      fail(field, std::string(stored_type_name(tensor)), "must be of floating-point numbers");
     if (tensor.shape != std::vector<std::uint64_t>{hidden}) {
       fail(field, shape_text(tensor.shape), "must be [" + std::to_string(hidden) + "], the model's hidden size");
     }

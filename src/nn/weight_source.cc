@@ -89,10 +89,10 @@ void WeightSource::count_parameters(const TensorInfo& tensor, std::size_t per_el
 
 const TensorInfo& WeightSource::take(const std::string& name, const std::vector<std::uint64_t>& shape) {
   const TensorInfo& tensor = find_shaped(name, shape);
-  if (!converts_to_float(tensor.dtype)) {
+  if (!holds_floats(tensor)) {
     throw UnsupportedError(ErrorFields{.file = source_.file_of(tensor),
                                        .field = "tensor '" + tensor.name + "'",
-                                       .value = std::string(dtype_name(tensor.dtype)),
+                                       .value = std::string(stored_type_name(tensor)),
                                        .rule = "weights must be floating-point numbers of 8 bits or more"});
   }
   count_parameters(tensor, 1);
@@ -117,8 +117,23 @@ WeightSource::Job& WeightSource::note_job(Job job, std::size_t n, std::size_t k)
   return jobs_.emplace_back(std::move(job));
 }
 
+// Rows of a matrix in blocks are whole blocks of whole stored rows.
+void WeightSource::check_blocks(const Job& job, std::size_t k) const {
+  const std::size_t numbers = stored_unit(*job.tensor).numbers;
+  if (numbers == 1) return;
+  if (!job.part.transposed && k % numbers == 0 && job.part.first_input % numbers == 0) return;
+  throw UnsupportedError(ErrorFields{.file = source_.file_of(*job.tensor),
+                                     .field = "tensor '" + job.tensor->name + "'",
+                                     .value = std::string(stored_type_name(*job.tensor)),
+                                     .rule = "the model needs parts of its blocks: store this tensor as F16 or F32"});
+}
+
 WeightSource::Job& WeightSource::note(const std::string& name, std::size_t n, std::size_t k, const Part& part) {
-  return note_job({.tensor = &take(name, part.stored_shape(n, k)), .part = part, .matrix = nullptr}, n, k);
+  const TensorInfo& tensor = take(name, part.stored_shape(n, k));
+  Job job{.tensor = &tensor, .part = part, .matrix = nullptr};
+  job.part.transposed = part.transposed != tensor.transposed;
+  check_blocks(job, k);
+  return note_job(std::move(job), n, k);
 }
 
 WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
@@ -157,17 +172,18 @@ std::shared_ptr<const PackedMatrix> WeightSource::factor(const std::string& name
 
 // `count` neighbouring numbers from number `first` on.
 std::vector<float> WeightSource::read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const {
-  const std::size_t element = static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8;
-  std::vector<std::byte> stored(count * element);
-  source_.read(tensor, first * element, stored);
+  const StoredUnit unit = stored_unit(tensor);  // a vector, or a plane, is whole units
+  std::vector<std::byte> stored(count / unit.numbers * unit.bytes);
+  source_.read(tensor, first / unit.numbers * unit.bytes, stored);
   std::vector<float> numbers(count);
-  convert_to_float(tensor.dtype, stored, numbers);
+  read_floats(tensor, stored, numbers);
   return numbers;
 }
 
 std::vector<float> WeightSource::values(const std::string& name, const std::vector<std::uint64_t>& shape) {
   const TensorInfo& tensor = take(name, shape);
-  return read_numbers(tensor, 0, tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
+  const StoredUnit unit = stored_unit(tensor);
+  return read_numbers(tensor, 0, tensor.bytes / unit.bytes * unit.numbers);
 }
 
 std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, const Part& part) {
@@ -210,7 +226,8 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
 }
 
 WeightFormat WeightSource::Job::format(int bits) const {
-  return format_for(scales == nullptr ? tensor->dtype : DType::bf16, bits);
+  if (scales != nullptr) return format_for(DType::bf16, bits);
+  return format_for(tensor->block != nullptr ? DType::f32 : tensor->dtype, bits);
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {
@@ -241,22 +258,30 @@ int WeightSource::choose_bits(const WeightLoadOptions& options) const {
       .rule = "needs " + gibibytes(needed) + " of memory, " + gibibytes(available) + " available" + remedy});
 }
 
-// Rows [first, first + count) of the matrix as f32 [count, k]: neighbours in the file are read at once.
-void WeightSource::read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const {
+// Rows [first, first + count) of the matrix as they are stored, [count, k / unit numbers] units: neighbours in the file
+// are read at once.
+void WeightSource::read_stored(const Job& job, std::size_t first, std::size_t count, std::byte* rows) const {
   const std::size_t k = job.matrix->columns();
-  const std::size_t element = static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
+  const StoredUnit unit = stored_unit(*job.tensor);
+  const auto bytes = [&](std::size_t numbers) { return numbers / unit.numbers * unit.bytes; };
   const std::size_t origin = job.part.origin(job.matrix->rows(), k);
   const std::size_t stored_k = job.part.stored_inputs(k);
   const auto place = [&](std::size_t row) {
     return origin + job.part.stored_output(first + row) * stored_k + job.part.first_input;
   };
-  std::vector<std::byte> stored(count * k * element);
   for (std::size_t begin = 0, end = 1; begin < count; begin = end++) {
     while (end < count && place(end) == place(begin) + (end - begin) * k) ++end;
-    source_.read(*job.tensor, place(begin) * element,
-                 std::span(stored).subspan(begin * k * element, (end - begin) * k * element));
+    source_.read(*job.tensor, bytes(place(begin)), {rows + begin * bytes(k), (end - begin) * bytes(k)});
   }
-  convert_to_float(job.tensor->dtype, stored, {rows, count * k});
+}
+
+// The same as f32 [count, k].
+void WeightSource::read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const {
+  const std::size_t k = job.matrix->columns();
+  const StoredUnit unit = stored_unit(*job.tensor);
+  std::vector<std::byte> stored(count * (k / unit.numbers) * unit.bytes);
+  read_stored(job, first, count, stored.data());
+  read_floats(*job.tensor, stored, {rows, count * k});
 }
 
 // The same where the file has [inputs, outputs]: one stored row after the other, spread over the matrix's rows.
@@ -300,7 +325,8 @@ void WeightSource::read_mxfp4(const Job& job, std::size_t first, std::size_t cou
 void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const {
   PackedMatrix& matrix = *job.matrix;
   const std::size_t k = matrix.columns();
-  const std::size_t panel_bytes = kPanel * k * static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
+  const StoredUnit unit = stored_unit(*job.tensor);
+  const std::size_t panel_bytes = std::max<std::size_t>(1, kPanel * k / unit.numbers * unit.bytes);
   const std::size_t share = last_panel - first_panel;
   const std::size_t at_once = job.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / panel_bytes, 1, share);
   std::vector<float> rows(at_once * kPanel * k);
@@ -324,6 +350,7 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
 void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   report_unread(options.strict);
   const int bits = choose_bits(options);
+  note_unpacking();
   std::size_t panels = 0;
   for (const Job& job : jobs_) {
     job.matrix->allocate(job.format(bits));
@@ -347,6 +374,17 @@ void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
     }
   });
   if (options.progress) options.progress(1.0);
+}
+
+void WeightSource::note_unpacking() const {
+  std::set<std::string_view> names;
+  for (const Job& job : jobs_) {
+    if (job.tensor->block != nullptr) names.insert(job.tensor->block->name);
+  }
+  if (names.empty()) return;
+  std::string list;
+  for (const std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
+  log_notice(LogLevel::info, source_.describe() + ": weights in " + list + " are unpacked as they are read");
 }
 
 bool WeightSource::all_f32() const {

@@ -109,6 +109,10 @@ class WeightSource {
   Job& note_job(Job job, std::size_t n, std::size_t k);
   void note_product(Job& job) const;
   void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;
+  void check_blocks(const Job& job, std::size_t k) const;
+  void note_unpacking() const;
+  // For a matrix in blocks, what can be repacked without unpacking: job.tensor->block of them.
+  void read_stored(const Job& job, std::size_t first, std::size_t count, std::byte* rows) const;
   void read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const;
   void read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const;
   void read_mxfp4(const Job& job, std::size_t first, std::size_t count, float* rows) const;

@@ -1,4 +1,4 @@
-// From the public tokenizer to the one that the library works with.
+// From the public tokenizer to the one that the library works with, and back.
 #pragma once
 
 #include "skald/tokenizer.h"
@@ -9,6 +9,7 @@ namespace skald {
 struct TokenizerAccess {
   /// Lives as long as any copy of `tokenizer`.
   static const text::Tokenizer& parts_of(const Tokenizer& tokenizer);
+  static Tokenizer wrap(text::Tokenizer tokenizer);
 };
 
 }  // namespace skald

@@ -1,4 +1,4 @@
-// The public face, include/skald/tokenizer.h, on text::Tokenizer.
+// The public face, include/skald/tokenizer.h, on text::Tokenizer; load() is in src/engine.
 #include "skald/tokenizer.h"
 #include "text/access.h"
 #include "text/tokenizer.h"
@@ -11,6 +11,10 @@ struct Tokenizer::Impl {
 
 const text::Tokenizer& TokenizerAccess::parts_of(const Tokenizer& tokenizer) { return tokenizer.impl_->tokenizer; }
 
+Tokenizer TokenizerAccess::wrap(text::Tokenizer tokenizer) {
+  return Tokenizer(std::make_shared<const Tokenizer::Impl>(Tokenizer::Impl{std::move(tokenizer)}));
+}
+
 namespace {
 
 text::Encoding encode_with(const text::Tokenizer& tokenizer, std::string_view text, const TokenizeOptions& options) {
@@ -19,10 +23,6 @@ text::Encoding encode_with(const text::Tokenizer& tokenizer, std::string_view te
 }
 
 }  // namespace
-
-Tokenizer Tokenizer::load(const std::string& folder) {
-  return Tokenizer(std::make_shared<const Impl>(Impl{text::Tokenizer::load(folder)}));
-}
 
 TokenizedText Tokenizer::encode(std::string_view text, const TokenizeOptions& options) const {
   text::Encoding encoding = encode_with(impl_->tokenizer, text, options);

@@ -90,6 +90,21 @@ void read_added_tokens_file(const json::Fields& fields, const Named& named, std:
   }
 }
 
+// The roles in `named`, and tokens that are added as `settings` has them.
+void finish(Named named, TokenSettings& settings) {
+  std::ranges::stable_sort(settings.added, {}, &AddedToken::id);
+  const auto role = [&](const char* key) {
+    const auto found = named.roles.find(key);
+    return found == named.roles.end() ? std::nullopt : std::optional(found->second.content);
+  };
+  settings.bos = role("bos_token");
+  settings.eos = role("eos_token");
+  settings.pad = role("pad_token");
+  settings.unk = role("unk_token");
+  for (auto& [key, token] : named.roles) settings.special.push_back(std::move(token));
+  std::ranges::move(named.further, std::back_inserter(settings.special));
+}
+
 }  // namespace
 
 AddedToken read_added_token(const json::Fields& fields) {
@@ -125,17 +140,18 @@ TokenSettings read_token_settings(const std::string& folder) {
       read_added_tokens_file({*file, (path / "added_tokens.json").string()}, named, settings.added);
     }
   }
-  std::ranges::stable_sort(settings.added, {}, &AddedToken::id);
-  const auto role = [&](const char* key) {
-    const auto found = named.roles.find(key);
-    return found == named.roles.end() ? std::nullopt : std::optional(found->second.content);
-  };
-  settings.bos = role("bos_token");
-  settings.eos = role("eos_token");
-  settings.pad = role("pad_token");
-  settings.unk = role("unk_token");
-  for (auto& [key, token] : named.roles) settings.special.push_back(std::move(token));
-  std::ranges::move(named.further, std::back_inserter(settings.special));
+  finish(std::move(named), settings);
+  return settings;
+}
+
+TokenSettings read_token_settings(const json::Value& tokenizer_config, const std::string& file) {
+  const json::Fields fields(tokenizer_config, file);
+  Named named;
+  TokenSettings settings;
+  read_named(fields, named);
+  if (const auto decoder = fields.get_object("added_tokens_decoder"))
+    read_added_tokens_decoder(*decoder, settings.added);
+  finish(std::move(named), settings);
   return settings;
 }
 

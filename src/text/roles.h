@@ -27,4 +27,7 @@ struct TokenSettings {
 /// first) and added_tokens.json, of `folder`, whichever is there.
 TokenSettings read_token_settings(const std::string& folder);
 
+/// The same from a parsed tokenizer_config.json alone; `file` names it in errors.
+TokenSettings read_token_settings(const json::Value& tokenizer_config, const std::string& file);
+
 }  // namespace skald::text

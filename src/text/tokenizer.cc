@@ -95,9 +95,9 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) { return make(json, file, {}); }
+Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file) { return from_json(json, file, {}); }
 
-Tokenizer Tokenizer::make(const json::Value& json, const std::string& file, const TokenSettings& settings) {
+Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file, const TokenSettings& settings) {
   if (!is_char_level(json)) return Tokenizer(std::make_unique<Parts>(json, file, settings));
   auto parts = std::make_unique<Parts>(as_tokenizer_json(json, file), file, settings);
   parts->special_in_text = false;  // these know characters only
@@ -108,7 +108,7 @@ Tokenizer Tokenizer::load(const std::string& folder) {
   require_folder(folder);
   const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
   const json::Value json = json::parse_file(file, kFileLimits);
-  return make(json, file, read_token_settings(folder));
+  return from_json(json, file, read_token_settings(folder));
 }
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {

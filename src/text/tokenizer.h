@@ -45,6 +45,8 @@ class Tokenizer {
   static Tokenizer load(const std::string& folder);
   /// The same from a parsed tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(const json::Value& json, const std::string& file);
+  /// The same with what read_token_settings() says of its tokens.
+  static Tokenizer from_json(const json::Value& json, const std::string& file, const struct TokenSettings& settings);
 
   struct Parts;  // text/parts.h
   Tokenizer(Tokenizer&&) noexcept;
@@ -77,7 +79,6 @@ class Tokenizer {
  private:
   friend class Detokenizer;
   explicit Tokenizer(std::unique_ptr<Parts> parts);
-  static Tokenizer make(const json::Value& json, const std::string& file, const struct TokenSettings& settings);
   std::unique_ptr<Parts> parts_;
 };
 

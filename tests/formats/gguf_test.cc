@@ -87,8 +87,9 @@ std::vector<float> floats_of(const TensorSource& source, const std::string& name
   if (tensor == nullptr) return {};
   std::vector<std::byte> bytes(tensor->bytes);
   source.read(*tensor, 0, bytes);
-  std::vector<float> values(bytes.size() * 8 / static_cast<std::size_t>(dtype_bits(tensor->dtype)));
-  convert_to_float(tensor->dtype, bytes, values);
+  const StoredUnit unit = stored_unit(*tensor);
+  std::vector<float> values(bytes.size() / unit.bytes * unit.numbers);
+  read_floats(*tensor, bytes, values);
   return values;
 }
 
@@ -134,9 +135,21 @@ TEST(Gguf, ReadsTheTensorsThatThePackageWrites) {
   EXPECT_EQ(file->find("i16")->shape, (std::vector<std::uint64_t>{1, 2, 1}));
   EXPECT_EQ(floats_of(*file, "vector"), (std::vector<float>{7}));
   for (const TensorInfo& tensor : file->tensors()) EXPECT_EQ(tensor.offset % 64, 0U) << tensor.name;
-  test::expect_error<UnsupportedError>(
-      [] { open_gguf(golden("blocks.gguf")); },
-      "tensor 'blk.0.attn_q.weight': tensor type 2 (Q4_0) is not read in this version; read are F32, F16, ");
+}
+
+TEST(Gguf, IsToldByItsContent) {
+  const test::TempDir dir;
+  const std::string path = dir.write("m.safetensors", std::string("GGUF") + std::string(20, '\3'));
+  test::expect_error<UnsupportedError>([&] { open_tensor_source(path); }, "m.safetensors: byte 4: version = 50529027");
+}
+
+TEST(Gguf, ReadsTensorsInBlocks) {
+  const auto file = open_gguf(golden("blocks.gguf"));
+  const TensorInfo& tensor = *file->find("blk.0.attn_q.weight");
+  EXPECT_EQ(stored_type_name(tensor), "Q4_0");
+  EXPECT_EQ(tensor.shape, (std::vector<std::uint64_t>{2, 64}));
+  EXPECT_EQ(tensor.bytes, 4 * 18U);
+  EXPECT_EQ(floats_of(*file, tensor.name), std::vector<float>(128, 1.0F));
 }
 
 TEST(Gguf, ReadsWhatTheWriterWrites) {
@@ -289,14 +302,14 @@ TEST(Gguf, RefusesTypesByName) {
   const auto typed = [](std::uint32_t type, std::uint64_t row = 256) {
     return Raw().counts(1, 0).tensor("w", {row}, type, 0).with_data(2048);
   };
-  refuse(typed(~0U), "tensor 'w': tensor type 4294967295 is unknown; read are F32, F16, I8,");
+  refuse(typed(~0U), "tensor 'w': tensor type 4294967295 is unknown; read are F32, F16, Q4_0, ");
   refuse(typed(100), "tensor type 100 is unknown");
   refuse(typed(4), "tensor type 4 (Q4_2) was removed from the format; read are F32,");
   refuse(typed(31), "tensor type 31 (Q4_0_4_4) was removed");
   refuse(typed(12, 255), "a row of 255 is no multiple of the blocks of 256 of tensor type 12 (Q4_K)");
   for (const GgmlType& type : ggml_types()) {
     if (type.block_bytes == 0) continue;
-    if (type.dtype) {
+    if (type.dtype || quant::find_block_format(type.id) != nullptr) {
       EXPECT_EQ(accept(typed(type.id)), (Names{"w[256]"})) << type.name;
     } else {
       refuse<UnsupportedError>(typed(type.id), "(" + std::string(type.name) + ") is not read in this version");

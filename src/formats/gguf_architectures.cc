@@ -1,0 +1,240 @@
+#include "formats/gguf_architectures.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "skald/error.h"
+
+namespace skald {
+namespace {
+
+using enum GgufChange;
+
+constexpr double kWidth = 1 << 20;
+constexpr double kLayers = 4096;
+constexpr double kHeads = 1 << 14;
+constexpr double kExperts = 1 << 14;
+constexpr double kPositions = 1U << 31;
+constexpr double kMostTheta = 1e15;
+
+constexpr GgufSetting kContext{"context_length", "max_position_embeddings", 1, kPositions};
+constexpr GgufSetting kHidden{"embedding_length", "hidden_size", 1, kWidth, true};
+constexpr GgufSetting kBlocks{"block_count", "num_hidden_layers", 1, kLayers, true};
+constexpr GgufSetting kInner{"feed_forward_length", "intermediate_size", 1, kWidth, true};
+constexpr GgufSetting kHeadCount{"attention.head_count", "num_attention_heads", 1, kHeads, true};
+constexpr GgufSetting kKvHeads{"attention.head_count_kv", "num_key_value_heads", 1, kHeads};
+constexpr GgufSetting kHeadDim{"attention.key_length", "head_dim", 2, 1 << 16};
+constexpr GgufSetting kRmsEpsilon{"attention.layer_norm_rms_epsilon", "rms_norm_eps", 0, 1};
+constexpr GgufSetting kTheta{"rope.freq_base", "rope_theta", 1, kMostTheta};
+constexpr GgufSetting kWindow{"attention.sliding_window", "sliding_window", 1, kPositions};
+
+constexpr std::array kLlamaSettings = {kContext, kHidden,  kBlocks,     kInner, kHeadCount,
+                                       kKvHeads, kHeadDim, kRmsEpsilon, kTheta};
+constexpr std::array kWindowSettings = {kContext, kHidden,  kBlocks,     kInner, kHeadCount,
+                                        kKvHeads, kHeadDim, kRmsEpsilon, kTheta, kWindow};
+constexpr std::array kMixtralSettings = {kContext,
+                                         kHidden,
+                                         kBlocks,
+                                         kInner,
+                                         kHeadCount,
+                                         kKvHeads,
+                                         kHeadDim,
+                                         kRmsEpsilon,
+                                         kTheta,
+                                         GgufSetting{"expert_count", "num_local_experts", 1, kExperts, true},
+                                         GgufSetting{"expert_used_count", "num_experts_per_tok", 1, kExperts, true}};
+constexpr std::array kQwen2MoeSettings = {
+    kContext,
+    kHidden,
+    kBlocks,
+    kInner,
+    kHeadCount,
+    kKvHeads,
+    kHeadDim,
+    kRmsEpsilon,
+    kTheta,
+    GgufSetting{"expert_count", "num_experts", 1, kExperts, true},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", 1, kExperts, true},
+    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", 1, kWidth, true},
+    GgufSetting{"expert_shared_feed_forward_length", "shared_expert_intermediate_size", 1, kWidth, true}};
+constexpr std::array kGemma2Settings = {kContext,
+                                        kHidden,
+                                        kBlocks,
+                                        kInner,
+                                        kHeadCount,
+                                        kKvHeads,
+                                        kHeadDim,
+                                        kRmsEpsilon,
+                                        kTheta,
+                                        kWindow,
+                                        GgufSetting{"attention.key_length", "query_pre_attn_scalar", 2, 1 << 16},
+                                        GgufSetting{"attn_logit_softcapping", "attn_logit_softcapping", 1e-3, 1e6},
+                                        GgufSetting{"final_logit_softcapping", "final_logit_softcapping", 1e-3, 1e6}};
+constexpr std::array kGpt2Settings = {GgufSetting{"context_length", "n_positions", 1, kPositions, true},
+                                      GgufSetting{"embedding_length", "n_embd", 1, kWidth, true},
+                                      GgufSetting{"block_count", "n_layer", 1, kLayers, true},
+                                      GgufSetting{"feed_forward_length", "n_inner", 1, kWidth},
+                                      GgufSetting{"attention.head_count", "n_head", 1, kHeads, true},
+                                      GgufSetting{"attention.layer_norm_epsilon", "layer_norm_epsilon", 0, 1}};
+
+constexpr GgufTensorName kEmbedding{"token_embd", "model.embed_tokens"};
+constexpr GgufTensorName kFinalNorm{"output_norm", "model.norm"};
+constexpr GgufTensorName kHead{"output", "lm_head"};
+constexpr GgufTensorName kAttentionNorm{"blk.*.attn_norm", "model.layers.*.input_layernorm"};
+constexpr GgufTensorName kQuery{"blk.*.attn_q", "model.layers.*.self_attn.q_proj"};
+constexpr GgufTensorName kKey{"blk.*.attn_k", "model.layers.*.self_attn.k_proj"};
+constexpr GgufTensorName kPairedQuery{"blk.*.attn_q", "model.layers.*.self_attn.q_proj", query_pairs};
+constexpr GgufTensorName kPairedKey{"blk.*.attn_k", "model.layers.*.self_attn.k_proj", key_pairs};
+constexpr GgufTensorName kValue{"blk.*.attn_v", "model.layers.*.self_attn.v_proj"};
+constexpr GgufTensorName kOutput{"blk.*.attn_output", "model.layers.*.self_attn.o_proj"};
+constexpr GgufTensorName kInnerNorm{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm"};
+constexpr GgufTensorName kGate{"blk.*.ffn_gate", "model.layers.*.mlp.gate_proj"};
+constexpr GgufTensorName kUp{"blk.*.ffn_up", "model.layers.*.mlp.up_proj"};
+constexpr GgufTensorName kDown{"blk.*.ffn_down", "model.layers.*.mlp.down_proj"};
+
+constexpr std::array kLlamaTensors = {kEmbedding, kFinalNorm, kHead,      kAttentionNorm, kPairedQuery, kPairedKey,
+                                      kValue,     kOutput,    kInnerNorm, kGate,          kUp,          kDown};
+constexpr std::array kQwen2Tensors = {kEmbedding, kFinalNorm, kHead,      kAttentionNorm, kQuery, kKey,
+                                      kValue,     kOutput,    kInnerNorm, kGate,          kUp,    kDown};
+constexpr std::array kQwen3Tensors = {kEmbedding,
+                                      kFinalNorm,
+                                      kHead,
+                                      kAttentionNorm,
+                                      kQuery,
+                                      kKey,
+                                      kValue,
+                                      kOutput,
+                                      kInnerNorm,
+                                      kGate,
+                                      kUp,
+                                      kDown,
+                                      GgufTensorName{"blk.*.attn_q_norm", "model.layers.*.self_attn.q_norm"},
+                                      GgufTensorName{"blk.*.attn_k_norm", "model.layers.*.self_attn.k_norm"}};
+constexpr std::array kMixtralTensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kAttentionNorm,
+    kPairedQuery,
+    kPairedKey,
+    kValue,
+    kOutput,
+    kInnerNorm,
+    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.block_sparse_moe.gate"},
+    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.block_sparse_moe.experts.#.w1", experts},
+    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.block_sparse_moe.experts.#.w2", experts},
+    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.block_sparse_moe.experts.#.w3", experts}};
+constexpr std::array kQwen2MoeTensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kAttentionNorm,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kInnerNorm,
+    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
+    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", experts},
+    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", experts},
+    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", experts},
+    GgufTensorName{"blk.*.ffn_gate_inp_shexp", "model.layers.*.mlp.shared_expert_gate"},
+    GgufTensorName{"blk.*.ffn_gate_shexp", "model.layers.*.mlp.shared_expert.gate_proj"},
+    GgufTensorName{"blk.*.ffn_down_shexp", "model.layers.*.mlp.shared_expert.down_proj"},
+    GgufTensorName{"blk.*.ffn_up_shexp", "model.layers.*.mlp.shared_expert.up_proj"}};
+constexpr std::array kGemma2Tensors = {
+    kEmbedding,
+    kHead,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kGate,
+    kUp,
+    kDown,
+    GgufTensorName{"output_norm", "model.norm", plus_one},
+    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
+    GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_attention_layernorm", plus_one},
+    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.pre_feedforward_layernorm", plus_one},
+    GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_feedforward_layernorm", plus_one}};
+constexpr std::array kPhi3Tensors = {kEmbedding,
+                                     kFinalNorm,
+                                     kHead,
+                                     kAttentionNorm,
+                                     kOutput,
+                                     kInnerNorm,
+                                     kDown,
+                                     GgufTensorName{"blk.*.attn_qkv", "model.layers.*.self_attn.qkv_proj"},
+                                     GgufTensorName{"blk.*.ffn_up", "model.layers.*.mlp.gate_up_proj"}};
+constexpr std::array kGpt2Tensors = {GgufTensorName{"token_embd", "transformer.wte"},
+                                     GgufTensorName{"position_embd", "transformer.wpe"},
+                                     GgufTensorName{"output_norm", "transformer.ln_f"},
+                                     GgufTensorName{"output", "lm_head"},
+                                     GgufTensorName{"blk.*.attn_norm", "transformer.h.*.ln_1"},
+                                     GgufTensorName{"blk.*.attn_qkv", "transformer.h.*.attn.c_attn", transposed},
+                                     GgufTensorName{"blk.*.attn_output", "transformer.h.*.attn.c_proj", transposed},
+                                     GgufTensorName{"blk.*.ffn_norm", "transformer.h.*.ln_2"},
+                                     GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.c_fc", transposed},
+                                     GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.c_proj", transposed}};
+
+constexpr GgufArchitecture kArchitectures[] = {
+    {.name = "llama", .model_type = "llama", .settings = kLlamaSettings, .tensors = kLlamaTensors},
+    {.name = "llama",
+     .experts = true,
+     .model_type = "mixtral",
+     .settings = kMixtralSettings,
+     .tensors = kMixtralTensors},
+    {.name = "qwen2", .model_type = "qwen2", .settings = kLlamaSettings, .tensors = kQwen2Tensors},
+    {.name = "qwen3", .model_type = "qwen3", .settings = kLlamaSettings, .tensors = kQwen3Tensors},
+    {.name = "qwen2moe",
+     .experts = true,
+     .model_type = "qwen2_moe",
+     .settings = kQwen2MoeSettings,
+     .tensors = kQwen2MoeTensors,
+     .fixed = R"({"norm_topk_prob": false, "decoder_sparse_step": 1})"},
+    {.name = "gemma2",
+     .model_type = "gemma2",
+     .settings = kGemma2Settings,
+     .tensors = kGemma2Tensors,
+     .odd_blocks = 46,  // the 27 B model alone: its scores are scaled by hidden_size / heads
+     .odd_fixed = R"({"query_pre_attn_scalar": 144})"},
+    {.name = "phi3",
+     .model_type = "phi3",
+     .settings = kWindowSettings,
+     .tensors = kPhi3Tensors,
+     .partial_rotary = true},
+    {.name = "gpt2", .model_type = "gpt2", .settings = kGpt2Settings, .tensors = kGpt2Tensors},
+};
+
+std::string known_names() {
+  const std::set<std::string_view> names = [] {
+    std::set<std::string_view> all;
+    for (const GgufArchitecture& a : kArchitectures) all.insert(a.name);
+    return all;
+  }();
+  std::string list;
+  for (const std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
+  return list;
+}
+
+}  // namespace
+
+const GgufArchitecture& find_gguf_architecture(const GgufFile& file) {
+  constexpr std::string_view kKey = "general.architecture";
+  const auto name = file.get_text(kKey);
+  if (!name) {
+    throw FormatError(
+        {.file = file.path(), .field = std::string(kKey), .rule = "is missing: known are " + known_names()});
+  }
+  const bool experts = file.get_integer(std::string(*name) + ".expert_count").value_or(0) > 0;
+  const auto* const found = std::ranges::find_if(
+      kArchitectures, [&](const GgufArchitecture& a) { return a.name == *name && a.experts == experts; });
+  if (found != std::end(kArchitectures)) return *found;
+  throw UnsupportedError({.file = file.path(),
+                          .field = std::string(kKey),
+                          .value = quoted(*name) + (experts ? " with experts" : ""),
+                          .rule = "known are " + known_names()});
+}
+
+}  // namespace skald

@@ -1,0 +1,55 @@
+// What llama.cpp's conversion makes of the models that Skald knows, as tables: where a setting of config.json stands in
+// the metadata, and which tensor of the checkpoint is which of the file's.
+// Reference: llama.cpp, convert_hf_to_gguf.py and gguf-py/gguf/tensor_mapping.py.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "formats/gguf.h"
+
+namespace skald {
+
+/// A number of the metadata that config.json has too.
+struct GgufSetting {
+  std::string_view key;     // after "llama."
+  std::string_view config;  // its name in config.json
+  double low = 0, high = 0;
+  bool needed = false;
+};
+
+/// How the conversion changes a tensor.
+enum class GgufChange : std::uint8_t {
+  none,
+  query_pairs,  // rows of every query head: the two that are rotated together stand side by side
+  key_pairs,    // the same of key heads
+  plus_one,     // 1 is added to every number
+  transposed,   // the last two dimensions change places
+  experts,      // those of all experts, `#` in the checkpoint's name, become one
+};
+
+/// Names without ".weight" and ".bias"; `*` is the layer.
+struct GgufTensorName {
+  std::string_view file;
+  std::string_view checkpoint;
+  GgufChange change = GgufChange::none;
+};
+
+struct GgufArchitecture {
+  std::string_view name;        // general.architecture
+  bool experts = false;         // expert_count is more than 0
+  std::string_view model_type;  // of config.json
+  std::span<const GgufSetting> settings;
+  std::span<const GgufTensorName> tensors;
+  std::string_view fixed = "{}";  // members of config.json that every such model has
+  bool partial_rotary = false;    // heads may be rotated in part
+  std::int64_t odd_blocks = 0;    // models with so many layers have `odd_fixed` as well
+  std::string_view odd_fixed = "{}";
+};
+
+/// That of the file. Throws FormatError where it has none, UnsupportedError that lists the known ones.
+const GgufArchitecture& find_gguf_architecture(const GgufFile& file);
+
+}  // namespace skald
