@@ -70,7 +70,8 @@ Command::Words Generate::words() const {
           .summary = "Continue a prompt.",
           .synopsis = "[MODEL] --prompt TEXT | --prompt-file F | --ids 1,2,3 | --batch-file F | --interactive",
           .details =
-              "MODEL is a Hugging Face model folder; without it the model that ships with Skald. Without a prompt the "
+              "MODEL is a Hugging Face model folder or a GGUF file; without it the model that ships with Skald. "
+              "Without a prompt the "
               "prompt is read from standard input, which - also names.\n"
               "The continuation goes to standard output as it comes, with one line end after it; on a terminal the "
               "prompt stands before it. Everything else goes to standard error.\n"

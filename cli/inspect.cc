@@ -69,11 +69,12 @@ std::string as_table(const ModelInfo& info) {
 class Inspect final : public Command {
  public:
   [[nodiscard]] Words words() const override {
-    return {.name = "inspect",
-            .summary = "Show what a model is and what memory it needs, without loading its weights.",
-            .synopsis = "[MODEL] [--json]",
-            .details = "MODEL is a Hugging Face model folder; without it the model that ships with Skald.",
-            .examples = "skald inspect\nskald inspect path/to/model\nskald inspect path/to/model --json"};
+    return {
+        .name = "inspect",
+        .summary = "Show what a model is and what memory it needs, without loading its weights.",
+        .synopsis = "[MODEL] [--json]",
+        .details = "MODEL is a Hugging Face model folder or a GGUF file; without it the model that ships with Skald.",
+        .examples = "skald inspect\nskald inspect path/to/model\nskald inspect path/to/model --json"};
   }
 
   void add_flags(Flags& flags) override {

@@ -27,7 +27,8 @@ void require_model(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return require_folder(path);
   if (is_gguf_file(path)) return;
-  throw FormatError({.file = path, .rule = "is not GGUF; models of other formats are folders: name the folder"});
+  throw PathError(PathError::Kind::not_regular,
+                  {.file = path, .rule = "is a file, a folder is needed (or a GGUF file, which this is not)"});
 }
 
 bool has_tokenizer_file(const std::string& path) {
@@ -79,6 +80,7 @@ GenerationConfig read_model_generation_config(const std::string& path) {
 namespace skald {
 
 Tokenizer Tokenizer::load(const std::string& path) {
+  engine::require_model(path);
   if (!is_gguf_file(path)) return TokenizerAccess::wrap(text::Tokenizer::load(path));
   const auto found = read_gguf_tokenizer(*open_gguf(path));
   if (!found) throw UnsupportedError({.file = path, .rule = "has no tokenizer"});

@@ -9,7 +9,7 @@
 
 namespace skald::engine {
 
-/// Throws PathError or FormatError where `path` is neither a folder nor a GGUF file.
+/// Throws PathError where `path` is neither a folder nor a GGUF file.
 void require_model(const std::string& path);
 
 /// generation_config.json, else the legacy settings in config.json; special tokens that the former leaves out come from

@@ -31,8 +31,18 @@ constexpr GgufSetting kWindow{"attention.sliding_window", "sliding_window", 1, k
 
 constexpr std::array kLlamaSettings = {kContext, kHidden,  kBlocks,     kInner, kHeadCount,
                                        kKvHeads, kHeadDim, kRmsEpsilon, kTheta};
-constexpr std::array kWindowSettings = {kContext, kHidden,  kBlocks,     kInner, kHeadCount,
-                                        kKvHeads, kHeadDim, kRmsEpsilon, kTheta, kWindow};
+constexpr std::array kPhi3Settings = {
+    kContext,
+    kHidden,
+    kBlocks,
+    kInner,
+    kHeadCount,
+    kKvHeads,
+    kHeadDim,
+    kRmsEpsilon,
+    kTheta,
+    kWindow,
+    GgufSetting{"rope.scaling.original_context_length", "original_max_position_embeddings", 1, kPositions}};
 constexpr std::array kMixtralSettings = {kContext,
                                          kHidden,
                                          kBlocks,
@@ -199,11 +209,7 @@ constexpr GgufArchitecture kArchitectures[] = {
      .tensors = kGemma2Tensors,
      .odd_blocks = 46,  // the 27 B model alone: its scores are scaled by hidden_size / heads
      .odd_fixed = R"({"query_pre_attn_scalar": 144})"},
-    {.name = "phi3",
-     .model_type = "phi3",
-     .settings = kWindowSettings,
-     .tensors = kPhi3Tensors,
-     .partial_rotary = true},
+    {.name = "phi3", .model_type = "phi3", .settings = kPhi3Settings, .tensors = kPhi3Tensors, .partial_rotary = true},
     {.name = "gpt2", .model_type = "gpt2", .settings = kGpt2Settings, .tensors = kGpt2Tensors},
 };
 
@@ -222,6 +228,13 @@ std::string known_names() {
 
 const GgufArchitecture& find_gguf_architecture(const GgufFile& file) {
   constexpr std::string_view kKey = "general.architecture";
+  const auto parts = file.get_integer("split.count").value_or(1);
+  if (parts != 1) {
+    throw UnsupportedError({.file = file.path(),
+                            .field = "split.count",
+                            .value = std::to_string(parts),
+                            .rule = "models in several files are not read: join them (llama-gguf-split --merge)"});
+  }
   const auto name = file.get_text(kKey);
   if (!name) {
     throw FormatError(

@@ -226,7 +226,11 @@ class TokenizerReader {
       ids.emplace((*tokens_)[id], id);
     }
     std::vector<ScoredMerge> merges;
-    for (std::size_t id = 0; id < tokens_->size(); ++id) add_merges((*tokens_)[id], scores[id], ids, merges);
+    for (std::size_t id = 0; id < tokens_->size(); ++id) {
+      if (types_[id] == kControl || types_[id] == kUserDefined) continue;  // are found before anything is merged
+      check_length(id);
+      add_merges((*tokens_)[id], scores[id], ids, merges);
+    }
     std::ranges::stable_sort(merges, [](const ScoredMerge& a, const ScoredMerge& b) {
       if (a.score != b.score) return a.score > b.score;
       if (a.left_chars != b.left_chars) return a.left_chars > b.left_chars;
@@ -238,6 +242,17 @@ class TokenizerReader {
       pairs.emplace_back(json::Array{json::Value(std::string(merge.left)), json::Value(std::string(merge.right))});
     }
     return pairs;
+  }
+
+  // Every place to cut a token is tried.
+  void check_length(std::size_t id) const {
+    constexpr std::size_t kMost = 1024;
+    const std::size_t bytes = (*tokens_)[id].size();
+    if (bytes <= kMost) return;
+    throw LimitError({.file = file_.path(),
+                      .field = "token " + std::to_string(id),
+                      .value = std::to_string(bytes) + " bytes",
+                      .rule = "a token of SentencePiece has at most " + std::to_string(kMost)});
   }
 
   struct ScoredMerge {

@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "quant/iq1.h"
+#include "quant/iq2.h"
+#include "quant/iq3.h"
 #include "quant/iq4_nl.h"
 #include "quant/iq4_xs.h"
 #include "quant/mxfp4_ggml.h"
@@ -54,6 +57,14 @@ void take_apart_bytes(const std::byte* bytes, BlockParts& parts) {
   take_apart(block, parts);
 }
 
+// Formats that have no parts: their levels are not integers times one d.
+template <typename Block>
+void unpack_whole(const std::byte* bytes, float* out) {
+  Block block;
+  std::memcpy(&block, bytes, sizeof block);
+  unpack(block, out);
+}
+
 template <typename Block>
 void unpack_bytes(const std::byte* bytes, float* out) {
   BlockParts parts;
@@ -83,24 +94,33 @@ constexpr BlockFormat format(std::string_view name, std::uint32_t ggml_type) {
                   .zero = 0,
                   .codebook = {},
                   .e8m0 = kHasE8m0<Block>,
-                  .unpack = unpack_bytes<Block>,
-                  .take_apart = take_apart_bytes<Block>,
+                  .unpack = nullptr,
+                  .take_apart = nullptr,
                   .pack = nullptr};
-  if constexpr (kHasLevels<Block>) {
-    row.codebook = Block::kLevels;
+  if constexpr (requires(const Block& block, BlockParts& parts) { take_apart(block, parts); }) {
+    row.unpack = unpack_bytes<Block>;
+    row.take_apart = take_apart_bytes<Block>;
+    if constexpr (kHasLevels<Block>) {
+      row.codebook = Block::kLevels;
+    } else {
+      row.zero = Block::kZero;
+    }
   } else {
-    row.zero = Block::kZero;
+    row.unpack = unpack_whole<Block>;
   }
   if constexpr (requires(const float* x, Block& block) { pack(x, block); }) row.pack = pack_bytes<Block>;
   return row;
 }
 
 constexpr std::array kFormats = {
-    format<Q4_0Block>("Q4_0", 2),    format<Q4_1Block>("Q4_1", 3),     format<Q5_0Block>("Q5_0", 6),
-    format<Q5_1Block>("Q5_1", 7),    format<Q8_0Block>("Q8_0", 8),     format<Q2KBlock>("Q2_K", 10),
-    format<Q3KBlock>("Q3_K", 11),    format<Q4KBlock>("Q4_K", 12),     format<Q5KBlock>("Q5_K", 13),
-    format<Q6KBlock>("Q6_K", 14),    format<Iq4NlBlock>("IQ4_NL", 20), format<Iq4XsBlock>("IQ4_XS", 23),
-    format<Tq1_0Block>("TQ1_0", 34), format<Tq2_0Block>("TQ2_0", 35),  format<Mxfp4GgmlBlock>("MXFP4", 39),
+    format<Q4_0Block>("Q4_0", 2),        format<Q4_1Block>("Q4_1", 3),       format<Q5_0Block>("Q5_0", 6),
+    format<Q5_1Block>("Q5_1", 7),        format<Q8_0Block>("Q8_0", 8),       format<Q2KBlock>("Q2_K", 10),
+    format<Q3KBlock>("Q3_K", 11),        format<Q4KBlock>("Q4_K", 12),       format<Q5KBlock>("Q5_K", 13),
+    format<Q6KBlock>("Q6_K", 14),        format<Iq2XxsBlock>("IQ2_XXS", 16), format<Iq2XsBlock>("IQ2_XS", 17),
+    format<Iq3XxsBlock>("IQ3_XXS", 18),  format<Iq1SBlock>("IQ1_S", 19),     format<Iq4NlBlock>("IQ4_NL", 20),
+    format<Iq3SBlock>("IQ3_S", 21),      format<Iq2SBlock>("IQ2_S", 22),     format<Iq4XsBlock>("IQ4_XS", 23),
+    format<Iq1MBlock>("IQ1_M", 29),      format<Tq1_0Block>("TQ1_0", 34),    format<Tq2_0Block>("TQ2_0", 35),
+    format<Mxfp4GgmlBlock>("MXFP4", 39),
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The formats of GGUF tensors whose weights are stored in blocks: ggml's names, numbers and values.
 //
-// Every one of them is integers times few floating-point numbers, so all are described alike: a weight is a code of a
+// Nearly all are integers times few floating-point numbers, and these are described alike: a weight is a code of a
 // few bits that stands for a level, levels of 16 neighbours are scaled by an integer, and the block by d; some formats
 // take off an integer multiple of dmin. The headers beside this one draw the blocks.
 #pragma once
@@ -38,7 +38,7 @@ struct BlockFormat {
   bool e8m0;                              // d = 2^(byte - 128), not an f16
   /// out [block]: the values that ggml gives, bit for bit. `block` may have any alignment.
   void (*unpack)(const std::byte* block, float* out);
-  void (*take_apart)(const std::byte* block, BlockParts& parts);
+  void (*take_apart)(const std::byte* block, BlockParts& parts);  // nullptr: IQ1, IQ2, IQ3, made of rows of grids
   /// The block of x [block], all finite, rounded as ggml's reference does; nullptr where nothing makes this format.
   void (*pack)(const float* x, std::byte* block);
 };

@@ -44,7 +44,7 @@ TEST(GgufModel, GeneratesFromTokenIds) {
   EXPECT_EQ(model.info().dtype, "Q8_0");
   EXPECT_EQ(model.info().architecture, "llama");
   GenerationConfig config{.max_new_tokens = 5, .do_sample = false};
-  const auto completions = model.generate(Prompt{.ids = {1, 2, 3}}, config);
+  const auto completions = model.generate(std::vector<TokenId>{1, 2, 3}, config);
   EXPECT_EQ(completions.at(0).token_ids.size(), 5U);
 }
 
@@ -83,6 +83,11 @@ TEST_F(BadGguf, Architecture) {
   refuse<UnsupportedError>({{"general.architecture", "mpt"}}, "general.architecture = 'mpt': known are gemma2,");
 }
 
+TEST_F(BadGguf, OneOfSeveralFiles) {
+  refuse<UnsupportedError>({{"split.count", std::uint32_t{3}}},
+                           "split.count = 3: models in several files are not read");
+}
+
 TEST_F(BadGguf, Settings) {
   const auto number = [](std::uint32_t n) { return n; };
   refuse({{"llama.block_count", number(0)}}, "llama.block_count = 0: must be in [1, 4096]");
@@ -110,7 +115,8 @@ TEST_F(BadGguf, Tokenizer) {
 TEST(GgufModel, FilesOfOtherKindsAreNamed) {
   const test::TempDir dir;
   const std::string path = dir.write("model.gguf", "hello");
-  test::expect_error<FormatError>([&] { Model::load(path); }, "model.gguf: is not GGUF; models of other formats are");
+  test::expect_error<PathError>([&] { Model::load(path); },
+                                "model.gguf: is a file, a folder is needed (or a GGUF file, which this is not)");
   test::expect_error<PathError>([&] { Model::load("/dev/zero"); }, "/dev/zero: is a");
 }
 

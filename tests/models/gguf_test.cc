@@ -31,7 +31,9 @@ class GgufModel : public testing::TestWithParam<std::string> {};
 
 TEST_P(GgufModel, LogitsEqualTheReference) {
   const auto file = open_gguf(data(GetParam()));
-  ModelCase c{.folder = data(GetParam()), .prompt = numbers_of<std::int32_t>(*file, "test.prompt")};
+  ModelCase c;
+  c.folder = data(GetParam());
+  c.prompt = numbers_of<std::int32_t>(*file, "test.prompt");
   const auto wanted = numbers_of<float>(*file, "test.logits");  // of the last rows
   ThreadPool pool(2);
   const auto model = load_model(c.folder, {.bits = 32, .strict = true}, pool);

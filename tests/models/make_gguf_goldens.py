@@ -3,7 +3,8 @@ logits that transformers computes from the weights in the file; and the tokenize
 
     python tests/models/make_gguf_goldens.py
 
-Made with transformers 5.23 and gguf 0.19. A file holds its case itself: test.prompt, and test.logits [tokens, vocab].
+Made with transformers 5.23 and gguf 0.19; two are fuzz seeds too. A file holds its case itself: test.prompt, and
+test.logits [tokens, vocab].
 """
 
 import pathlib
@@ -17,7 +18,8 @@ import transformers
 from gguf import GGMLQuantizationType as Type
 from safetensors.torch import save_file
 
-DATA = pathlib.Path(__file__).parents[1] / "data"
+ROOT = pathlib.Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
 VOCAB = 96
 LLAMA_FORM = {
     "vocab_size": VOCAB,
@@ -135,6 +137,9 @@ def main() -> None:
         make_case(name, model_type, differs, kind)
     for name, pre in {"gpt2": "gpt-2", "llama3": "llama-bpe", "qwen2": "qwen2", "llama2": None}.items():
         make_tokenizer(name, pre)
+    for name in ("llama-q4_0", "tokenizer-gpt2"):
+        seed = ROOT / "fuzz" / "seeds" / "gguf" / name
+        seed.write_bytes((DATA / "gguf" / f"{name}.gguf").read_bytes())
 
 
 if __name__ == "__main__":

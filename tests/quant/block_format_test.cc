@@ -75,6 +75,7 @@ TEST(BlockFormat, UnpacksAsGgml) {
 TEST(BlockFormat, PartsGiveTheSameValuesByTheFormula) {
   for (const Golden& golden : read_goldens("unpack.bin")) {
     const BlockFormat& format = *golden.format;
+    if (format.take_apart == nullptr) continue;
     std::vector<float> out(format.block);
     for (std::size_t b = 0; b < golden.count(); ++b) {
       BlockParts parts;

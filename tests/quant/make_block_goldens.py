@@ -30,6 +30,13 @@ HALVES = {
     Type.TQ1_0: [52],
     Type.TQ2_0: [64],
     Type.MXFP4: [],
+    Type.IQ2_XXS: [0],
+    Type.IQ2_XS: [0],
+    Type.IQ2_S: [0],
+    Type.IQ3_XXS: [0],
+    Type.IQ3_S: [0],
+    Type.IQ1_S: [0],
+    Type.IQ1_M: [],
 }
 SPECIAL = [0.0, -0.0, 6e-8, -6e-8, 6.1e-5, 65504.0, -65504.0, np.inf, np.nan]
 PACKED = [Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.MXFP4]
@@ -41,7 +48,7 @@ def record(kind: Type, blocks: np.ndarray, numbers: np.ndarray) -> bytes:
 
 def draw_blocks(kind: Type, rng: np.random.Generator) -> np.ndarray:
     block, size = gguf.GGML_QUANT_SIZES[kind]
-    n = 24 if block == 32 else 8
+    n = 24 if block == 32 else 6
     blocks = rng.integers(0, 256, (n, size), dtype=np.uint8)
     halves = HALVES[kind]
     for row, data in enumerate(blocks):
