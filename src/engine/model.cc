@@ -247,7 +247,8 @@ Statistics Model::statistics() const { return impl_->engine->statistics(); }
 
 const Tokenizer& Model::tokenizer() const {
   if (!impl_->tokenizer) {
-    throw UnsupportedError({.file = impl_->info.path, .rule = "has no tokenizer (tokenizer.json): give token ids"});
+    throw UnsupportedError({.file = impl_->info.path,
+                            .rule = "has no tokenizer.json (or is a GGUF file without a tokenizer): give token ids"});
   }
   return *impl_->tokenizer;
 }
