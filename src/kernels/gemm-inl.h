@@ -9,7 +9,7 @@ namespace {
 
 /// How the weights of one strip are read: kStep values of k at a time, kStep * kRowBytes bytes apart.
 struct F32Panel {
-  static constexpr auto panel_bytes = f32_panel_bytes;
+  static constexpr WeightFormat kFormat = WeightFormat::f32;
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kStrideBytes = kPanel * 4;
   static constexpr std::size_t kStripBytes = kLanes * 4;
@@ -19,7 +19,7 @@ struct F32Panel {
   }
 };
 struct F16Panel {
-  static constexpr auto panel_bytes = f16_panel_bytes;
+  static constexpr WeightFormat kFormat = WeightFormat::f16;
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kStrideBytes = kPanel * 2;
   static constexpr std::size_t kStripBytes = kLanes * 2;
@@ -27,7 +27,7 @@ struct F16Panel {
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_f16(p); }
 };
 struct Bf16Panel {
-  static constexpr auto panel_bytes = bf16_panel_bytes;
+  static constexpr WeightFormat kFormat = WeightFormat::bf16;
   static constexpr std::size_t kStep = 2;
   static constexpr std::size_t kStrideBytes = kPanel * 4;
   static constexpr std::size_t kStripBytes = kLanes * 4;
@@ -227,7 +227,7 @@ void gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) 
       const TileCall block{.x = call.x + row * call.x_stride + k,
                            .x_stride = call.x_stride,
                            .w = call.w + k / W::kStep * W::kStrideBytes,
-                           .panel_bytes = W::panel_bytes(call.k),
+                           .panel_bytes = panel_bytes(W::kFormat, call.k),
                            .y = call.y + row * call.y_stride,
                            .y_stride = call.y_stride,
                            .k = std::min(block_k, call.k - k),

@@ -17,5 +17,7 @@
 
 #include "base/cpu_features.h"
 #include "base/float16.h"
+#include "kernels/block_layout.h"
+#include "kernels/block_x.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"

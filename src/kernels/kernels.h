@@ -21,9 +21,33 @@ inline constexpr std::size_t kPanel = 32;
 inline constexpr std::size_t kBlock = 32;
 inline constexpr std::size_t kCut = 256;
 
-/// How weights are stored in memory. Checkpoint dtypes are converted to one of these while loading.
-enum class WeightFormat { f32, bf16, f16 };
-inline constexpr int kWeightFormats = 3;
+/// How weights are stored in memory: numbers, or blocks (block_layout.h): our own of 8 and 4 bits, and those of GGUF.
+/// Checkpoint dtypes are converted to one of these while loading.
+enum class WeightFormat {
+  f32,
+  bf16,
+  f16,
+  int8,
+  int4,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+};
+inline constexpr int kWeightFormats = 18;
+
+/// The forms of x that products read: as it is, in tiles of bfloat16, in blocks of 32 or 64 signed bytes.
+enum class XForm { plain, bf16_tiles, blocks_of_32, blocks_of_64 };
+inline constexpr int kXForms = 4;
 
 /// How keys and values are stored.
 enum class KvType { f32, bf16 };
@@ -40,16 +64,10 @@ struct GemmCall {
   std::size_t m, n, k;
 };
 
-/// The kernels of one weight format.
+/// The kernels of one weight format. How a panel lies in memory is the same for every table: pack.h.
 struct GemmKernels {
-  /// Bytes of one packed panel of k inputs: a multiple of 64.
-  std::size_t (*panel_bytes)(std::size_t k);
-  /// Packs n_rows <= kPanel rows of W, given as f32 [n_rows, k], into one panel; missing rows become zeros. Exact for
-  /// values that the format can hold, else rounded to nearest even.
-  void (*pack_panel)(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
-  /// The inverse of pack_panel: row `row` of the panel as f32 [k].
-  void (*unpack_row)(const std::byte* panel, std::size_t row, std::size_t k, float* out);
-  /// Bytes of the packed form of m rows of x; 0 where gemm reads x itself.
+  XForm x_form;
+  /// Bytes of that form of m rows of x; 0 where gemm reads x itself.
   std::size_t (*packed_x_bytes)(std::size_t m, std::size_t k);
   /// Packs rows [row_begin, row_end) of x [m, k]; row_begin is a multiple of 16. Threads pack disjoint ranges of one
   /// buffer.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "kernels/block_pack.h"
 
 namespace skald::kernels {
 namespace {
@@ -28,25 +29,8 @@ struct Bf16 {
 };
 struct F16 {
   using Stored = std::uint16_t;
-  static Stored put(float x) { return half_bits(x); }
+  static Stored put(float x) { return to_float16(x).bits; }
   static float get(Stored x) { return to_float(Float16{x}); }
-
- private:
-  // Subnormal halves and the rounding of all others come from one float addition each: the sum's low bits are dropped
-  // to nearest even by the adder itself.
-  static std::uint16_t half_bits(float x) {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
-    const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
-    const std::uint32_t magnitude = bits & 0x7fffffffU;
-    if (magnitude > 0x7f800000U) return sign | 0x7e00U | static_cast<std::uint16_t>(magnitude >> 13 & 0x3ffU);
-    if (magnitude >= 0x477ff000U) return sign | 0x7c00U;  // from 65520 on
-    if (magnitude < 0x38800000U) {                        // below 2^-14: units of 2^-24
-      const float sum = std::bit_cast<float>(magnitude) + 0.5F;
-      return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5F));
-    }
-    const std::uint32_t rounded = magnitude - 0x38000000U + 0xfffU + (magnitude >> 13 & 1U);
-    return sign | static_cast<std::uint16_t>(rounded >> 13);
-  }
 };
 
 // Element (k, row) of a panel whose inputs are interleaved by `pair` (1 or 2).
@@ -89,28 +73,31 @@ void store_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* blo
 
 }  // namespace
 
-std::size_t f32_panel_bytes(std::size_t k) { return k * kPanel * 4; }
-std::size_t bf16_panel_bytes(std::size_t k) { return round_up(k, kTileK) * kPanel * 2; }
-std::size_t f16_panel_bytes(std::size_t k) { return k * kPanel * 2; }
-
-void pack_f32_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
-  pack<F32, 1>(rows, n_rows, k, k, panel);
-}
-void pack_bf16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
-  pack<Bf16, 2>(rows, n_rows, k, round_up(k, kTileK), panel);
-}
-void pack_f16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
-  pack<F16, 1>(rows, n_rows, k, k, panel);
+std::size_t panel_bytes(WeightFormat format, std::size_t k) {
+  switch (format) {
+    case WeightFormat::f32: return k * kPanel * 4;
+    case WeightFormat::f16: return k * kPanel * 2;
+    case WeightFormat::bf16: return round_up(k, kTileK) * kPanel * 2;
+    default: return block_panel_bytes(format, k);
+  }
 }
 
-void unpack_f32_row(const std::byte* panel, std::size_t row, std::size_t k, float* out) {
-  unpack<F32, 1>(panel, row, k, out);
+void pack_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
+  switch (format) {
+    case WeightFormat::f32: return pack<F32, 1>(rows, n_rows, k, k, panel);
+    case WeightFormat::f16: return pack<F16, 1>(rows, n_rows, k, k, panel);
+    case WeightFormat::bf16: return pack<Bf16, 2>(rows, n_rows, k, round_up(k, kTileK), panel);
+    default: return pack_block_panel(format, rows, n_rows, k, panel);
+  }
 }
-void unpack_bf16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out) {
-  unpack<Bf16, 2>(panel, row, k, out);
-}
-void unpack_f16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out) {
-  unpack<F16, 1>(panel, row, k, out);
+
+void unpack_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out) {
+  switch (format) {
+    case WeightFormat::f32: return unpack<F32, 1>(panel, row, k, out);
+    case WeightFormat::f16: return unpack<F16, 1>(panel, row, k, out);
+    case WeightFormat::bf16: return unpack<Bf16, 2>(panel, row, k, out);
+    default: return unpack_block_row(format, panel, row, k, out);
+  }
 }
 
 std::size_t no_packed_x_bytes(std::size_t, std::size_t) { return 0; }

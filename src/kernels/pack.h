@@ -4,6 +4,7 @@
 //   f16 panel    [k][32] half
 //   bf16 panel   [k / 2][32][2] bfloat16, k rounded up to 32: two neighbouring inputs of one output lie together, and
 //                32 inputs by 16 outputs are one tile of the AMX product
+//   blocks       block_layout.h
 //   K block      [k_dim][32] float or bfloat16: positions run along the vector
 //   V block      [32][v_dim rounded up to 16] float or bfloat16
 //
@@ -16,17 +17,15 @@
 
 namespace skald::kernels {
 
-std::size_t f32_panel_bytes(std::size_t k);
-std::size_t bf16_panel_bytes(std::size_t k);
-std::size_t f16_panel_bytes(std::size_t k);
+/// Bytes of one panel of k inputs: a multiple of 64.
+std::size_t panel_bytes(WeightFormat format, std::size_t k);
 
-void pack_f32_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
-void pack_bf16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
-void pack_f16_panel(const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+/// Packs n_rows <= kPanel rows of W, given as f32 [n_rows, k], into one panel; missing rows become zeros. Exact for
+/// values that the format can hold, else rounded to nearest even; blocks as their file in src/quant says.
+void pack_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
 
-void unpack_f32_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
-void unpack_bf16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
-void unpack_f16_row(const std::byte* panel, std::size_t row, std::size_t k, float* out);
+/// The inverse of pack_panel: row `row` of the panel as f32 [k]; of blocks exactly the values that they stand for.
+void unpack_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out);
 
 /// For the kernels that read x itself.
 std::size_t no_packed_x_bytes(std::size_t m, std::size_t k);

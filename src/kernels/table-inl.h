@@ -5,6 +5,7 @@
 #include "kernels/math-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/gemm-inl.h"
+#include "kernels/block_gemm-inl.h"
 #include "kernels/attention-inl.h"
 #include "kernels/recurrent-inl.h"
 // clang-format on
@@ -15,17 +16,19 @@ namespace {
 constexpr KvKernels kF32Kv = {f32_k_block_bytes, f32_v_block_bytes, store_f32_k, store_f32_v, attend_cut<F32Kv>};
 constexpr KvKernels kBf16Kv = {bf16_k_block_bytes, bf16_v_block_bytes, store_bf16_k, store_bf16_v, attend_cut<Bf16Kv>};
 
-constexpr GemmKernels kF32Gemm = {f32_panel_bytes,   pack_f32_panel, unpack_f32_row,
-                                  no_packed_x_bytes, no_pack_x,      gemm<F32Panel>};
-constexpr GemmKernels kF16Gemm = {f16_panel_bytes,   pack_f16_panel, unpack_f16_row,
-                                  no_packed_x_bytes, no_pack_x,      gemm<F16Panel>};
-constexpr GemmKernels kVectorBf16Gemm = {bf16_panel_bytes,  pack_bf16_panel, unpack_bf16_row,
-                                         no_packed_x_bytes, no_pack_x,       gemm<Bf16Panel>};
+template <class W>
+constexpr GemmKernels kPlainGemm = {XForm::plain, no_packed_x_bytes, no_pack_x, gemm<W>};
 
-constexpr KernelTable make_table(const char* name, CpuFeatures required, const GemmKernels& bf16_gemm) {
+constexpr KernelTable make_table(const char* name, CpuFeatures required,
+                                 const GemmKernels& bf16_gemm = kPlainGemm<Bf16Panel>) {
   return {.name = name,
           .required = required,
-          .gemm = {kF32Gemm, bf16_gemm, kF16Gemm},
+          .gemm = {kPlainGemm<F32Panel>, bf16_gemm, kPlainGemm<F16Panel>, kBlockGemm<layouts::kInt8>,
+                   kBlockGemm<layouts::kInt4>, kBlockGemm<layouts::kQ4_0>, kBlockGemm<layouts::kQ4_1>,
+                   kBlockGemm<layouts::kQ5_0>, kBlockGemm<layouts::kQ5_1>, kBlockGemm<layouts::kQ8_0>,
+                   kBlockGemm<layouts::kQ2_K>, kBlockGemm<layouts::kQ3_K>, kBlockGemm<layouts::kQ4_K>,
+                   kBlockGemm<layouts::kQ5_K>, kBlockGemm<layouts::kQ6_K>, kBlockGemm<layouts::kIq4Nl>,
+                   kBlockGemm<layouts::kIq4Xs>, kBlockGemm<layouts::kMxfp4>},
           .kv = {kF32Kv, kBf16Kv},
           .merge_partial = merge_partial,
           .finish_attention = finish_attention,

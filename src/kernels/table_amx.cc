@@ -3,7 +3,8 @@
 #include "kernels/tables.h"
 
 #define SKALD_ISA amx
-#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,amx-tile,amx-bf16"
+#define SKALD_VNNI
+#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,amx-tile,amx-bf16"
 // clang-format off
 #include "kernels/begin_isa.h"
 #include "kernels/vec_avx512-inl.h"
@@ -15,6 +16,7 @@
 
 namespace skald::kernels::amx {
 constinit const KernelTable kTable = make_table(
-    "amx", {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::amx_tile, CpuFeature::amx_bf16}, kTileBf16Gemm<AmxTiles>);
+    "amx", {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni, CpuFeature::amx_tile, CpuFeature::amx_bf16},
+    kTileBf16Gemm<AmxTiles>);
 }
 #endif

@@ -12,6 +12,6 @@
 // clang-format on
 
 namespace skald::kernels::avx2 {
-constinit const KernelTable kTable = make_table("avx2", {CpuFeature::avx2}, kVectorBf16Gemm);
+constinit const KernelTable kTable = make_table("avx2", {CpuFeature::avx2});
 }
 #endif

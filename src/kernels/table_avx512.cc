@@ -12,6 +12,6 @@
 // clang-format on
 
 namespace skald::kernels::avx512 {
-constinit const KernelTable kTable = make_table("avx512", {CpuFeature::avx2, CpuFeature::avx512}, kVectorBf16Gemm);
+constinit const KernelTable kTable = make_table("avx512", {CpuFeature::avx2, CpuFeature::avx512});
 }
 #endif

@@ -10,5 +10,5 @@
 // clang-format on
 
 namespace skald::kernels::scalar {
-constinit const KernelTable kTable = make_table("scalar", {}, kVectorBf16Gemm);
+constinit const KernelTable kTable = make_table("scalar", {});
 }

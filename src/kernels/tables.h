@@ -14,6 +14,9 @@ extern const KernelTable kTable;
 namespace avx512 {
 extern const KernelTable kTable;
 }
+namespace avx512vnni {
+extern const KernelTable kTable;
+}
 namespace amx {
 extern const KernelTable kTable;
 }

@@ -167,8 +167,7 @@ void tile_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_
 }
 
 template <class Tiles>
-inline constexpr GemmKernels kTileBf16Gemm = {bf16_panel_bytes,   pack_bf16_panel, unpack_bf16_row,
-                                              packed_tiles_bytes, pack_tiles,      tile_gemm<Tiles>};
+inline constexpr GemmKernels kTileBf16Gemm = {XForm::bf16_tiles, packed_tiles_bytes, pack_tiles, tile_gemm<Tiles>};
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

@@ -7,6 +7,8 @@ inline constexpr int kLanes = 16;
 inline constexpr int kMaxRows = 6;
 inline constexpr int kAccumulators = 6;
 inline constexpr int kNarrow = 1;
+inline constexpr int kByteRows = 3;    // a tile of blocks: rows,
+inline constexpr int kByteStrips = 1;  // and strips: their sums and accumulators fill the registers
 
 struct Vec {
   __m256 low, high;
@@ -128,6 +130,87 @@ SKALD_INLINE float largest(Vec a) {
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 SKALD_INLINE float first(Vec a) { return _mm256_cvtss_f32(a.low); }
+
+struct Bytes {
+  __m256i low, high;
+};
+struct IVec {
+  __m256i low, high;
+};
+struct Lookup {
+  __m256i v;
+};
+
+SKALD_INLINE Bytes load_bytes(const std::byte* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+}
+SKALD_INLINE void store_bytes(Bytes a, std::byte* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.low);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), a.high);
+}
+template <int kFrom, int kBits, int kTo>
+SKALD_INLINE __m256i field(__m256i a) {
+  constexpr int kShift = kFrom - kTo;
+  if constexpr (kShift > 0) a = _mm256_srli_epi16(a, kShift);
+  if constexpr (kShift < 0) a = _mm256_slli_epi16(a, -kShift);
+  return _mm256_and_si256(a, _mm256_set1_epi8(static_cast<char>(((1 << kBits) - 1) << kTo)));
+}
+template <int kFrom, int kBits, int kTo>
+SKALD_INLINE Bytes field(Bytes a) {
+  return {field<kFrom, kBits, kTo>(a.low), field<kFrom, kBits, kTo>(a.high)};
+}
+SKALD_INLINE Bytes operator|(Bytes a, Bytes b) {
+  return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
+}
+SKALD_INLINE Bytes add_bytes(Bytes a, int n) {
+  const __m256i addend = _mm256_set1_epi8(static_cast<char>(n));
+  return {_mm256_add_epi8(a.low, addend), _mm256_add_epi8(a.high, addend)};
+}
+SKALD_INLINE Lookup load_lookup(const std::uint8_t* table) {
+  return {_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
+}
+SKALD_INLINE Bytes look_up(Lookup table, Bytes a) {
+  return {_mm256_shuffle_epi8(table.v, a.low), _mm256_shuffle_epi8(table.v, a.high)};
+}
+
+template <bool kSigned>
+SKALD_INLINE IVec begin_dot(std::int32_t) {
+  return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+/// Pairs of products are at most 2 * 128 * 127 in 16 bits: those of signed levels by taking the sign from one to the
+/// other factor.
+template <bool kSigned>
+SKALD_INLINE __m256i dot(__m256i acc, __m256i codes, __m256i x) {
+  if constexpr (kSigned) {
+    const __m256i levels = _mm256_xor_si256(codes, _mm256_set1_epi8(static_cast<char>(kSignedZero)));
+    x = _mm256_sign_epi8(x, levels);
+    codes = _mm256_abs_epi8(levels);
+  }
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_set1_epi16(1)));
+}
+template <bool kSigned>
+SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
+  const __m256i factors = _mm256_set1_epi32(x);
+  return {dot<kSigned>(acc.low, codes.low, factors), dot<kSigned>(acc.high, codes.high, factors)};
+}
+SKALD_INLINE Vec to_float(IVec a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
+
+SKALD_INLINE __m128i load_eight_bytes(const std::byte* p) {
+  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+}
+SKALD_INLINE Vec load_signed_bytes(const std::byte* p) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_eight_bytes(p))),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_eight_bytes(p + 8)))};
+}
+SKALD_INLINE __m256 power(__m256i e) {
+  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  const __m256i tiny = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+  return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, tiny, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e)));
+}
+SKALD_INLINE Vec load_powers(const std::byte* p) {
+  return {power(_mm256_cvtepu8_epi32(load_eight_bytes(p))), power(_mm256_cvtepu8_epi32(load_eight_bytes(p + 8)))};
+}
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

@@ -7,6 +7,8 @@ inline constexpr int kLanes = 16;
 inline constexpr int kMaxRows = 12;
 inline constexpr int kAccumulators = 24;
 inline constexpr int kNarrow = 2;
+inline constexpr int kByteRows = 6;    // a tile of blocks: rows,
+inline constexpr int kByteStrips = 2;  // and strips: their sums and accumulators fill the registers
 
 struct Vec {
   __m512 v;
@@ -100,6 +102,72 @@ SKALD_INLINE float largest(Vec a) {
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 SKALD_INLINE float first(Vec a) { return _mm512_cvtss_f32(a.v); }
+
+struct Bytes {
+  __m512i v;
+};
+struct IVec {
+  __m512i v;
+};
+struct Lookup {
+  __m512i v;
+};
+
+SKALD_INLINE Bytes load_bytes(const std::byte* p) { return {_mm512_loadu_si512(p)}; }
+SKALD_INLINE void store_bytes(Bytes a, std::byte* p) { _mm512_storeu_si512(p, a.v); }
+template <int kFrom, int kBits, int kTo>
+SKALD_INLINE Bytes field(Bytes a) {
+  constexpr int kShift = kFrom - kTo;
+  if constexpr (kShift > 0) a.v = _mm512_srli_epi16(a.v, kShift);
+  if constexpr (kShift < 0) a.v = _mm512_slli_epi16(a.v, -kShift);
+  return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(((1 << kBits) - 1) << kTo)))};
+}
+SKALD_INLINE Bytes operator|(Bytes a, Bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
+SKALD_INLINE Bytes add_bytes(Bytes a, int n) { return {_mm512_add_epi8(a.v, _mm512_set1_epi8(static_cast<char>(n)))}; }
+SKALD_INLINE Lookup load_lookup(const std::uint8_t* table) {
+  return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
+}
+SKALD_INLINE Bytes look_up(Lookup table, Bytes a) { return {_mm512_shuffle_epi8(table.v, a.v)}; }
+
+#if defined(SKALD_VNNI)
+template <bool kSigned>
+SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
+  return {kSigned ? _mm512_slli_epi32(_mm512_set1_epi32(minus_x_sum), 7) : _mm512_setzero_si512()};
+}
+template <bool kSigned>
+SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
+  return {_mm512_dpbusd_epi32(acc.v, codes.v, _mm512_set1_epi32(x))};
+}
+#else
+template <bool kSigned>
+SKALD_INLINE IVec begin_dot(std::int32_t) {
+  return {_mm512_setzero_si512()};
+}
+/// Pairs of products are at most 2 * 128 * 127 in 16 bits: those of signed levels by taking the sign from one to the
+/// other factor.
+template <bool kSigned>
+SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
+  __m512i factors = _mm512_set1_epi32(x);
+  if constexpr (kSigned) {
+    const __m512i levels = _mm512_xor_si512(codes.v, _mm512_set1_epi8(static_cast<char>(kSignedZero)));
+    factors = _mm512_mask_sub_epi8(factors, _mm512_movepi8_mask(levels), _mm512_setzero_si512(), factors);
+    codes.v = _mm512_abs_epi8(levels);
+  }
+  const __m512i pairs = _mm512_maddubs_epi16(codes.v, factors);
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+}
+#endif
+SKALD_INLINE Vec to_float(IVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
+SKALD_INLINE Vec load_signed_bytes(const std::byte* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+SKALD_INLINE Vec load_powers(const std::byte* p) {
+  const __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+  const __m512i tiny = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), e);
+  const __mmask16 below = _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2));
+  return {_mm512_castsi512_ps(_mm512_mask_blend_epi32(below, normal, tiny))};
+}
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

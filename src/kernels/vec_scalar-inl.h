@@ -11,6 +11,8 @@ inline constexpr int kLanes = 16;
 inline constexpr int kMaxRows = 4;       // rows of one register tile
 inline constexpr int kAccumulators = 4;  // Vecs that a tile may keep in registers
 inline constexpr int kNarrow = 1;        // fewest strips of a tile: divides 2
+inline constexpr int kByteRows = 2;      // a tile of blocks: rows,
+inline constexpr int kByteStrips = 1;    // and strips: their sums and accumulators fill the registers
 
 struct Vec {
   float lane[kLanes];
@@ -169,6 +171,92 @@ SKALD_INLINE float largest(Vec a) {
   return a.lane[0];
 }
 SKALD_INLINE float first(const Vec& a) { return a.lane[0]; }
+
+/// 64 bytes: codes of blocks.
+struct Bytes {
+  std::uint8_t byte[64];
+};
+/// Sixteen sums of products of bytes.
+struct IVec {
+  std::int32_t lane[kLanes];
+};
+
+SKALD_INLINE Bytes load_bytes(const std::byte* p) {
+  Bytes r;
+  std::memcpy(r.byte, p, 64);
+  return r;
+}
+SKALD_INLINE void store_bytes(const Bytes& a, std::byte* p) { std::memcpy(p, a.byte, 64); }
+/// Bits [kFrom, kFrom + kBits) of every byte, moved to bit kTo.
+template <int kFrom, int kBits, int kTo>
+SKALD_INLINE Bytes field(const Bytes& a) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>((a.byte[i] >> kFrom & ((1 << kBits) - 1)) << kTo);
+  return r;
+}
+SKALD_INLINE Bytes operator|(const Bytes& a, const Bytes& b) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = a.byte[i] | b.byte[i];
+  return r;
+}
+/// a + n in every byte, modulo 256.
+SKALD_INLINE Bytes add_bytes(const Bytes& a, int n) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(a.byte[i] + n);
+  return r;
+}
+struct Lookup {
+  std::uint8_t byte[16];
+};
+SKALD_INLINE Lookup load_lookup(const std::uint8_t* table) {
+  Lookup r;
+  std::memcpy(r.byte, table, 16);
+  return r;
+}
+/// table[a[i]] for codes below 16.
+SKALD_INLINE Bytes look_up(const Lookup& table, const Bytes& a) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = table.byte[a.byte[i]];
+  return r;
+}
+
+/// What a dot product of codes starts from, given the sum of all of -x. kSigned: codes are levels + 128.
+template <bool kSigned>
+SKALD_INLINE IVec begin_dot(std::int32_t) {
+  return {};
+}
+/// acc[i] += the product of level bytes 4 i .. 4 i + 3 and the four signed bytes x, which are not -128. Codes without
+/// sign are below 64.
+template <bool kSigned>
+SKALD_INLINE IVec dot(IVec acc, const Bytes& codes, std::int32_t x) {
+  for (int i = 0; i < kLanes; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      const int level = codes.byte[4 * i + j] - (kSigned ? 128 : 0);
+      acc.lane[i] += level * static_cast<std::int8_t>(x >> 8 * j & 0xff);
+    }
+  }
+  return acc;
+}
+SKALD_INLINE Vec to_float(const IVec& a) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = static_cast<float>(a.lane[i]);
+  return r;
+}
+/// Sixteen signed bytes as floats.
+SKALD_INLINE Vec load_signed_bytes(const std::byte* p) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = static_cast<float>(static_cast<std::int8_t>(p[i]));
+  return r;
+}
+/// 2^(byte - 128), the first two of them subnormal.
+SKALD_INLINE Vec load_powers(const std::byte* p) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    const auto e = static_cast<std::uint32_t>(p[i]);
+    r.lane[i] = std::bit_cast<float>(e < 2 ? 0x00200000U << e : (e - 1) << 23);
+  }
+  return r;
+}
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

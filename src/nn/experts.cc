@@ -279,7 +279,9 @@ class ExpertPass {
     return {panels * begin / parts, panels * end / parts};
   }
 
-  static std::size_t format(const ReadyProduct& p) { return static_cast<std::size_t>(p.linear->weight().format()); }
+  static std::size_t x_form(const ReadyProduct& p) {
+    return static_cast<std::size_t>(p.linear->weight().gemm().x_form);
+  }
 
   static std::size_t packed_bytes(const ReadyProduct& p) {
     return p.linear->weight().gemm().packed_x_bytes(p.rows, p.linear->in_features());
@@ -287,24 +289,24 @@ class ExpertPass {
 
   // Whether product `p` reads what is packed for `first`, the first of the products of one input.
   static bool shares_packed(const Group& g, std::size_t first, std::size_t p) {
-    return p != first && format(g.products[p]) == format(g.products[first]);
+    return p != first && x_form(g.products[p]) == x_form(g.products[first]);
   }
 
   // Room for the packed inputs of products [first, last] of all groups. Returns whether any is packed.
   bool place_packed(std::size_t first, std::size_t last) {
-    std::array<std::size_t, kernels::kWeightFormats> bytes = {};
+    std::array<std::size_t, kernels::kXForms> bytes = {};
     for (const Group& g : scratch_.groups) {
       for (std::size_t p = first; p <= last; ++p) {
-        if (!shares_packed(g, first, p)) bytes[format(g.products[p])] += packed_bytes(g.products[p]);
+        if (!shares_packed(g, first, p)) bytes[x_form(g.products[p])] += packed_bytes(g.products[p]);
       }
     }
-    std::array<std::byte*, kernels::kWeightFormats> next = {};
+    std::array<std::byte*, kernels::kXForms> next = {};
     for (std::size_t f = 0; f < bytes.size(); ++f) {
       if (bytes[f] > 0) next[f] = context_.work->packed[f].ensure(bytes[f]);
     }
     for (Group& g : scratch_.groups) {
       for (std::size_t p = first; p <= last; ++p) {
-        std::byte*& place = next[format(g.products[p])];
+        std::byte*& place = next[x_form(g.products[p])];
         if (!shares_packed(g, first, p)) {
           g.packed[p] = place;
           if (place != nullptr) place += packed_bytes(g.products[p]);

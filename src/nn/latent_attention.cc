@@ -33,7 +33,7 @@ void multiply_heads(std::span<const std::shared_ptr<const PackedMatrix>> weights
   const std::size_t packed_bytes = kernel.packed_x_bytes(rows, k);  // of one head: a multiple of cache lines
   std::byte* packed = nullptr;
   if (packed_bytes > 0) {
-    packed = context.work->packed[static_cast<std::size_t>(weights[0]->format())].ensure(heads * packed_bytes);
+    packed = context.work->packed[static_cast<std::size_t>(kernel.x_form)].ensure(heads * packed_bytes);
     for_pieces(context, heads, (rows + kRowTile - 1) / kRowTile, heads * rows * k,
                [&](std::size_t head, std::size_t first, std::size_t last) {
                  kernel.pack_x(x.data + head * x.width, heads * x.width, k, first * kRowTile,

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "kernels/pack.h"
 #include "skald/error.h"
 
 namespace skald::nn {
@@ -15,7 +16,7 @@ constexpr std::size_t kRowTile = 16;  // pack_x takes ranges of rows that begin 
 
 struct PreparedInput {
   const float* x = nullptr;  // [rows, k]
-  std::array<const std::byte*, kernels::kWeightFormats> packed = {};
+  std::array<const std::byte*, kernels::kXForms> packed = {};  // by XForm
 };
 
 // Normalises the rows and makes the packed forms that the products' formats read, in one region.
@@ -24,12 +25,14 @@ PreparedInput prepare(const ProductInput& input, std::span<const Product> produc
   const std::size_t rows = input.rows;
   Workspace& work = *context.work;
   PreparedInput prepared{.x = input.x};
-  std::array<std::byte*, kernels::kWeightFormats> packed = {};
+  std::array<std::byte*, kernels::kXForms> packed = {};
+  std::array<decltype(kernels::GemmKernels::pack_x), kernels::kXForms> pack_x = {};
   for (const Product& product : products) {
-    const PackedMatrix& weight = product.linear->weight();
-    const auto format = static_cast<std::size_t>(weight.format());
-    const std::size_t bytes = weight.gemm().packed_x_bytes(rows, k);
-    if (bytes > 0) prepared.packed[format] = packed[format] = work.packed[format].ensure(bytes);
+    const kernels::GemmKernels& gemm = product.linear->weight().gemm();
+    const auto form = static_cast<std::size_t>(gemm.x_form);
+    const std::size_t bytes = gemm.packed_x_bytes(rows, k);
+    if (bytes > 0) prepared.packed[form] = packed[form] = work.packed[form].ensure(bytes);
+    pack_x[form] = gemm.pack_x;
   }
   float* const normed = input.norm != nullptr ? work.normed.ensure(rows * k) : nullptr;
   if (normed != nullptr) prepared.x = normed;
@@ -43,7 +46,7 @@ PreparedInput prepare(const ProductInput& input, std::span<const Product> produc
     for (std::size_t r = begin; normed != nullptr && r < end; ++r) input.norm->forward(input.x + r * k, normed + r * k);
     for (std::size_t f = 0; f < packed.size(); ++f) {
       if (packed[f] == nullptr) continue;
-      kernels::table().gemm[f].pack_x(prepared.x, k, k, begin, end, rows, packed[f]);
+      pack_x[f](prepared.x, k, k, begin, end, rows, packed[f]);
     }
   });
   return prepared;
@@ -73,7 +76,7 @@ void expand_low_rank(const ReadyProduct& product, std::size_t panel) {
       b.gemm().gemm({.x = reduced,
                      .x_stride = rank,
                      .packed_x = nullptr,
-                     .w = b.data() + panel * b.gemm().panel_bytes(rank),
+                     .w = b.data() + panel * kernels::panel_bytes(b.format(), rank),
                      .y = deltas.data(),
                      .y_stride = width,
                      .m = rows,
@@ -105,10 +108,10 @@ class Runner {
   // Outputs of panels [first, last) of product `p`.
   void run(std::size_t p, std::size_t first, std::size_t last) const {
     const Product& product = products_[p];
-    const auto format = static_cast<std::size_t>(product.linear->weight().format());
+    const auto form = static_cast<std::size_t>(product.linear->weight().gemm().x_form);
     const ReadyProduct ready{.linear = product.linear,
                              .x = prepared_.x,
-                             .packed = prepared_.packed[format],
+                             .packed = prepared_.packed[form],
                              .rows = input_.rows,
                              .y = product.y,
                              .spans = input_.spans,

@@ -2,28 +2,35 @@
 
 #include <algorithm>
 
+#include "kernels/block_pack.h"
+#include "kernels/pack.h"
+
 namespace skald::nn {
 
 using kernels::kPanel;
 
 std::size_t PackedMatrix::bytes_in(kernels::WeightFormat format) const {
-  return panels() * kernels::table().gemm[static_cast<int>(format)].panel_bytes(k_);
+  return panels() * kernels::panel_bytes(format, k_);
 }
 
 void PackedMatrix::allocate(kernels::WeightFormat format) {
   format_ = format;
-  panel_bytes_ = gemm().panel_bytes(k_);
+  panel_bytes_ = kernels::panel_bytes(format, k_);
   memory_ = Buffer(panels() * panel_bytes_);
 }
 
 std::size_t PackedMatrix::rows_of(std::size_t panel) const { return std::min(kPanel, n_ - panel * kPanel); }
 
 void PackedMatrix::pack(std::size_t panel, const float* rows) {
-  gemm().pack_panel(rows, rows_of(panel), k_, memory_.data() + panel * panel_bytes_);
+  kernels::pack_panel(format_, rows, rows_of(panel), k_, memory_.data() + panel * panel_bytes_);
 }
 
 void PackedMatrix::unpack_row(std::size_t row, float* out) const {
-  gemm().unpack_row(memory_.data() + row / kPanel * panel_bytes_, row % kPanel, k_, out);
+  kernels::unpack_row(format_, memory_.data() + row / kPanel * panel_bytes_, row % kPanel, k_, out);
+}
+
+void PackedMatrix::pack_stored(std::size_t panel, const std::byte* rows) {
+  kernels::pack_stored_panel(format_, rows, rows_of(panel), k_, memory_.data() + panel * panel_bytes_);
 }
 
 PackedMatrix pack_matrix(std::span<const float> rows, std::size_t n, std::size_t k, kernels::WeightFormat format) {

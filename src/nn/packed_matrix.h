@@ -20,6 +20,8 @@ class PackedMatrix {
   void allocate(kernels::WeightFormat format);
   /// Fills panel `panel` from its rows as f32 [min(kPanel, n - kPanel * panel), k].
   void pack(std::size_t panel, const float* rows);
+  /// The same from rows as they are stored in blocks, one after another; the format is that of the blocks.
+  void pack_stored(std::size_t panel, const std::byte* rows);
 
   [[nodiscard]] std::size_t rows() const { return n_; }
   [[nodiscard]] std::size_t columns() const { return k_; }

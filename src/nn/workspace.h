@@ -49,7 +49,7 @@ struct ExpertScratch;  // of experts.cc
 struct Workspace {
   WorkBuffer<float> hidden;                                           // [rows, hidden] the residual stream
   WorkBuffer<float> normed;                                           // [rows, hidden] input of products
-  std::array<WorkBuffer<std::byte>, kernels::kWeightFormats> packed;  // what pack_x made of an input, by format
+  std::array<WorkBuffer<std::byte>, kernels::kXForms> packed;         // what pack_x made of an input, by its form
   WorkBuffer<float> q;                                                // [rows, n_heads, k_dim]
   WorkBuffer<float> k;                                                // [rows, kv_heads, k_dim]
   WorkBuffer<float> v;                                                // [rows, kv_heads, v_dim]

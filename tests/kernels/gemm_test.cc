@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "kernels/pack.h"
 #include "support.h"
 
 namespace skald::kernels {
@@ -24,23 +25,23 @@ float round_to(WeightFormat format, float x) {
     case WeightFormat::f32: return x;
     case WeightFormat::bf16: return to_float(to_bfloat16(x));
     case WeightFormat::f16: return round_to_f16(x);
+    default: return x;
   }
-  return x;
 }
 
 // One weight matrix, packed by a table.
 struct Weights {
   Weights(const KernelTable& table, WeightFormat format, std::vector<float> values, std::size_t n, std::size_t k)
-      : kernels(table.gemm[static_cast<int>(format)]), n(n), k(k), values(std::move(values)) {
+      : kernels(table.gemm[static_cast<int>(format)]), format(format), n(n), k(k), values(std::move(values)) {
     for (float& v : this->values) v = round_to(format, v);
-    const std::size_t panel_bytes = kernels.panel_bytes(k);
-    EXPECT_EQ(panel_bytes % 64, 0U);
-    const std::size_t bytes = panels() * panel_bytes;
+    const std::size_t one = panel_bytes(format, k);
+    EXPECT_EQ(one % 64, 0U);
+    const std::size_t bytes = panels() * one;
     packed.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
     std::fill_n(packed.get(), bytes, std::byte{0xff});
     for (std::size_t p = 0; p < panels(); ++p) {
       const std::size_t rows = std::min(kPanel, n - p * kPanel);
-      kernels.pack_panel(this->values.data() + p * kPanel * k, rows, k, packed.get() + p * panel_bytes);
+      pack_panel(format, this->values.data() + p * kPanel * k, rows, k, packed.get() + p * one);
     }
   }
   [[nodiscard]] std::size_t panels() const { return (n + kPanel - 1) / kPanel; }
@@ -49,6 +50,7 @@ struct Weights {
     void operator()(std::byte* p) const { std::free(p); }
   };
   const GemmKernels& kernels;
+  WeightFormat format;
   std::size_t n, k;
   std::vector<float> values;  // [n, k], rounded to the format
   std::unique_ptr<std::byte, Free> packed;
@@ -128,16 +130,15 @@ TEST_P(GemmTest, PackingRoundsToTheFormatAndUnpackingIsItsInverse) {
         std::vector<float> values = random_floats(n * k, 1, 0.02F);
         values[0] = 1e-6F;  // subnormal as a half
         Weights w(table(), format, values, n, k);
-        const GemmKernels& kernels = w.kernels;
         std::vector<float> row(k);
         for (std::size_t p = 0; p < w.panels(); ++p) {
           // Unrounded input gives the same panel: packing rounds as round_to does.
-          std::vector<std::byte> panel(kernels.panel_bytes(k));
+          std::vector<std::byte> panel(panel_bytes(format, k));
           const std::size_t rows = std::min(kPanel, n - p * kPanel);
-          kernels.pack_panel(values.data() + p * kPanel * k, rows, k, panel.data());
+          pack_panel(format, values.data() + p * kPanel * k, rows, k, panel.data());
           ASSERT_TRUE(std::equal(panel.begin(), panel.end(), w.packed.get() + p * panel.size()));
           for (std::size_t r = 0; r < kPanel; ++r) {
-            kernels.unpack_row(panel.data(), r, k, row.data());
+            unpack_row(format, panel.data(), r, k, row.data());
             for (std::size_t i = 0; i < k; ++i) {
               const float want = r < rows ? w.values[(p * kPanel + r) * k + i] : 0.0F;
               ASSERT_TRUE(same_bits(row[i], want)) << row[i] << " for " << want;
@@ -150,25 +151,25 @@ TEST_P(GemmTest, PackingRoundsToTheFormatAndUnpackingIsItsInverse) {
 }
 
 TEST_P(GemmTest, HalvesOfEveryKindSurvivePacking) {
-  const GemmKernels& kernels = table().gemm[static_cast<int>(WeightFormat::f16)];
+  const WeightFormat format = WeightFormat::f16;
   std::vector<float> values(0x10000);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = to_float(Float16{static_cast<std::uint16_t>(i)});
-  std::vector<std::byte> panel(kernels.panel_bytes(values.size()));
+  std::vector<std::byte> panel(panel_bytes(format, values.size()));
   std::vector<float> row(values.size());
-  kernels.pack_panel(values.data(), 1, values.size(), panel.data());
-  kernels.unpack_row(panel.data(), 0, values.size(), row.data());
+  pack_panel(format, values.data(), 1, values.size(), panel.data());
+  unpack_row(format, panel.data(), 0, values.size(), row.data());
   EXPECT_TRUE(same_bits(row, values));
 }
 
 TEST_P(GemmTest, RoundsToHalvesToNearestEven) {
-  const GemmKernels& kernels = table().gemm[static_cast<int>(WeightFormat::f16)];
+  const WeightFormat format = WeightFormat::f16;
   std::vector<float> values = {65519.0F,        65520.0F,   -65520.0F,    1e9F,         0x1p-24F,     0x1p-25F,
                                0x1.8p-25F,      0x1.8p-24F, 0x1.ffcp-15F, 0x1.ffep-15F, 0x1.fffp-15F, 1.0F + 0x1p-11F,
                                1.0F + 0x3p-11F, 1e-9F,      -1e-9F,       kInf,         -kInf,        kNan};
-  std::vector<std::byte> panel(kernels.panel_bytes(values.size()));
+  std::vector<std::byte> panel(panel_bytes(format, values.size()));
   std::vector<float> row(values.size());
-  kernels.pack_panel(values.data(), 1, values.size(), panel.data());
-  kernels.unpack_row(panel.data(), 0, values.size(), row.data());
+  pack_panel(format, values.data(), 1, values.size(), panel.data());
+  unpack_row(format, panel.data(), 0, values.size(), row.data());
   for (float& v : values) v = round_to_f16(v);
   EXPECT_TRUE(same_bits(row, values));
 }

@@ -22,7 +22,7 @@ namespace amx_model {
 extern const KernelTable kTable;
 }
 
-inline constexpr const char* kTableNames[] = {"scalar", "avx2", "avx512", "amx", "amx_model"};
+inline constexpr const char* kTableNames[] = {"scalar", "avx2", "avx512", "avx512vnni", "amx", "amx_model"};
 
 /// nullptr where this machine cannot run it.
 inline const KernelTable* find_table(std::string_view name) {

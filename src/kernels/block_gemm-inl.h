@@ -1,0 +1,365 @@
+// y = x · Wᵀ for weights in blocks (block_layout.h) and activations in blocks (block_x.h).
+//
+// A step of up to 512 inputs of one panel is unpacked into L1, whatever the format, and multiplied by all rows of x.
+// For one row the stores and loads of that cost less than memory takes to deliver the next step.
+//
+// Tried on a Zen 5 core (int4, 2048 x 2048; 979 GOPS of byte products, 40 GB/s): 1 row 140 GOPS = 96 % of memory, 5
+// rows 430, 16 rows 570, 512 rows 740. Codes taken from the panel without unpacking: 1 row 123, 5 rows 520. Steps of
+// 512 inputs for few rows: 1 row 117; of 256 for 512 rows: 650. Asking 4 KiB ahead: 1 row 124; 16 KiB: no better.
+//
+// An output is, run by run of inputs, ascending: acc = fma(sum of code * q, scale * x_scale, acc), the sum exact in 32
+// bits; with minimums then acc = fma(minimum, x_scale * sum of q, acc). So all splits of rows and panels give the same
+// bits, and all tables too.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+inline constexpr std::size_t kStepInputs = 512;  // at most
+inline constexpr std::size_t kStrips = kPanel / kLanes;
+inline constexpr std::size_t kStepAhead = 8192;        // bytes of weights asked for before they are unpacked
+inline constexpr std::size_t kStepXBytes = 384 << 10;  // of x that stay in L2 from panel to panel
+inline constexpr std::size_t kFewRows = 16;
+inline constexpr float kLeastScaled = 0x1p-100F;  // 127 / x is finite from here on; smaller blocks are zeros
+
+/// A step of a panel as the products take it.
+struct alignas(64) UnpackedStep {
+  std::byte codes[kStepInputs * kPanel];      // [inputs / 4][2 vectors][16 outputs][4 inputs]
+  float scales[kStepInputs / 16 * kPanel];    // [runs][32]
+  float minimums[kStepInputs / 16 * kPanel];  // [runs][32]
+};
+
+/// The codes of vector `v` of a chunk, from one plane of kBits.
+template <int kBits, int kTo, std::size_t kVector>
+SKALD_INLINE Bytes plane_field(const std::byte* plane) {
+  constexpr std::size_t kPerLine = 8 / kBits;
+  const std::byte* const at = plane + kVector / kPerLine * kVectorBytes;
+  const Bytes line = load_bytes(at);
+  if constexpr (kBits == 8) return line;
+  return field<kVector % kPerLine * kBits, kBits, kTo>(line);
+}
+
+template <const BlockLayout& L, std::size_t kVector>
+SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Lookup& lookup) {
+  Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
+  if constexpr (L.planes[1] > 0) {
+    const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
+    codes = codes | plane_field<L.planes[1], L.planes[0], kVector>(high);
+  }
+  if constexpr (L.has_codebook()) return look_up(lookup, codes);
+  if constexpr (!L.minimums && L.zero != kSignedZero) return add_bytes(codes, kSignedZero - L.zero);
+  return codes;
+}
+
+template <const BlockLayout& L, std::size_t... V>
+SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Lookup& lookup, std::byte* codes,
+                               std::index_sequence<V...>) {
+  (store_bytes(unpack_vector<L, V>(chunk, lookup), codes + V * kVectorBytes), ...);
+}
+
+/// The scales, or with their own codes the minimums, of one group: [runs][32].
+template <const BlockLayout& L>
+SKALD_INLINE void unpack_scales(const std::byte* p, float* out) {
+  SKALD_UNROLL
+  for (std::size_t s = 0; s < kStrips; ++s) {
+    const std::size_t first = s * kLanes;
+    Vec d = zero();
+    if constexpr (L.scale == BlockLayout::Scale::super) d = load_f16(p + first * 2);
+    for (std::size_t r = 0; r < L.runs(); ++r) {
+      const std::size_t i = r * kPanel + first;
+      if constexpr (L.scale == BlockLayout::Scale::super) store(load_signed_bytes(p + kPanel * 2 + i) * d, out + i);
+      if constexpr (L.scale == BlockLayout::Scale::half) store(load_f16(p + i * 2), out + i);
+      if constexpr (L.scale == BlockLayout::Scale::e8m0) store(load_powers(p + i), out + i);
+    }
+  }
+}
+
+template <const BlockLayout& L>
+constexpr std::array<std::uint8_t, 16> signed_codebook() {
+  std::array<std::uint8_t, 16> levels = {};
+  for (std::size_t i = 0; i < 16; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kSignedZero);
+  return levels;
+}
+
+/// Asks for each line of memory that it reads and for the one kStepAhead further.
+template <const BlockLayout& L>
+void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
+  static constexpr std::array<std::uint8_t, 16> kLevels = signed_codebook<L>();
+  const Lookup lookup = load_lookup(kLevels.data());
+  float* scales = step.scales;
+  float* minimums = step.minimums;
+  std::byte* codes = step.codes;
+  for (std::size_t g = 0; g < groups; ++g, p += L.group_bytes()) {
+    unpack_scales<L>(p, scales);
+    if constexpr (L.minimums) unpack_scales<L>(p + L.scale_bytes(), minimums);
+    for (std::size_t c = 0; c < L.group / kChunk; ++c, codes += kChunkVectors * kVectorBytes) {
+      const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
+      for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
+        __builtin_prefetch(chunk + kStepAhead + line);
+      unpack_chunk<L>(chunk, lookup, codes, std::make_index_sequence<kChunkVectors>());
+    }
+    scales += L.runs() * kPanel;
+    minimums += L.runs() * kPanel;
+  }
+}
+
+/// Some rows of x by a strip or two of an unpacked step.
+struct BlockTile {
+  const std::byte* x;  // packed rows, x_stride apart
+  std::size_t x_stride;
+  const BlockX* form;
+  std::size_t first_input;  // of the step
+  std::size_t inputs;       // of the step, whole runs
+  const UnpackedStep* step;
+  std::size_t strip;  // the first one
+  float* y;           // [R, columns], rows y_stride apart
+  std::size_t y_stride;
+  std::size_t columns;  // outputs from y on that exist
+  bool first;           // starts from zero, else from what y holds
+};
+
+/// What the runs of a layout are like, as far as a product cares.
+template <std::size_t kRunInputs, bool kHasMinimums>
+struct RunKind {
+  static constexpr std::size_t kRun = kRunInputs;
+  static constexpr std::size_t kBlock = kRun > kChunk ? kRun : kChunk;  // of x
+  static constexpr std::size_t kSums = kBlock / 16 + 1;
+  static constexpr bool kMinimums = kHasMinimums;
+  static constexpr bool kSigned = !kMinimums;
+};
+
+/// One packed row of x, seen from a step.
+template <class Kind>
+struct BlockRow {
+  const std::byte* q;
+  const float* scales;
+  const std::int32_t* sums;
+
+  SKALD_INLINE BlockRow(const BlockTile& t, int r) {
+    const std::byte* row = t.x + static_cast<std::size_t>(r) * t.x_stride;
+    const std::size_t block = t.first_input / Kind::kBlock;
+    q = row + t.first_input;
+    scales = reinterpret_cast<const float*>(row + t.form->scales_at()) + block;
+    sums = reinterpret_cast<const std::int32_t*>(row + t.form->sums_at()) + block * Kind::kSums;
+  }
+  BlockRow() = default;
+  [[nodiscard]] SKALD_INLINE std::int32_t four(std::size_t input) const {
+    std::int32_t bytes;
+    std::memcpy(&bytes, q + input, sizeof(bytes));
+    return bytes;
+  }
+  [[nodiscard]] SKALD_INLINE float scale(std::size_t run) const { return scales[run * Kind::kRun / Kind::kBlock]; }
+  [[nodiscard]] SKALD_INLINE std::int32_t minus_sum(std::size_t run) const {
+    if constexpr (Kind::kRun == 16) return sums[run / 2 * Kind::kSums + run % 2];
+    return sums[(run + 1) * Kind::kSums - 1];
+  }
+};
+
+template <int R, int S>
+SKALD_INLINE void load_tile(const BlockTile& t, Vec (&acc)[R][S]) {
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t column = static_cast<std::size_t>(s) * kLanes;
+      const float* y = t.y + static_cast<std::size_t>(r) * t.y_stride + column;
+      if (t.first || column >= t.columns) {
+        acc[r][s] = zero();
+      } else {
+        acc[r][s] = t.columns - column >= kLanes ? load(y) : load_first(y, t.columns - column);
+      }
+    }
+  }
+}
+
+template <int R, int S>
+SKALD_INLINE void store_tile(const BlockTile& t, const Vec (&acc)[R][S]) {
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const std::size_t column = static_cast<std::size_t>(s) * kLanes;
+      float* y = t.y + static_cast<std::size_t>(r) * t.y_stride + column;
+      if (column + kLanes <= t.columns) {
+        store(acc[r][s], y);
+      } else if (column < t.columns) {
+        store_first(acc[r][s], y, t.columns - column);
+      }
+    }
+  }
+}
+
+template <class Kind, int R, int S>
+void block_tile(const BlockTile& t) {
+  Vec acc[R][S];
+  load_tile(t, acc);
+  BlockRow<Kind> rows[R];
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) rows[r] = BlockRow<Kind>(t, r);
+  const std::byte* codes = t.step->codes + t.strip * kVectorBytes;
+  const float* scales = t.step->scales + t.strip * kLanes;
+  const float* minimums = t.step->minimums + t.strip * kLanes;
+  for (std::size_t run = 0; run < t.inputs / Kind::kRun; ++run) {
+    IVec sums[R][S];
+    SKALD_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const IVec begin = begin_dot<Kind::kSigned>(rows[r].minus_sum(run));
+      SKALD_UNROLL
+      for (int s = 0; s < S; ++s) sums[r][s] = begin;
+    }
+    SKALD_UNROLL
+    for (std::size_t i = 0; i < Kind::kRun; i += 4, codes += kStrips * kVectorBytes) {
+      Bytes w[S];
+      SKALD_UNROLL
+      for (int s = 0; s < S; ++s) w[s] = load_bytes(codes + static_cast<std::size_t>(s) * kVectorBytes);
+      SKALD_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const std::int32_t x = rows[r].four(run * Kind::kRun + i);
+        SKALD_UNROLL
+        for (int s = 0; s < S; ++s) sums[r][s] = dot<Kind::kSigned>(sums[r][s], w[s], x);
+      }
+    }
+    SKALD_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec x_scale = splat(rows[r].scale(run));
+      SKALD_UNROLL
+      for (int s = 0; s < S; ++s) {
+        const std::size_t i = run * kPanel + static_cast<std::size_t>(s) * kLanes;
+        acc[r][s] = fma(to_float(sums[r][s]), load(scales + i) * x_scale, acc[r][s]);
+        if constexpr (Kind::kMinimums) {
+          const float x_sum = rows[r].scale(run) * static_cast<float>(-rows[r].minus_sum(run));
+          acc[r][s] = fma(load(minimums + i), splat(x_sum), acc[r][s]);
+        }
+      }
+    }
+  }
+  store_tile(t, acc);
+}
+
+using BlockTileFunction = void (*)(const BlockTile&);
+
+template <class Kind, std::size_t... R>
+constexpr std::array<BlockTileFunction, sizeof...(R)> make_block_tiles(std::index_sequence<R...>) {
+  return {block_tile<Kind, R + 1, kByteStrips>...};
+}
+/// Tiles by their number of rows - 1.
+template <class Kind>
+inline constexpr auto kBlockTiles = make_block_tiles<Kind>(std::make_index_sequence<kByteRows>());
+
+/// All rows of a block of x by the unpacked step of a panel, cut evenly into as few tiles as possible.
+template <class Kind>
+void multiply_step(BlockTile t, std::size_t m) {
+  const std::size_t tiles = (m + kByteRows - 1) / kByteRows;
+  const BlockTile step = t;
+  for (std::size_t i = 0, row = 0; i < tiles; ++i) {
+    const std::size_t end = m * (i + 1) / tiles;
+    for (t.strip = 0; t.strip < kStrips && t.strip * kLanes < step.columns; t.strip += kByteStrips) {
+      t.x = step.x + row * t.x_stride;
+      t.y = step.y + row * t.y_stride + t.strip * kLanes;
+      t.columns = step.columns - t.strip * kLanes;
+      kBlockTiles<Kind>[end - row - 1](t);
+    }
+    row = end;
+  }
+}
+
+/// Long steps where x is tall: an accumulator goes through y between them. Short ones else, about 4 KiB of the panel,
+/// so that memory and the sums take turns quickly.
+template <const BlockLayout& L>
+constexpr std::size_t step_inputs(std::size_t m) {
+  if (m > kFewRows) return kStepInputs;
+  return std::max<std::size_t>(L.group, L.bits() == 8 ? 64 : 256);
+}
+
+template <const BlockLayout& L>
+void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  using Kind = RunKind<L.run, L.minimums>;
+  const BlockX form(call.k, L.x_block());
+  const std::size_t groups = L.groups(call.k);
+  const std::size_t rows_at_once = std::max<std::size_t>(kStepXBytes / form.row_bytes(), kByteRows);
+  const std::size_t row_blocks = (call.m + rows_at_once - 1) / rows_at_once;
+  panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
+  UnpackedStep step;
+  const std::size_t step_groups = step_inputs<L>(call.m) / L.group;
+  for (std::size_t b = 0; b < row_blocks; ++b) {
+    const std::size_t row = call.m * b / row_blocks;
+    const std::size_t m = call.m * (b + 1) / row_blocks - row;
+    for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
+      const std::byte* w = call.w + panel * groups * L.group_bytes();
+      for (std::size_t g = 0; g < groups; g += step_groups, w += step_groups * L.group_bytes()) {
+        const std::size_t count = std::min(step_groups, groups - g);
+        unpack_groups<L>(w, count, step);
+        multiply_step<Kind>({.x = call.packed_x + row * form.row_bytes(),
+                             .x_stride = form.row_bytes(),
+                             .form = &form,
+                             .first_input = g * L.group,
+                             .inputs = count * L.group,
+                             .step = &step,
+                             .strip = 0,
+                             .y = call.y + row * call.y_stride + panel * kPanel,
+                             .y_stride = call.y_stride,
+                             .columns = call.n - panel * kPanel,
+                             .first = g == 0},
+                            m);
+      }
+    }
+  }
+}
+
+template <std::size_t kBlock>
+std::size_t block_x_bytes(std::size_t m, std::size_t k) {
+  return m * BlockX(k, kBlock).row_bytes();
+}
+
+/// Quantises one block of n <= kBlock inputs. max |x| is taken of the bits, so that a NaN is the largest number of all
+/// and makes the scale, and with it every output, a NaN.
+template <std::size_t kBlock>
+inline void pack_x_block(const float* x, std::size_t n, std::int8_t* q, float* scale, std::int32_t* sums) {
+  alignas(64) float block[kBlock] = {};
+  std::memcpy(block, x, n * sizeof(float));
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(block[i]) & 0x7fffffffU);
+  }
+  const float magnitude = std::bit_cast<float>(largest);
+  const bool finite = magnitude < std::numeric_limits<float>::infinity();
+  const float inverse = finite && magnitude >= kLeastScaled ? 127.0F / magnitude : 0.0F;
+  *scale = magnitude / 127.0F;
+  std::int32_t total = 0;
+  for (std::size_t part = 0; part < kBlock / 16; ++part) {
+    std::int32_t sum = 0;
+    for (std::size_t i = part * 16; i < part * 16 + 16; ++i) {
+      // The sum with 1.5 * 2^23 has the nearest integer in its low bits.
+      const float shifted = block[i] * inverse + 0x1.8p23F;
+      const std::int32_t rounded = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(0x1.8p23F);
+      q[i] = static_cast<std::int8_t>(finite ? rounded : 0);
+      sum += finite ? rounded : 0;
+    }
+    sums[part] = -sum;
+    total += sum;
+  }
+  sums[kBlock / 16] = -total;
+}
+
+template <std::size_t kBlock>
+void pack_block_x(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
+                  std::size_t, std::byte* out) {
+  const BlockX form(k, kBlock);
+  for (std::size_t row = row_begin; row < row_end; ++row) {
+    std::byte* to = out + row * form.row_bytes();
+    auto* q = reinterpret_cast<std::int8_t*>(to);
+    auto* scales = reinterpret_cast<float*>(to + form.scales_at());
+    auto* sums = reinterpret_cast<std::int32_t*>(to + form.sums_at());
+    for (std::size_t b = 0; b < form.blocks; ++b) {
+      const std::size_t first = b * kBlock;
+      pack_x_block<kBlock>(x + row * x_stride + first, std::min(kBlock, k - first), q + first, scales + b,
+                           sums + b * form.sums_per_block());
+    }
+  }
+}
+
+template <const BlockLayout& L>
+inline constexpr GemmKernels kBlockGemm = {L.x_block() == 64 ? XForm::blocks_of_64 : XForm::blocks_of_32,
+                                           block_x_bytes<L.x_block()>, pack_block_x<L.x_block()>, block_gemm<L>};
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA

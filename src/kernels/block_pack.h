@@ -1,0 +1,29 @@
+// Panels of weights in blocks (block_layout.h): filled from the blocks of src/quant, read back row by row.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/kernels.h"
+#include "quant/block_format.h"
+
+namespace skald::kernels {
+
+/// Whether `format` is one of blocks.
+constexpr bool in_blocks(WeightFormat format) { return format >= WeightFormat::int8; }
+
+/// What the blocks of `format` look like where they are stored. `format` is one of blocks.
+const quant::BlockFormat& stored_blocks(WeightFormat format);
+
+std::size_t block_panel_bytes(WeightFormat format, std::size_t k);
+
+/// Fills one panel from stored rows: n_rows <= kPanel times ceil(k / block) blocks, without gaps. Nothing is rounded.
+void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+
+/// The same from f32 [n_rows, k], rounded as BlockFormat::pack does; the last block of a row ends with zeros.
+/// UsageError where the format cannot be made.
+void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+
+/// Row `row` of a panel as f32 [k]: the values of BlockFormat::unpack.
+void unpack_block_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out);
+
+}  // namespace skald::kernels

@@ -1,0 +1,28 @@
+// Activations in blocks of signed bytes, as the products with weights in blocks take them.
+//
+//   scale = max |x| / 127      q = x / scale, rounded to nearest even: in [-127, 127]
+//
+//   packed x   [m] rows of [k rounded up to the block] bytes q, then f32 scales [blocks], then i32 sums of -q
+//              [blocks, block / 16 + 1]: those of every sixteen, and their total; rounded up to 64 bytes
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skald::kernels {
+
+/// Where the parts of a packed row lie.
+struct BlockX {
+  std::size_t block;  // inputs: 32 or 64
+  std::size_t blocks;
+
+  constexpr BlockX(std::size_t k, std::size_t block) : block(block), blocks((k + block - 1) / block) {}
+  [[nodiscard]] constexpr std::size_t sums_per_block() const { return block / 16 + 1; }
+  [[nodiscard]] constexpr std::size_t scales_at() const { return blocks * block; }
+  [[nodiscard]] constexpr std::size_t sums_at() const { return scales_at() + blocks * sizeof(float); }
+  [[nodiscard]] constexpr std::size_t row_bytes() const {
+    return (sums_at() + blocks * sums_per_block() * sizeof(std::int32_t) + 63) / 64 * 64;
+  }
+};
+
+}  // namespace skald::kernels

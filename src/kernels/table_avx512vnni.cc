@@ -1,0 +1,19 @@
+#if defined(__x86_64__) && !defined(SKALD_PORTABLE)
+#include "kernels/isa_headers.h"
+#include "kernels/tables.h"
+
+#define SKALD_ISA avx512vnni
+#define SKALD_VNNI
+#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni"
+// clang-format off
+#include "kernels/begin_isa.h"
+#include "kernels/vec_avx512-inl.h"
+#include "kernels/table-inl.h"
+#include "kernels/end_isa.h"
+// clang-format on
+
+namespace skald::kernels::avx512vnni {
+constinit const KernelTable kTable =
+    make_table("avx512vnni", {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni});
+}
+#endif

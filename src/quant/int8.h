@@ -1,0 +1,22 @@
+// int8: 64 weights of 8 bits, 8.25 bits a weight.  w = d * (code - 128)
+//
+//   byte   0  1 | 2      3     ...  65
+//          d    | codes  0, 1, ..., 63
+//         (f16) |
+#pragma once
+
+#include "quant/block_format.h"
+
+namespace skald::quant {
+
+struct Int8Block {
+  static constexpr std::size_t kWeights = 64;
+  static constexpr int kZero = 128;
+  std::uint16_t d;
+  std::array<std::uint8_t, kWeights> codes;  // 1 ... 255
+};
+static_assert(sizeof(Int8Block) == 66 && offsetof(Int8Block, codes) == 2);
+
+extern const BlockFormat kInt8Format;
+
+}  // namespace skald::quant
