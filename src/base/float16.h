@@ -25,23 +25,6 @@ constexpr BFloat16 to_bfloat16(float value) {
   return {static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16)};
 }
 
-/// Rounds to nearest even, past 65520 to infinity; a NaN stays a quiet NaN. Subnormal halves come from one addition,
-/// whose adder drops the sum's low bits.
-constexpr Float16 to_float16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
-  const std::uint32_t magnitude = bits & 0x7fffffffU;
-  const auto with_sign = [&](std::uint32_t half) { return Float16{static_cast<std::uint16_t>(sign | half)}; };
-  if (magnitude > 0x7f800000U) return with_sign(0x7e00U | (magnitude >> 13 & 0x3ffU));
-  if (magnitude >= 0x477ff000U) return with_sign(0x7c00U);  // from 65520 on
-  if (magnitude < 0x38800000U) {                            // below 2^-14: units of 2^-24
-    const float sum = std::bit_cast<float>(magnitude) + 0.5F;
-    return with_sign(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5F));
-  }
-  const std::uint32_t rounded = magnitude - 0x38000000U + 0xfffU + (magnitude >> 13 & 1U);
-  return with_sign(rounded >> 13);
-}
-
 constexpr float to_float(Float16 value) {
   const std::uint32_t sign = static_cast<std::uint32_t>(value.bits & 0x8000U) << 16;
   const std::uint32_t magnitude = value.bits & 0x7fffU;

@@ -108,7 +108,7 @@ struct BlockTile {
   std::size_t x_stride;
   const BlockX* form;
   std::size_t first_input;  // of the step
-  std::size_t inputs;       // of the step, whole runs
+  std::size_t inputs;       // of the step that x has, whole runs
   const UnpackedStep* step;
   std::size_t strip;  // the first one
   float* y;           // [R, columns], rows y_stride apart
@@ -292,7 +292,7 @@ void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel
                              .x_stride = form.row_bytes(),
                              .form = &form,
                              .first_input = g * L.group,
-                             .inputs = count * L.group,
+                             .inputs = std::min(count * L.group, form.blocks * form.block - g * L.group),
                              .step = &step,
                              .strip = 0,
                              .y = call.y + row * call.y_stride + panel * kPanel,

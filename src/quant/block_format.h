@@ -15,6 +15,8 @@ namespace skald::quant {
 
 inline constexpr std::size_t kMaxBlock = 256;  // weights
 inline constexpr std::size_t kGroup = 16;      // weights with the same scale and min
+/// BlockFormat::ggml_type of a format of our own.
+inline constexpr std::uint32_t kNoGgmlType = 0xffffffff;
 
 /// A block taken apart:
 ///   w[i] = d * scales[i / 16] * level(codes[i]) - dmin * mins[i / 16]
