@@ -24,8 +24,9 @@ constexpr std::size_t kSmall = std::size_t{16} << 20;
 constexpr Shape kShapes[] = {{2048, 2048, kLarge}, {5632, 2048, kLarge}, {2048, 5632, kLarge}, {32000, 2048, kLarge},
                              {384, 384, kSmall},   {1024, 384, kSmall},  {384, 1024, kSmall},  {4096, 384, kSmall}};
 constexpr std::size_t kRows[] = {1, 2, 4, 8, 16, 64, 512};
-constexpr const char* kFormatNames[] = {"f32",  "bf16", "f16",  "int8", "int4", "q4_0", "q4_1",   "q5_0",   "q5_1",
-                                        "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs", "mxfp4"};
+constexpr const char* kFormatNames[] = {"f32",  "bf16", "f16",    "int8",   "int6", "int4", "q4_0",
+                                        "q4_1", "q5_0", "q5_1",   "q8_0",   "q2_k", "q3_k", "q4_k",
+                                        "q5_k", "q6_k", "iq4_nl", "iq4_xs", "mxfp4"};
 
 void fill(std::span<float> values) {
   std::mt19937 engine(1);
@@ -58,7 +59,8 @@ class Product {
     Buffer rows(kPanel * shape.k * sizeof(float));
     fill(rows.as<float>());
     pack_panel(format, rows.as<float>().data(), kPanel, shape.k, w_.data());
-    for (std::size_t p = 1; p < copies_ * panels_; ++p) std::memcpy(w_.data() + p * panel_bytes_, w_.data(), panel_bytes_);
+    for (std::size_t p = 1; p < copies_ * panels_; ++p)
+      std::memcpy(w_.data() + p * panel_bytes_, w_.data(), panel_bytes_);
   }
   void run() {
     call_.w = w_.data() + next_++ % copies_ * weight_bytes();

@@ -74,7 +74,7 @@ CpuFeatures detect() {
   if (ymm && all_of(one.ecx, {12, 29}) && all_of(seven.ebx, {5})) found.add(CpuFeature::avx2);
   if (zmm && found.has({CpuFeature::avx2}) && all_of(seven.ebx, {16, 17, 28, 30, 31})) {
     found.add(CpuFeature::avx512);
-    if (all_of(seven.ecx, {11})) found.add(CpuFeature::avx512_vnni);
+    if (all_of(seven.ecx, {1, 11})) found.add(CpuFeature::avx512_vnni);
     if (all_of(cpuid(7, 1).eax, {5})) found.add(CpuFeature::avx512_bf16);
   }
   if (tiles && all_of(seven.edx, {24}) && ask_for_amx()) {

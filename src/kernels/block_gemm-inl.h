@@ -38,22 +38,41 @@ SKALD_INLINE Bytes plane_field(const std::byte* plane) {
   return field<kVector % kPerLine * kBits, kBits, kTo>(line);
 }
 
+/// The levels of a codebook, as codes of signed formats, ready to be looked up.
+template <const BlockLayout& L>
+struct Codebook {
+  static constexpr auto kLevels = [] {
+    std::array<std::uint8_t, 64> levels = {};
+    for (std::size_t i = 0; i < 64; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kSignedZero);
+    return levels;
+  }();
+  std::conditional_t<L.tables, Lookup64, Lookup> levels;
+
+  SKALD_INLINE Codebook() : levels(load_lookup<decltype(levels)>(kLevels.data())) {}
+};
+
+/// `tables`: byte by byte the choices that the chunk's inputs made; not looked at without tables.
 template <const BlockLayout& L, std::size_t kVector>
-SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Lookup& lookup) {
+SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L>& book, const Bytes (&tables)[kStrips]) {
   Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
   if constexpr (L.planes[1] > 0) {
     const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
     codes = codes | plane_field<L.planes[1], L.planes[0], kVector>(high);
   }
-  if constexpr (L.has_codebook()) return look_up(lookup, codes);
+  if constexpr (L.tables) {
+    constexpr int kChooser = kVector / kStrips / 2 % 4;
+    return look_up(book.levels, codes, field<2 * kChooser, 2, 4>(tables[kVector % kStrips]));
+  } else if constexpr (L.has_codebook()) {
+    return look_up(book.levels, codes);
+  }
   if constexpr (!L.minimums && L.zero != kSignedZero) return add_bytes(codes, kSignedZero - L.zero);
   return codes;
 }
 
 template <const BlockLayout& L, std::size_t... V>
-SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Lookup& lookup, std::byte* codes,
-                               std::index_sequence<V...>) {
-  (store_bytes(unpack_vector<L, V>(chunk, lookup), codes + V * kVectorBytes), ...);
+SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L>& book, const Bytes (&tables)[kStrips],
+                               std::byte* codes, std::index_sequence<V...>) {
+  (store_bytes(unpack_vector<L, V>(chunk, book, tables), codes + V * kVectorBytes), ...);
 }
 
 /// The scales, or with their own codes the minimums, of one group: [runs][32].
@@ -73,18 +92,10 @@ SKALD_INLINE void unpack_scales(const std::byte* p, float* out) {
   }
 }
 
-template <const BlockLayout& L>
-constexpr std::array<std::uint8_t, 16> signed_codebook() {
-  std::array<std::uint8_t, 16> levels = {};
-  for (std::size_t i = 0; i < 16; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kSignedZero);
-  return levels;
-}
-
 /// Asks for each line of memory that it reads and for the one kStepAhead further.
 template <const BlockLayout& L>
 void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
-  static constexpr std::array<std::uint8_t, 16> kLevels = signed_codebook<L>();
-  const Lookup lookup = load_lookup(kLevels.data());
+  const Codebook<L> book;
   float* scales = step.scales;
   float* minimums = step.minimums;
   std::byte* codes = step.codes;
@@ -95,7 +106,10 @@ void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
       const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
       for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
         __builtin_prefetch(chunk + kStepAhead + line);
-      unpack_chunk<L>(chunk, lookup, codes, std::make_index_sequence<kChunkVectors>());
+      Bytes tables[kStrips] = {};
+      for (std::size_t s = 0; L.tables && s < kStrips; ++s)
+        tables[s] = spread_bytes(p + L.tables_at() + s * kLanes * 2, static_cast<int>(c));
+      unpack_chunk<L>(chunk, book, tables, codes, std::make_index_sequence<kChunkVectors>());
     }
     scales += L.runs() * kPanel;
     minimums += L.runs() * kPanel;

@@ -6,10 +6,11 @@
 //
 // A panel is groups of inputs one after another, k rounded up to whole groups:
 //
-//   group   [scales][minimums][chunk of 32 inputs][chunk] ...
+//   group   [scales][minimums][tables][chunk of 32 inputs][chunk] ...
 //   scales  half   [group / run][32] f16
 //           e8m0   [group / run][32] bytes: 2^(byte - 128), for codebooks of doubled levels
 //           super  [32] f16, then [group / run][32] signed bytes: a run's scale is their product in f32
+//   tables  [32] u16 where a codebook has four parts: 2 bits for each 8 inputs of the group, the lowest ones first
 //   chunk   its planes, the one of the low bits first. A code's *vector* is 4 inputs x 16 outputs, [16][4] bytes;
 //   vector
 //           v = 2 * (input / 4) + output / 16. A plane of b bits packs 8 / b neighbouring vectors into 64 bytes: the
@@ -23,6 +24,9 @@
 #include <cstdint>
 
 #include "kernels/kernels.h"
+#include "quant/int4.h"
+#include "quant/iq4_nl.h"
+#include "quant/mxfp4_ggml.h"
 
 namespace skald::kernels {
 
@@ -40,10 +44,11 @@ struct BlockLayout {
   Scale scale = Scale::half;
   bool minimums = false;
   int zero = 0;
-  std::array<std::int8_t, 16> codebook = {};  // of one plane of 4 bits; all zeros: none
+  std::array<std::int8_t, 64> codebook = {};  // of one plane of 4 bits, or four of them; all zeros: none
+  bool tables = false;                        // the codebook has four parts, chosen by 8 inputs of an output each
 
   [[nodiscard]] constexpr int bits() const { return planes[0] + planes[1]; }
-  [[nodiscard]] constexpr bool has_codebook() const { return codebook != std::array<std::int8_t, 16>{}; }
+  [[nodiscard]] constexpr bool has_codebook() const { return codebook != std::array<std::int8_t, 64>{}; }
   [[nodiscard]] constexpr std::size_t runs() const { return group / run; }  // of a group
   /// Bytes of one kind of scales (or minimums) of a group.
   [[nodiscard]] constexpr std::size_t scale_bytes() const {
@@ -57,7 +62,8 @@ struct BlockLayout {
   [[nodiscard]] constexpr std::size_t chunk_bytes() const {
     return kChunkVectors * kVectorBytes * static_cast<std::size_t>(bits()) / 8;
   }
-  [[nodiscard]] constexpr std::size_t codes_at() const { return scale_bytes() * (minimums ? 2 : 1); }
+  [[nodiscard]] constexpr std::size_t tables_at() const { return scale_bytes() * (minimums ? 2 : 1); }
+  [[nodiscard]] constexpr std::size_t codes_at() const { return tables_at() + (tables ? kPanel * 2 : 0); }
   [[nodiscard]] constexpr std::size_t group_bytes() const { return codes_at() + group / kChunk * chunk_bytes(); }
   [[nodiscard]] constexpr std::size_t groups(std::size_t k) const { return (k + group - 1) / group; }
   /// Inputs that share a scale of x: blocks of activations.
@@ -67,13 +73,20 @@ struct BlockLayout {
 namespace layouts {
 
 using Scale = BlockLayout::Scale;
-inline constexpr std::array<std::int8_t, 16> kCentered = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
-inline constexpr std::array<std::int8_t, 16> kIq4 = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                     1,    13,   25,  38,  53,  69,  89,  113};
-inline constexpr std::array<std::int8_t, 16> kE2m1Doubled = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+constexpr std::array<std::int8_t, 64> widened(const std::array<std::int8_t, 16>& levels) {
+  std::array<std::int8_t, 64> wide = {};
+  for (std::size_t i = 0; i < levels.size(); ++i) wide[i] = levels[i];
+  return wide;
+}
+inline constexpr auto kCentered = widened({-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7});
+inline constexpr auto kIq4 = widened(quant::Iq4NlBlock::kLevels);
+inline constexpr auto kE2m1 = widened(quant::Mxfp4GgmlBlock::kLevels);
 
 inline constexpr BlockLayout kInt8 = {.planes = {8, 0}, .run = 64, .group = 64, .zero = 128};
-inline constexpr BlockLayout kInt4 = {.planes = {4, 0}, .run = 64, .group = 64, .codebook = kIq4};
+inline constexpr BlockLayout kInt6 = {.planes = {4, 2}, .run = 64, .group = 64, .zero = 32};
+inline constexpr BlockLayout kInt4 = {
+    .planes = {4, 0}, .run = 64, .group = 64, .codebook = quant::Int4Block::kLevels, .tables = true};
 inline constexpr BlockLayout kQ4_0 = {.planes = {4, 0}, .run = 32, .group = 32, .codebook = kCentered};
 inline constexpr BlockLayout kQ4_1 = {.planes = {4, 0}, .run = 32, .group = 32, .minimums = true};
 inline constexpr BlockLayout kQ5_0 = {.planes = {4, 1}, .run = 32, .group = 32, .zero = 16};
@@ -91,7 +104,7 @@ inline constexpr BlockLayout kIq4Nl = {.planes = {4, 0}, .run = 32, .group = 32,
 inline constexpr BlockLayout kIq4Xs = {
     .planes = {4, 0}, .run = 32, .group = 256, .scale = Scale::super, .codebook = kIq4};
 inline constexpr BlockLayout kMxfp4 = {
-    .planes = {4, 0}, .run = 32, .group = 64, .scale = Scale::e8m0, .codebook = kE2m1Doubled};
+    .planes = {4, 0}, .run = 32, .group = 64, .scale = Scale::e8m0, .codebook = kE2m1};
 
 }  // namespace layouts
 

@@ -7,8 +7,6 @@
 
 #include "base/float16.h"
 #include "kernels/block_layout.h"
-#include "quant/int4.h"
-#include "quant/int8.h"
 #include "skald/error.h"
 
 namespace skald::kernels {
@@ -27,11 +25,12 @@ struct Row {
   std::string_view stored;  // name of the BlockFormat
 };
 constexpr std::array kRows = {
-    Row{&layouts::kInt8, "int8"},    Row{&layouts::kInt4, "int4"},    Row{&layouts::kQ4_0, "Q4_0"},
-    Row{&layouts::kQ4_1, "Q4_1"},    Row{&layouts::kQ5_0, "Q5_0"},    Row{&layouts::kQ5_1, "Q5_1"},
-    Row{&layouts::kQ8_0, "Q8_0"},    Row{&layouts::kQ2_K, "Q2_K"},    Row{&layouts::kQ3_K, "Q3_K"},
-    Row{&layouts::kQ4_K, "Q4_K"},    Row{&layouts::kQ5_K, "Q5_K"},    Row{&layouts::kQ6_K, "Q6_K"},
-    Row{&layouts::kIq4Nl, "IQ4_NL"}, Row{&layouts::kIq4Xs, "IQ4_XS"}, Row{&layouts::kMxfp4, "MXFP4"},
+    Row{&layouts::kInt8, "int8"},   Row{&layouts::kInt6, "int6"},    Row{&layouts::kInt4, "int4"},
+    Row{&layouts::kQ4_0, "Q4_0"},   Row{&layouts::kQ4_1, "Q4_1"},    Row{&layouts::kQ5_0, "Q5_0"},
+    Row{&layouts::kQ5_1, "Q5_1"},   Row{&layouts::kQ8_0, "Q8_0"},    Row{&layouts::kQ2_K, "Q2_K"},
+    Row{&layouts::kQ3_K, "Q3_K"},   Row{&layouts::kQ4_K, "Q4_K"},    Row{&layouts::kQ5_K, "Q5_K"},
+    Row{&layouts::kQ6_K, "Q6_K"},   Row{&layouts::kIq4Nl, "IQ4_NL"}, Row{&layouts::kIq4Xs, "IQ4_XS"},
+    Row{&layouts::kMxfp4, "MXFP4"},
 };
 static_assert(kRows.size() + static_cast<std::size_t>(WeightFormat::int8) == kWeightFormats);
 
@@ -40,22 +39,29 @@ const Row& row_of(WeightFormat format) {
 }
 
 const BlockFormat* find_stored(std::string_view name) {
-  if (name == quant::kInt8Format.name) return &quant::kInt8Format;
-  if (name == quant::kInt4Format.name) return &quant::kInt4Format;
-  const auto all = quant::block_formats();
-  return &*std::ranges::find(all, name, &BlockFormat::name);
+  const auto own = quant::own_block_formats();
+  const auto found = std::ranges::find(own, name, &BlockFormat::name);
+  return found != own.end() ? &*found : &*std::ranges::find(quant::block_formats(), name, &BlockFormat::name);
 }
 
 // A group of one panel on its way into memory.
 struct Group {
   std::array<std::array<std::uint8_t, kChunkCodes>, kMaxGroup / kChunk> codes;  // by chunk, as vectors
   std::array<std::array<std::int8_t, kPanel>, kMaxRuns> scales, minimums;       // [runs][32]
+  std::array<std::uint16_t, kPanel> tables;
   std::array<std::array<std::uint16_t, kPanel>, kMaxRuns> d, dmin;  // by stored block; one with super scales
 };
 
 // Place of the code of (input, output) among a chunk's vectors.
 constexpr std::size_t code_at(std::size_t input, std::size_t output) {
   return (input / 4 * 2 + output / 16) * kVectorBytes + output % 16 * 4 + input % 4;
+}
+
+// Bits 4 and 5 of the codes, which eight neighbours share.
+std::uint16_t tables_of(const BlockParts& parts) {
+  unsigned tables = 0;
+  for (std::size_t i = 0; i < 8; ++i) tables |= static_cast<unsigned>(parts.codes[i * 8] >> 4U) << 2 * i;
+  return static_cast<std::uint16_t>(tables);
 }
 
 // One stored block of output `output`, from input `first` of the group on. Minimums change their sign: w = ... + min.
@@ -65,6 +71,7 @@ void place(const BlockLayout& layout, const BlockParts& parts, std::size_t block
     std::uint8_t* const chunk = group.codes[(first + i) / kChunk].data();
     std::memcpy(chunk + code_at((first + i) % kChunk, output), parts.codes.data() + i, 4);
   }
+  if (layout.tables) group.tables[output] = tables_of(parts);
   group.d[first / block][output] = parts.d;
   group.dmin[first / block][output] = parts.dmin;
   for (std::size_t i = 0; i < block; i += layout.run) {
@@ -114,6 +121,7 @@ void store_plane(const std::uint8_t* codes, int bits, int from, std::byte* out) 
 
 void store_group(const BlockLayout& layout, const Group& group, std::byte* out) {
   store_scales(layout, group, out);
+  if (layout.tables) std::memcpy(out + layout.tables_at(), group.tables.data(), sizeof(group.tables));
   std::byte* chunk = out + layout.codes_at();
   for (std::size_t c = 0; c < layout.group / kChunk; ++c, chunk += layout.chunk_bytes()) {
     const auto low_bytes = kChunkVectors * kVectorBytes * static_cast<std::size_t>(layout.planes[0]) / 8;
@@ -137,6 +145,12 @@ std::uint8_t load_code(const BlockLayout& layout, const std::byte* chunk, std::s
     chunk += kChunkVectors * kVectorBytes * static_cast<std::size_t>(bits) / 8;
   }
   return static_cast<std::uint8_t>(code);
+}
+
+unsigned load_table(const std::byte* tables, std::size_t input, std::size_t output) {
+  std::uint16_t all = 0;
+  std::memcpy(&all, tables + output * 2, sizeof(all));
+  return static_cast<unsigned>(all) >> input / 8 * 2 & 3U;
 }
 
 // The scale, or from `p` on the minimum, of one run of one output.
@@ -220,8 +234,9 @@ void unpack_block_row(WeightFormat format, const std::byte* panel, std::size_t r
     const std::byte* const group = panel + i / layout.group * layout.group_bytes();
     const std::size_t input = i % layout.group;
     const std::byte* const chunk = group + layout.codes_at() + input / kChunk * layout.chunk_bytes();
-    const std::uint8_t code = load_code(layout, chunk, input % kChunk, row);
-    const int level = layout.has_codebook() ? layout.codebook[code] : code - layout.zero;
+    unsigned code = load_code(layout, chunk, input % kChunk, row);
+    if (layout.tables) code |= load_table(group + layout.tables_at(), input, row) << 4U;
+    const int level = layout.has_codebook() ? layout.codebook[code] : static_cast<int>(code) - layout.zero;
     out[i] = load_scale(layout, group, input / layout.run, row) * static_cast<float>(level);
     if (layout.minimums) out[i] += load_scale(layout, group + layout.scale_bytes(), input / layout.run, row);
   }

@@ -21,13 +21,14 @@ inline constexpr std::size_t kPanel = 32;
 inline constexpr std::size_t kBlock = 32;
 inline constexpr std::size_t kCut = 256;
 
-/// How weights are stored in memory: numbers, or blocks (block_layout.h): our own of 8 and 4 bits, and those of GGUF.
-/// Checkpoint dtypes are converted to one of these while loading.
+/// How weights are stored in memory: numbers, or blocks (block_layout.h): our own of 8, 6 and 4 bits, and those of
+/// GGUF. Checkpoint dtypes are converted to one of these while loading.
 enum class WeightFormat {
   f32,
   bf16,
   f16,
   int8,
+  int6,
   int4,
   q4_0,
   q4_1,
@@ -43,7 +44,7 @@ enum class WeightFormat {
   iq4_xs,
   mxfp4,
 };
-inline constexpr int kWeightFormats = 18;
+inline constexpr int kWeightFormats = 19;
 
 /// The forms of x that products read: as it is, in tiles of bfloat16, in blocks of 32 or 64 signed bytes.
 enum class XForm { plain, bf16_tiles, blocks_of_32, blocks_of_64 };

@@ -4,7 +4,8 @@
 
 #define SKALD_ISA avx512vnni
 #define SKALD_VNNI
-#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni"
+#define SKALD_VBMI
+#define SKALD_ISA_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,avx512vbmi"
 // clang-format off
 #include "kernels/begin_isa.h"
 #include "kernels/vec_avx512-inl.h"

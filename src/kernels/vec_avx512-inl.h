@@ -124,10 +124,47 @@ SKALD_INLINE Bytes field(Bytes a) {
 }
 SKALD_INLINE Bytes operator|(Bytes a, Bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
 SKALD_INLINE Bytes add_bytes(Bytes a, int n) { return {_mm512_add_epi8(a.v, _mm512_set1_epi8(static_cast<char>(n)))}; }
-SKALD_INLINE Lookup load_lookup(const std::uint8_t* table) {
+template <class Table>
+SKALD_INLINE Table load_lookup(const std::uint8_t* table);
+template <>
+SKALD_INLINE Lookup load_lookup<Lookup>(const std::uint8_t* table) {
   return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
 }
 SKALD_INLINE Bytes look_up(Lookup table, Bytes a) { return {_mm512_shuffle_epi8(table.v, a.v)}; }
+SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
+  const __m512i numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  const __m512i bytes = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0x00000000);
+  return {_mm512_shuffle_epi8(numbers, _mm512_add_epi8(bytes, _mm512_set1_epi8(static_cast<char>(index))))};
+}
+
+#if defined(SKALD_VBMI)
+struct Lookup64 {
+  __m512i v;
+};
+template <>
+SKALD_INLINE Lookup64 load_lookup<Lookup64>(const std::uint8_t* table) {
+  return {_mm512_loadu_si512(table)};
+}
+SKALD_INLINE Bytes look_up(Lookup64 table, Bytes a, Bytes table_bits) {
+  return {_mm512_permutexvar_epi8(_mm512_or_si512(a.v, table_bits.v), table.v)};
+}
+#else
+struct Lookup64 {
+  Lookup part[4];
+};
+template <>
+SKALD_INLINE Lookup64 load_lookup<Lookup64>(const std::uint8_t* table) {
+  return {{load_lookup<Lookup>(table), load_lookup<Lookup>(table + 16), load_lookup<Lookup>(table + 32),
+           load_lookup<Lookup>(table + 48)}};
+}
+SKALD_INLINE Bytes look_up(const Lookup64& table, Bytes a, Bytes table_bits) {
+  const __mmask64 odd = _mm512_test_epi8_mask(table_bits.v, _mm512_set1_epi8(16));
+  const __mmask64 upper = _mm512_test_epi8_mask(table_bits.v, _mm512_set1_epi8(32));
+  const __m512i low = _mm512_mask_shuffle_epi8(look_up(table.part[0], a).v, odd, table.part[1].v, a.v);
+  const __m512i high = _mm512_mask_shuffle_epi8(look_up(table.part[2], a).v, odd, table.part[3].v, a.v);
+  return {_mm512_mask_blend_epi8(upper, low, high)};
+}
+#endif
 
 #if defined(SKALD_VNNI)
 template <bool kSigned>

@@ -208,15 +208,33 @@ SKALD_INLINE Bytes add_bytes(const Bytes& a, int n) {
 struct Lookup {
   std::uint8_t byte[16];
 };
-SKALD_INLINE Lookup load_lookup(const std::uint8_t* table) {
-  Lookup r;
-  std::memcpy(r.byte, table, 16);
+/// Four tables of 16.
+struct Lookup64 {
+  std::uint8_t byte[64];
+};
+template <class Table>
+SKALD_INLINE Table load_lookup(const std::uint8_t* table) {
+  Table r;
+  std::memcpy(r.byte, table, sizeof(r.byte));
   return r;
 }
 /// table[a[i]] for codes below 16.
 SKALD_INLINE Bytes look_up(const Lookup& table, const Bytes& a) {
   Bytes r;
   for (int i = 0; i < 64; ++i) r.byte[i] = table.byte[a.byte[i]];
+  return r;
+}
+
+/// table[table_bits[i] + a[i]] for codes below 16; table_bits are multiples of 16 below 64.
+SKALD_INLINE Bytes look_up(const Lookup64& table, const Bytes& a, const Bytes& table_bits) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = table.byte[table_bits.byte[i] | a.byte[i]];
+  return r;
+}
+/// Byte `index` (0 or 1) of sixteen 16-bit numbers, each four times.
+SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
+  Bytes r;
+  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(p[i / 4 * 2 + index]);
   return r;
 }
 

@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "quant/int4.h"
+#include "quant/int6.h"
+#include "quant/int8.h"
 #include "quant/iq1.h"
 #include "quant/iq2.h"
 #include "quant/iq3.h"
@@ -123,9 +126,13 @@ constexpr std::array kFormats = {
     format<Mxfp4GgmlBlock>("MXFP4", 39),
 };
 
+constexpr std::array kOwnFormats = {format<Int8Block>("int8", kNoGgmlType), format<Int6Block>("int6", kNoGgmlType),
+                                    format<Int4Block>("int4", kNoGgmlType)};
+
 }  // namespace
 
 std::span<const BlockFormat> block_formats() { return kFormats; }
+std::span<const BlockFormat> own_block_formats() { return kOwnFormats; }
 
 const BlockFormat* find_block_format(std::uint32_t ggml_type) {
   const auto* const found = std::ranges::find(kFormats, ggml_type, &BlockFormat::ggml_type);

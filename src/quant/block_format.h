@@ -45,8 +45,10 @@ struct BlockFormat {
   void (*pack)(const float* x, std::byte* block);
 };
 
-/// Every format, ascending by ggml_type.
+/// Every format of GGUF, ascending by ggml_type.
 std::span<const BlockFormat> block_formats();
+/// Our own: int8, int6 and int4.
+std::span<const BlockFormat> own_block_formats();
 
 /// The format with ggml's number `ggml_type`; nullptr where there is none.
 const BlockFormat* find_block_format(std::uint32_t ggml_type);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
 
 #include "base/float16.h"
 #include "quant/nibbles.h"
@@ -11,112 +11,122 @@ namespace skald::quant {
 namespace {
 
 constexpr std::size_t kWeights = Int4Block::kWeights;
-constexpr float kLargest = 127;
+constexpr std::size_t kChoosers = Int4Block::kChoosers;
+constexpr std::size_t kTables = 4;
+constexpr std::size_t kCodes = 16;
+constexpr auto& kLevels = Int4Block::kLevels;
 
-// nearest[level + 128]: the code whose level is nearest, of two that are as near the lower one.
-constexpr std::array<std::uint8_t, 256> nearest_codes() {
-  std::array<std::uint8_t, 256> codes = {};
-  for (int i = 0; i < 256; ++i) {
-    std::uint8_t best = 0;
-    for (std::uint8_t c = 1; c < 16; ++c) {
-      const auto distance = [&](std::uint8_t code) {
-        const int difference = i - 128 - kInt4Levels[code];
+// [table][n + 128]: the code of `table` whose level is nearest to n, of two that are as near the lower one.
+using Nearest = std::array<std::array<std::uint8_t, 256>, kTables>;
+constexpr Nearest make_nearest() {
+  Nearest nearest = {};
+  for (std::size_t t = 0; t < kTables; ++t) {
+    std::size_t code = 0;
+    for (int n = -128; n < 128; ++n) {
+      const auto distance = [&](std::size_t c) {
+        const int difference = n - kLevels[t * kCodes + c];
         return difference < 0 ? -difference : difference;
       };
-      if (distance(c) < distance(best)) best = c;
+      while (code + 1 < kCodes && distance(code + 1) < distance(code)) ++code;
+      nearest[t][static_cast<std::size_t>(n + 128)] = static_cast<std::uint8_t>(t * kCodes + code);
     }
-    codes[static_cast<std::size_t>(i)] = best;
   }
-  return codes;
+  return nearest;
 }
-constexpr std::array<std::uint8_t, 256> kNearest = nearest_codes();
+constexpr Nearest kNearest = make_nearest();
 
-using Codes = std::array<std::uint8_t, kWeights>;
+// What a block becomes under one scale.
+struct Rounded {
+  float d = 0;
+  float error = std::numeric_limits<float>::infinity();  // squared
+  std::array<std::uint8_t, kWeights> codes = {};         // 16 * table + code
+};
 
-void round_to_levels(const float* x, float d, Codes& codes) {
-  const float inverse = d != 0 ? 1 / d : 0;
-  for (std::size_t i = 0; i < kWeights; ++i) {
-    const float level = std::clamp(x[i] * inverse, -128.0F, 127.0F);
-    codes[i] = kNearest[static_cast<std::size_t>(static_cast<int>(level + 128.5F))];
+// Eight numbers x / d [8] by the best of the tables; returns their squared error.
+float round_group(const float* scaled, std::uint8_t* codes) {
+  std::array<std::uint8_t, kChoosers> places;
+  for (std::size_t i = 0; i < kChoosers; ++i) {
+    places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(scaled[i], -128.0F, 127.0F) + 128.5F));
   }
+  float least = std::numeric_limits<float>::infinity();
+  for (std::size_t t = 0; t < kTables; ++t) {
+    std::array<std::uint8_t, kChoosers> tried;
+    float error = 0;
+    for (std::size_t i = 0; i < kChoosers; ++i) {
+      tried[i] = kNearest[t][places[i]];
+      const float difference = scaled[i] - static_cast<float>(kLevels[tried[i]]);
+      error += difference * difference;
+    }
+    if (error >= least) continue;
+    least = error;
+    std::ranges::copy(tried, codes);
+  }
+  return least;
 }
 
-// The scale that fits these codes best: least squares.
-float best_scale(const float* x, const Codes& codes) {
+Rounded round_block(const float* x, float scale) {
+  Rounded rounded;
+  rounded.d = to_float(to_float16(scale));
+  if (rounded.d == 0 || !std::isfinite(rounded.d)) return rounded;
+  std::array<float, kWeights> scaled;
+  for (std::size_t i = 0; i < kWeights; ++i) scaled[i] = x[i] / rounded.d;
+  float error = 0;
+  for (std::size_t i = 0; i < kWeights; i += kChoosers) error += round_group(&scaled[i], &rounded.codes[i]);
+  rounded.error = error * rounded.d * rounded.d;
+  return rounded;
+}
+
+// The scale that fits these codes best.
+float least_squares(const float* x, const Rounded& rounded) {
   float product = 0;
   float square = 0;
   for (std::size_t i = 0; i < kWeights; ++i) {
-    const auto level = static_cast<float>(kInt4Levels[codes[i]]);
+    const auto level = static_cast<float>(kLevels[rounded.codes[i]]);
     product += x[i] * level;
     square += level * level;
   }
   return square > 0 ? product / square : 0;
 }
 
-float squared_error(const float* x, float d, const Codes& codes) {
-  float error = 0;
+Rounded best_of_scales(const float* x) {
+  float extreme = 0;
   for (std::size_t i = 0; i < kWeights; ++i) {
-    const float difference = x[i] - d * static_cast<float>(kInt4Levels[codes[i]]);
-    error += difference * difference;
+    if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
   }
-  return error;
+  Rounded best;
+  const auto keep_better = [&](float scale) {
+    const Rounded rounded = round_block(x, scale);
+    if (rounded.error < best.error) best = rounded;
+  };
+  for (const float end : {-127.0F, 103.0F}) {
+    for (const float part : {0.86F, 0.94F, 1.02F}) keep_better(extreme / (end * part));
+  }
+  keep_better(least_squares(x, best));
+  return best;
 }
 
-void take_apart(const std::byte* bytes, BlockParts& parts) {
-  Int4Block block;
-  std::memcpy(&block, bytes, sizeof block);
+}  // namespace
+
+void take_apart(const Int4Block& block, BlockParts& parts) {
   split_nibbles(block.codes.data(), block.codes.size(), parts.codes.data());
+  for (std::size_t i = 0; i < kWeights; ++i) {
+    const unsigned table = static_cast<unsigned>(block.tables) >> i / kChoosers * 2 & 3U;
+    parts.codes[i] = static_cast<std::uint8_t>(parts.codes[i] | table << 4U);
+  }
   parts.scales.fill(1);
   parts.mins.fill(0);
   parts.d = block.d;
   parts.dmin = 0;
 }
 
-void unpack(const std::byte* bytes, float* out) {
-  BlockParts parts;
-  take_apart(bytes, parts);
-  const float d = to_float(Float16{parts.d});
-  for (std::size_t i = 0; i < kWeights; ++i) out[i] = d * static_cast<float>(kInt4Levels[parts.codes[i]]);
+void pack(const float* x, Int4Block& block) {
+  const Rounded best = best_of_scales(x);
+  block.d = to_float16(best.d).bits;
+  unsigned tables = 0;
+  for (std::size_t i = 0; i < kWeights; i += kChoosers)
+    tables |= static_cast<unsigned>(best.codes[i] >> 4U) << i / kChoosers * 2;
+  block.tables = static_cast<std::uint16_t>(tables);
+  join_nibbles(best.codes.data(), block.codes.size(), block.codes.data());
 }
-
-// From the number of largest magnitude at -127 or +113, twice the nearest codes and the best scale for them.
-void pack(const float* x, std::byte* bytes) {
-  float extreme = 0;
-  for (std::size_t i = 0; i < kWeights; ++i) {
-    if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
-  }
-  Codes codes;
-  Int4Block block{};
-  float least = std::numeric_limits<float>::infinity();
-  for (const float level : {-kLargest, 113.0F}) {
-    float d = extreme / level;
-    for (int i = 0; i < 2; ++i) {
-      round_to_levels(x, d, codes);
-      d = best_scale(x, codes);
-    }
-    const Float16 half = to_float16(d);
-    round_to_levels(x, to_float(half), codes);
-    const float error = squared_error(x, to_float(half), codes);
-    if (error < least) {
-      least = error;
-      block.d = half.bits;
-      join_nibbles(codes.data(), block.codes.size(), block.codes.data());
-    }
-  }
-  std::memcpy(bytes, &block, sizeof block);
-}
-
-}  // namespace
-
-const BlockFormat kInt4Format = {.name = "int4",
-                                 .ggml_type = kNoGgmlType,
-                                 .block = kWeights,
-                                 .bytes = sizeof(Int4Block),
-                                 .zero = 0,
-                                 .codebook = kInt4Levels,
-                                 .e8m0 = false,
-                                 .unpack = unpack,
-                                 .take_apart = take_apart,
-                                 .pack = pack};
 
 }  // namespace skald::quant

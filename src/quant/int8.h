@@ -17,6 +17,8 @@ struct Int8Block {
 };
 static_assert(sizeof(Int8Block) == 66 && offsetof(Int8Block, codes) == 2);
 
-extern const BlockFormat kInt8Format;
+void take_apart(const Int8Block& block, BlockParts& parts);
+/// x [64]: the largest magnitude is 127 d.
+void pack(const float* x, Int8Block& block);
 
 }  // namespace skald::quant

@@ -32,6 +32,7 @@ struct Runs {
 Runs runs_of(WeightFormat format) {
   switch (format) {
     case WeightFormat::int8:
+    case WeightFormat::int6:
     case WeightFormat::int4: return {64, false};
     case WeightFormat::q2_k: return {16, true};
     case WeightFormat::q3_k:
@@ -220,7 +221,7 @@ TEST(BlockPanels, OfNumbersRoundThemAsTheirFormatDoes) {
 }
 
 TEST(BlockPanels, OfOurFormatsTakeAnyNumberOfInputs) {
-  for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+  for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int6, WeightFormat::int4}) {
     for (const std::size_t k : {1, 31, 65, 100, 200}) {
       const std::vector<float> rows = random_floats(2 * k, 3);
       const Aligned panel = aligned_bytes(panel_bytes(format, k));
@@ -256,7 +257,7 @@ TEST_P(BlockGemmTest, EveryElementHasTheArithmeticOfItsFormat) {
 }
 
 TEST_P(BlockGemmTest, InputsThatFillNoBlockCountAsZeros) {
-  for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+  for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int6, WeightFormat::int4}) {
     for (const std::size_t k : {1, 30, 65, 127, 290}) {
       const Weights w(format, 34, k, 4);
       const std::vector<float> x = random_floats(3 * k, 5);
