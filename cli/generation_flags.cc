@@ -9,11 +9,10 @@ namespace {
 constexpr int kMaxThreads = 1024;
 
 int parse_bits(const std::string& name, const std::string& value) {
-  if (value == "32" || value == "16") return std::stoi(value);
-  if (value == "8" || value == "4") {
-    throw UnsupportedError({.field = name, .value = value, .rule = "8 and 4 bits are not in this version: 32 or 16"});
+  for (const char* const bits : {"32", "16", "8", "4"}) {
+    if (value == bits) return std::stoi(value);
   }
-  throw OptionError({.field = name, .value = quoted(value), .rule = "must be 32 or 16"});
+  throw OptionError({.field = name, .value = quoted(value), .rule = "must be 32, 16, 8 or 4"});
 }
 
 void check_device(const std::string& name, const std::string& value) {
@@ -54,7 +53,7 @@ void LoadFlags::add_to(Flags& flags) {
   flags.group("Loading");
   flags.integer("--threads", options_.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: all processors that the process may use.");
-  flags.add("--bits", "B", "Bits of a weight: 32 or 16. Default: as stored, or the next smaller that fits in memory.",
+  flags.add("--bits", "B", "Bits of a weight: 32, 16, 8 or 4. Default: as stored, or the next smaller that fits in memory.",
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
   flags.add("--device", "D", "Where to compute: cpu, the only one in this version.", check_device);
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,

@@ -111,7 +111,7 @@ class SKALD_API Generation {
 
 /// How a model is loaded.
 struct LoadOptions {
-  int bits = 0;         // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  int bits = 0;         // 32, 16, 8 or 4; 0: the stored type if it fits in 70 % of free memory, else the next smaller
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;

@@ -58,7 +58,7 @@ decode::SessionFile identity_of(const Model& model) {
           .architecture = shape.model_type,
           .vocab_size = shape.vocab_size,
           .kernel_table = system_info().kernel_table,
-          .weight_bits = shape.kv_type == kernels::KvType::f32 ? 32 : 16};
+          .weight_bits = shape.weight_bits};
 }
 
 void check_identity(const decode::SessionFile& session, const Model& model, const std::string& path) {

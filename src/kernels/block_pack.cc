@@ -182,6 +182,14 @@ const BlockFormat& stored_blocks(WeightFormat format) {
   return *kFound[static_cast<std::size_t>(&row_of(format) - kRows.data())];
 }
 
+std::optional<WeightFormat> find_weight_format(const BlockFormat& stored) {
+  const auto* const found = std::ranges::find(kRows, stored.name, &Row::stored);
+  if (found == kRows.end()) return std::nullopt;
+  return static_cast<WeightFormat>(static_cast<int>(WeightFormat::int8) + (found - kRows.begin()));
+}
+
+int block_code_bits(WeightFormat format) { return row_of(format).layout->bits(); }
+
 std::size_t block_panel_bytes(WeightFormat format, std::size_t k) {
   const BlockLayout& layout = *row_of(format).layout;
   return layout.groups(k) * layout.group_bytes();

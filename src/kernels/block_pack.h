@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "kernels/kernels.h"
 #include "quant/block_format.h"
@@ -10,6 +11,12 @@ namespace skald::kernels {
 
 /// Whether `format` is one of blocks.
 constexpr bool in_blocks(WeightFormat format) { return format >= WeightFormat::int8; }
+
+/// The format that computes with stored blocks as they are; nothing where none does.
+std::optional<WeightFormat> find_weight_format(const quant::BlockFormat& stored);
+
+/// Bits of a weight's code.
+int block_code_bits(WeightFormat format);
 
 /// What the blocks of `format` look like where they are stored. `format` is one of blocks.
 const quant::BlockFormat& stored_blocks(WeightFormat format);

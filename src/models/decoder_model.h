@@ -43,6 +43,7 @@ struct ModelShape {
   std::int64_t encoder_positions = 0;  // that the input may have; 0: any number
   std::int64_t n_parameters = 0;
   std::size_t weight_bytes = 0;                    // of the matrices that a step reads whole
+  int weight_bits = 0;                             // of most weights, as they are held
   kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions
 
   /// Equal for rope_lengths with which a row has the same state.
@@ -135,9 +136,9 @@ class DecoderModel {
 
 /// What a person asks of loading.
 struct LoadOptions {
-  int bits = 0;                // 32 or 16; 0: the stored type if it fits in 70 % of free memory, else the next smaller
-  bool strict = false;         // an unread tensor is an error
-  bool check_weights = false;  // report NaN and Inf in weights
+  int bits = 0;         // 32, 16, 8 or 4; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  bool strict = false;  // an unread tensor is an error
+  bool check_weights = false;                          // report NaN and Inf in weights
   std::function<void(double fraction)> progress = {};  // called now and then while weights are read
 };
 

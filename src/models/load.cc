@@ -21,8 +21,8 @@ std::size_t planned_state_bytes(const DecoderModel& model) {
 }
 
 void check_bits(int bits) {
-  if (bits == 0 || bits == 16 || bits == 32) return;
-  throw OptionError(ErrorFields{.field = "--bits", .value = std::to_string(bits), .rule = "must be 32 or 16"});
+  if (bits == 0 || bits == 4 || bits == 8 || bits == 16 || bits == 32) return;
+  throw OptionError(ErrorFields{.field = "--bits", .value = std::to_string(bits), .rule = "must be 32, 16, 8 or 4"});
 }
 
 }  // namespace
@@ -49,6 +49,7 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
   model->adapter_slots_ = weights.take_adapter_slots();
   model->shape_.n_parameters = weights.n_parameters();
   model->shape_.weight_bytes = weights.weight_bytes();
+  model->shape_.weight_bits = weights.bits();
   model->shape_.kv_type = weights.all_f32() ? kernels::KvType::f32 : kernels::KvType::bf16;
   return model;
 }

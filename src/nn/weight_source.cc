@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "kernels/block_pack.h"
 #include "quant/mxfp4.h"
 #include "skald/error.h"
 
@@ -18,14 +19,6 @@ using kernels::WeightFormat;
 
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;  // what a worker reads at a time, about
 constexpr double kShareOfMemory = 0.7;                    // that weights and state may take unasked
-
-// How a stored matrix is held with `bits` (0: as stored).
-WeightFormat format_for(DType stored, int bits) {
-  if (bits == 32) return WeightFormat::f32;
-  if (stored == DType::f16) return WeightFormat::f16;
-  const bool wide = stored == DType::f32 || stored == DType::f64;
-  return wide && bits == 0 ? WeightFormat::f32 : WeightFormat::bf16;
-}
 
 // `pattern` with * for any characters, over the whole of `name`.
 bool matches(std::string_view pattern, std::string_view name) {
@@ -114,6 +107,7 @@ WeightSource::Job& WeightSource::note_job(Job job, std::size_t n, std::size_t k)
   if (same != noted.end()) return jobs_[*same];
   noted.push_back(jobs_.size());
   job.matrix = std::make_shared<PackedMatrix>(n, k);
+  job.use.outputs = n;
   return jobs_.emplace_back(std::move(job));
 }
 
@@ -153,20 +147,27 @@ WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size
   return note_job({.tensor = &blocks, .part = part, .matrix = nullptr, .scales = &scales}, n, k);
 }
 
-void WeightSource::note_product(Job& job) const {
+// `name` is the one that the family asks for: of a checkpoint of the Llama kind, or without a meaning here.
+void WeightSource::note_product(Job& job, const std::string& name) const {
   job.step_used = step_used_;
   job.step_all = step_all_;
+  job.use.product = true;
+  job.use.scores = job.use.scores || name.ends_with("lm_head");
+  job.use.values = name.ends_with("v_proj") && job.matrix->rows() < job.matrix->columns();
 }
 
 std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name, std::size_t n, std::size_t k,
                                                          const Part& part) {
-  return note(name, n, k, part).matrix;
+  Job& job = note(name, n, k, part);
+  job.use.looked_up = true;
+  return job.matrix;
 }
 
 std::shared_ptr<const PackedMatrix> WeightSource::factor(const std::string& name, std::size_t n, std::size_t k,
                                                          const Part& part) {
   Job& job = note(name, n, k, part);
-  note_product(job);
+  note_product(job, name);
+  job.use.factor = true;
   return job.matrix;
 }
 
@@ -198,7 +199,7 @@ std::vector<float> WeightSource::vector(const std::string& name, std::size_t n, 
 
 Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t k, bool bias, const Part& part) {
   Job& job = note(name + ".weight", n, k, part);
-  note_product(job);
+  note_product(job, name);
   std::vector<float> biases = bias ? vector(name + ".bias", n, part) : std::vector<float>();
   const std::size_t outputs = part.stored_outputs(n);
   const bool adapts = part.planes == 0 && part.stored_inputs(k) == k;
@@ -210,7 +211,7 @@ Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t 
 
 Linear WeightSource::linear(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
   Job& job = names.scales.empty() ? note(names.matrix, n, k, part) : note_mxfp4(names, n, k, part);
-  note_product(job);
+  note_product(job, names.matrix);
   std::vector<float> biases = names.bias.empty() ? std::vector<float>() : vector(names.bias, n, part);
   return {job.matrix, std::move(biases), std::make_shared<AdapterSlot>(names.matrix, k, part.stored_outputs(n)), part};
 }
@@ -226,8 +227,13 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
 }
 
 WeightFormat WeightSource::Job::format(int bits) const {
-  if (scales != nullptr) return format_for(DType::bf16, bits);
-  return format_for(tensor->block != nullptr ? DType::f32 : tensor->dtype, bits);
+  if (scales == nullptr) return weight_format(*tensor, use, bits);
+  static const TensorInfo kUnpacked{.name = "unpacked MXFP4", .dtype = DType::bf16, .shape = {}};
+  return weight_format(kUnpacked, use, bits);
+}
+
+bool WeightSource::Job::keeps_blocks() const {
+  return tensor->block != nullptr && kernels::find_weight_format(*tensor->block) == matrix->format();
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {
@@ -236,23 +242,24 @@ std::size_t WeightSource::bytes_for(int bits) const {
   return bytes;
 }
 
+// As asked for; unasked the first of these that leaves room for the state.
 int WeightSource::choose_bits(const WeightLoadOptions& options) const {
   const std::size_t available = available_memory();
+  const auto share = static_cast<std::size_t>(kShareOfMemory * static_cast<double>(available));
   int bits = options.bits;
-  const std::size_t small = bytes_for(16);
-  if (bits == 0) {
-    const auto share = static_cast<std::size_t>(kShareOfMemory * static_cast<double>(available));
-    const std::size_t stored = bytes_for(0);
-    if (stored + options.state_bytes > share && small < stored) {
-      bits = 16;
-      log_notice(LogLevel::warning, "weights are held in 16 bits (" + gibibytes(small) +
-                                        "): in 32 bits they would take " + gibibytes(stored) + ", " +
-                                        gibibytes(available) + " of memory is free");
-    }
+  for (const int smaller : {16, 8, 4}) {
+    if (options.bits != 0 || bytes_for(bits) + options.state_bytes <= share) break;
+    if (bytes_for(smaller) < bytes_for(bits)) bits = smaller;
+  }
+  if (bits != options.bits) {
+    log_notice(LogLevel::warning, "weights are held in " + std::to_string(bits) + " bits (" +
+                                      gibibytes(bytes_for(bits)) + "): as stored they would take " +
+                                      gibibytes(bytes_for(0)) + ", " + gibibytes(available) + " of memory is free");
   }
   const std::size_t needed = bytes_for(bits);
   if (needed <= available) return bits;
-  const std::string remedy = small < needed ? "; try --bits 16 (" + gibibytes(small) + ")" : "";
+  const std::size_t least = bytes_for(4);
+  const std::string remedy = least < needed ? "; try --bits 4 (" + gibibytes(least) + ")" : "";
   throw LimitError(ErrorFields{
       .file = source_.describe(),
       .rule = "needs " + gibibytes(needed) + " of memory, " + gibibytes(available) + " available" + remedy});
@@ -321,19 +328,41 @@ void WeightSource::read_mxfp4(const Job& job, std::size_t first, std::size_t cou
   }
 }
 
+// Rows of one panel into `job`'s matrix. Numbers that no block can hold are refused.
+void WeightSource::pack(const Job& job, std::size_t panel, const float* rows) const {
+  constexpr float kLargest = 1e6F;
+  const std::size_t count = job.matrix->rows_of(panel) * job.matrix->columns();
+  if (kernels::in_blocks(job.matrix->format()) &&
+      !std::all_of(rows, rows + count, [](float v) { return std::fabs(v) < kLargest; })) {
+    throw FormatError(ErrorFields{.file = source_.file_of(*job.tensor),
+                                  .field = "tensor '" + job.tensor->name + "'",
+                                  .rule = "has NaN, Inf or numbers beyond 1e6: it cannot be held in 8 or 4 bits"});
+  }
+  job.matrix->pack(panel, rows);
+}
+
 // Several panels at a time: about kReadBytes, or a worker's whole share where each reading serves all its rows.
 void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const {
   PackedMatrix& matrix = *job.matrix;
   const std::size_t k = matrix.columns();
   const StoredUnit unit = stored_unit(*job.tensor);
-  const std::size_t panel_bytes = std::max<std::size_t>(1, kPanel * k / unit.numbers * unit.bytes);
+  const std::size_t row_bytes = std::max<std::size_t>(1, k / unit.numbers * unit.bytes);
   const std::size_t share = last_panel - first_panel;
-  const std::size_t at_once = job.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / panel_bytes, 1, share);
-  std::vector<float> rows(at_once * kPanel * k);
+  const std::size_t at_once =
+      job.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / (kPanel * row_bytes), 1, share);
+  const bool keeps_blocks = job.keeps_blocks();
+  std::vector<std::byte> blocks(keeps_blocks ? at_once * kPanel * row_bytes : 0);
+  std::vector<float> rows(keeps_blocks ? 0 : at_once * kPanel * k);
   std::size_t not_finite = 0;
   for (std::size_t panel = first_panel; panel < last_panel; panel += at_once) {
     const std::size_t last = std::min(last_panel, panel + at_once);
     const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
+    if (keeps_blocks) {
+      read_stored(job, panel * kPanel, count, blocks.data());
+      for (std::size_t p = panel; p < last; ++p)
+        matrix.pack_stored(p, blocks.data() + (p - panel) * kPanel * row_bytes);
+      continue;
+    }
     if (job.scales != nullptr) {
       read_mxfp4(job, panel * kPanel, count, rows.data());
     } else if (job.part.transposed) {
@@ -342,7 +371,7 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
       read_rows(job, panel * kPanel, count, rows.data());
     }
     if (check) not_finite += count_not_finite({rows.data(), count * k});
-    for (std::size_t p = panel; p < last; ++p) matrix.pack(p, rows.data() + (p - panel) * kPanel * k);
+    for (std::size_t p = panel; p < last; ++p) pack(job, p, rows.data() + (p - panel) * kPanel * k);
   }
   if (check) report_not_finite(*job.tensor, not_finite);
 }
@@ -350,7 +379,7 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
 void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   report_unread(options.strict);
   const int bits = choose_bits(options);
-  note_unpacking();
+  note_unpacking(bits);
   std::size_t panels = 0;
   for (const Job& job : jobs_) {
     job.matrix->allocate(job.format(bits));
@@ -376,19 +405,29 @@ void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   if (options.progress) options.progress(1.0);
 }
 
-void WeightSource::note_unpacking() const {
+void WeightSource::note_unpacking(int bits) const {
   std::set<std::string_view> names;
   for (const Job& job : jobs_) {
-    if (job.tensor->block != nullptr) names.insert(job.tensor->block->name);
+    if (bits == 0 && job.tensor->block != nullptr && !kernels::find_weight_format(*job.tensor->block)) {
+      names.insert(job.tensor->block->name);
+    }
   }
   if (names.empty()) return;
   std::string list;
   for (const std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
-  log_notice(LogLevel::info, source_.describe() + ": weights in " + list + " are unpacked as they are read");
+  log_notice(LogLevel::info, source_.describe() + ": weights in " + list +
+                                 " are held in 16 bits: no product computes with these blocks");
 }
 
 bool WeightSource::all_f32() const {
   return std::ranges::all_of(jobs_, [](const Job& job) { return job.matrix->format() == WeightFormat::f32; });
+}
+
+int WeightSource::bits() const {
+  std::map<int, std::size_t> weights;  // by bits
+  for (const Job& job : jobs_) weights[code_bits(job.matrix->format())] += job.matrix->rows() * job.matrix->columns();
+  const auto most = std::ranges::max_element(weights, {}, [](const auto& entry) { return entry.second; });
+  return most == weights.end() ? 0 : most->first;
 }
 
 void WeightSource::report_unread(bool strict) const {

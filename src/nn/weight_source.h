@@ -17,12 +17,13 @@
 #include "nn/norm.h"
 #include "nn/packed_matrix.h"
 #include "nn/weight_part.h"
+#include "nn/weight_precision.h"
 
 namespace skald::nn {
 
 /// How matrices are to be held.
 struct WeightLoadOptions {
-  int bits = 0;                 // 32, 16, or 0: as stored, or smaller where that does not fit
+  int bits = 0;                 // 32, 16, 8, 4, or 0: as stored, or smaller where that does not fit
   bool strict = false;          // an unread tensor is an error
   bool check_weights = false;   // report NaN and Inf
   std::size_t state_bytes = 0;  // what keys and values will want, by the side of the weights, in f32
@@ -79,6 +80,8 @@ class WeightSource {
   [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }
   /// Whether every matrix is held as f32, once loaded.
   [[nodiscard]] bool all_f32() const;
+  /// The bits of most of its weights, once loaded: 32, 16, 8, 6 ...
+  [[nodiscard]] int bits() const;
   /// The adapter slots of all Linears, by the name of their weight without ".weight".
   [[nodiscard]] std::map<std::string, std::shared_ptr<AdapterSlot>> take_adapter_slots() { return std::move(slots_); }
 
@@ -91,8 +94,11 @@ class WeightSource {
     // Of the matrix a step of one row reads step_used in step_all: all that Linears multiply by, of an embedding a row.
     std::size_t step_used = 0;
     std::size_t step_all = 1;
+    MatrixUse use = {};
 
     [[nodiscard]] kernels::WeightFormat format(int bits) const;
+    // Whether `matrix` takes the stored blocks as they are.
+    [[nodiscard]] bool keeps_blocks() const;
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
@@ -107,10 +113,11 @@ class WeightSource {
   Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);
   Job& note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part);
   Job& note_job(Job job, std::size_t n, std::size_t k);
-  void note_product(Job& job) const;
+  void note_product(Job& job, const std::string& name) const;
   void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;
   void check_blocks(const Job& job, std::size_t k) const;
-  void note_unpacking() const;
+  void note_unpacking(int bits) const;
+  void pack(const Job& job, std::size_t panel, const float* rows) const;
   // For a matrix in blocks, what can be repacked without unpacking: job.tensor->block of them.
   void read_stored(const Job& job, std::size_t first, std::size_t count, std::byte* rows) const;
   void read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const;

@@ -169,7 +169,7 @@ TEST(Load, BitsChooseTheFormatAndTheStateType) {
   EXPECT_EQ(load(bf16, 0)->shape().kv_type, kernels::KvType::bf16);
   EXPECT_EQ(load(bf16, 32)->shape().kv_type, kernels::KvType::f32);
   EXPECT_LT(load(f32, 16)->shape().weight_bytes, load(f32, 32)->shape().weight_bytes);
-  expect_contains(message_of(f32, {.bits = 7}), {"--bits", "7", "32 or 16"});
+  expect_contains(message_of(f32, {.bits = 7}), {"--bits", "7", "32, 16, 8 or 4"});
 }
 
 TEST(Load, ParametersAreCountedOnce) {
