@@ -35,43 +35,48 @@ constexpr Nearest make_nearest() {
 }
 constexpr Nearest kNearest = make_nearest();
 
+// [n + 128][table]: the squared distance from n to the nearest level.
+constexpr std::array<std::array<float, kTables>, 256> make_errors() {
+  std::array<std::array<float, kTables>, 256> errors = {};
+  for (std::size_t place = 0; place < 256; ++place) {
+    for (std::size_t t = 0; t < kTables; ++t) {
+      const int difference = static_cast<int>(place) - 128 - kLevels[kNearest[t][place]];
+      errors[place][t] = static_cast<float>(difference * difference);
+    }
+  }
+  return errors;
+}
+constexpr auto kErrors = make_errors();
+
 // What a block becomes under one scale.
 struct Rounded {
   float d = 0;
-  float error = std::numeric_limits<float>::infinity();  // squared
+  float error = std::numeric_limits<float>::infinity();  // squared, of x / d rounded to integers
   std::array<std::uint8_t, kWeights> codes = {};         // 16 * table + code
 };
 
-// Eight numbers x / d [8] by the best of the tables; returns their squared error.
-float round_group(const float* scaled, std::uint8_t* codes) {
-  std::array<std::uint8_t, kChoosers> places;
+// Eight places by the best of the tables; returns their squared error.
+float round_group(const std::uint8_t* places, std::uint8_t* codes) {
+  std::array<float, kTables> errors = {};
   for (std::size_t i = 0; i < kChoosers; ++i) {
-    places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(scaled[i], -128.0F, 127.0F) + 128.5F));
+    for (std::size_t t = 0; t < kTables; ++t) errors[t] += kErrors[places[i]][t];
   }
-  float least = std::numeric_limits<float>::infinity();
-  for (std::size_t t = 0; t < kTables; ++t) {
-    std::array<std::uint8_t, kChoosers> tried;
-    float error = 0;
-    for (std::size_t i = 0; i < kChoosers; ++i) {
-      tried[i] = kNearest[t][places[i]];
-      const float difference = scaled[i] - static_cast<float>(kLevels[tried[i]]);
-      error += difference * difference;
-    }
-    if (error >= least) continue;
-    least = error;
-    std::ranges::copy(tried, codes);
-  }
-  return least;
+  const auto best = static_cast<std::size_t>(std::ranges::min_element(errors) - errors.begin());
+  for (std::size_t i = 0; i < kChoosers; ++i) codes[i] = kNearest[best][places[i]];
+  return errors[best];
 }
 
 Rounded round_block(const float* x, float scale) {
   Rounded rounded;
   rounded.d = to_float(to_float16(scale));
   if (rounded.d == 0 || !std::isfinite(rounded.d)) return rounded;
-  std::array<float, kWeights> scaled;
-  for (std::size_t i = 0; i < kWeights; ++i) scaled[i] = x[i] / rounded.d;
+  const float inverse = 1 / rounded.d;
+  std::array<std::uint8_t, kWeights> places;  // nearest integer to x / d, + 128
+  for (std::size_t i = 0; i < kWeights; ++i) {
+    places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(x[i] * inverse, -128.0F, 127.0F) + 128.5F));
+  }
   float error = 0;
-  for (std::size_t i = 0; i < kWeights; i += kChoosers) error += round_group(&scaled[i], &rounded.codes[i]);
+  for (std::size_t i = 0; i < kWeights; i += kChoosers) error += round_group(&places[i], &rounded.codes[i]);
   rounded.error = error * rounded.d * rounded.d;
   return rounded;
 }
