@@ -53,7 +53,8 @@ void LoadFlags::add_to(Flags& flags) {
   flags.group("Loading");
   flags.integer("--threads", options_.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: all processors that the process may use.");
-  flags.add("--bits", "B", "Bits of a weight: 32, 16, 8 or 4. Default: as stored, or the next smaller that fits in memory.",
+  flags.add("--bits", "B",
+            "Bits of a weight: 32, 16, 8 or 4. Default: as stored, or the next smaller that fits in memory.",
             [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
   flags.add("--device", "D", "Where to compute: cpu, the only one in this version.", check_device);
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,

@@ -159,7 +159,8 @@ int guarded_main(std::span<const std::string> arguments) {
   } catch (const OutputError& error) {
     return fail(kFailed, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(kFailed, "out of memory (`skald inspect MODEL` tells what a model needs; --bits 16, 8 or 4 makes it smaller)");
+    return fail(kFailed,
+                "out of memory (`skald inspect MODEL` tells what a model needs; --bits 16, 8 or 4 makes it smaller)");
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());
   }
