@@ -44,10 +44,11 @@ Gemma2Config read_config(const json::Fields& fields) {
   return c;
 }
 
-// `value` with as many digits as the weights hold: the reference multiplies with a number of their type.
+// `value` with as many digits as the weights hold: the reference multiplies with a number of their type. Of blocks,
+// f32.
 float rounded_as(kernels::WeightFormat format, double value) {
-  constexpr std::array kDigits = {24, 8, 11};  // by WeightFormat
-  const int digits = kDigits[static_cast<std::size_t>(format)];
+  using kernels::WeightFormat;
+  const int digits = format == WeightFormat::bf16 ? 8 : format == WeightFormat::f16 ? 11 : 24;
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);
   return static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(fraction, digits)), exponent - digits));

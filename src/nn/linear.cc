@@ -15,7 +15,7 @@ using kernels::kPanel;
 constexpr std::size_t kRowTile = 16;  // pack_x takes ranges of rows that begin at multiples of this
 
 struct PreparedInput {
-  const float* x = nullptr;  // [rows, k]
+  const float* x = nullptr;                                    // [rows, k]
   std::array<const std::byte*, kernels::kXForms> packed = {};  // by XForm
 };
 

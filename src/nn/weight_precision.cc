@@ -8,8 +8,6 @@ using kernels::WeightFormat;
 
 namespace {
 
-constexpr std::size_t kFewOutputs = 64;
-
 // In 16 bits; of numbers in blocks as well.
 WeightFormat half_format(const TensorInfo& tensor) {
   return tensor.block == nullptr && tensor.dtype == DType::f16 ? WeightFormat::f16 : WeightFormat::bf16;
@@ -26,7 +24,7 @@ WeightFormat stored_format(const TensorInfo& tensor) {
 WeightFormat weight_format(const TensorInfo& tensor, const MatrixUse& use, int bits) {
   if (bits == 0) return stored_format(tensor);
   if (bits == 32) return WeightFormat::f32;
-  if (bits == 16 || use.factor || use.outputs < kFewOutputs) return half_format(tensor);
+  if (bits == 16 || use.factor || use.routes) return half_format(tensor);
   if (bits == 8 || !use.product) return WeightFormat::int8;
   if (use.looked_up || use.scores) return WeightFormat::int6;
   return use.values ? WeightFormat::int8 : WeightFormat::int4;

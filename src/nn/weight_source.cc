@@ -107,7 +107,6 @@ WeightSource::Job& WeightSource::note_job(Job job, std::size_t n, std::size_t k)
   if (same != noted.end()) return jobs_[*same];
   noted.push_back(jobs_.size());
   job.matrix = std::make_shared<PackedMatrix>(n, k);
-  job.use.outputs = n;
   return jobs_.emplace_back(std::move(job));
 }
 
@@ -153,6 +152,7 @@ void WeightSource::note_product(Job& job, const std::string& name) const {
   job.step_all = step_all_;
   job.use.product = true;
   job.use.scores = job.use.scores || name.ends_with("lm_head");
+  job.use.routes = name.ends_with("gate") || name.ends_with("router") || name.ends_with("router.weight");
   job.use.values = name.ends_with("v_proj") && job.matrix->rows() < job.matrix->columns();
 }
 
@@ -334,9 +334,10 @@ void WeightSource::pack(const Job& job, std::size_t panel, const float* rows) co
   const std::size_t count = job.matrix->rows_of(panel) * job.matrix->columns();
   if (kernels::in_blocks(job.matrix->format()) &&
       !std::all_of(rows, rows + count, [](float v) { return std::fabs(v) < kLargest; })) {
-    throw FormatError(ErrorFields{.file = source_.file_of(*job.tensor),
-                                  .field = "tensor '" + job.tensor->name + "'",
-                                  .rule = "has NaN, Inf or numbers beyond 1e6: it cannot be held in 8 or 4 bits"});
+    throw FormatError(
+        ErrorFields{.file = source_.file_of(*job.tensor),
+                    .field = "tensor '" + job.tensor->name + "'",
+                    .rule = "has NaN, Inf or numbers beyond 1e6: 8 or 4 bits cannot hold it, --bits 16 or 32 can"});
   }
   job.matrix->pack(panel, rows);
 }

@@ -47,15 +47,15 @@ struct AttentionScratch {
 struct ExpertScratch;  // of experts.cc
 
 struct Workspace {
-  WorkBuffer<float> hidden;                                           // [rows, hidden] the residual stream
-  WorkBuffer<float> normed;                                           // [rows, hidden] input of products
-  std::array<WorkBuffer<std::byte>, kernels::kXForms> packed;         // what pack_x made of an input, by its form
-  WorkBuffer<float> q;                                                // [rows, n_heads, k_dim]
-  WorkBuffer<float> k;                                                // [rows, kv_heads, k_dim]
-  WorkBuffer<float> v;                                                // [rows, kv_heads, v_dim]
-  WorkBuffer<float> attended;                                         // [rows, n_heads, v_dim]
-  WorkBuffer<float> absorbed_q;                                       // [rows, n_heads, k_dim] latent attention
-  WorkBuffer<float> mixed_latents;                                    // [rows, n_heads, v_dim] latent attention
+  WorkBuffer<float> hidden;                                    // [rows, hidden] the residual stream
+  WorkBuffer<float> normed;                                    // [rows, hidden] input of products
+  std::array<WorkBuffer<std::byte>, kernels::kXForms> packed;  // what pack_x made of an input, by its form
+  WorkBuffer<float> q;                                         // [rows, n_heads, k_dim]
+  WorkBuffer<float> k;                                         // [rows, kv_heads, k_dim]
+  WorkBuffer<float> v;                                         // [rows, kv_heads, v_dim]
+  WorkBuffer<float> attended;                                  // [rows, n_heads, v_dim]
+  WorkBuffer<float> absorbed_q;                                // [rows, n_heads, k_dim] latent attention
+  WorkBuffer<float> mixed_latents;                             // [rows, n_heads, v_dim] latent attention
   WorkBuffer<float> delta;          // [rows, hidden] what a block adds to the residual stream
   WorkBuffer<float> gate;           // [rows, intermediate]
   WorkBuffer<float> up;             // [rows, intermediate]

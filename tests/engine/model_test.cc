@@ -79,12 +79,12 @@ std::ostream& operator<<(std::ostream& out, const Setting& setting) {
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const kernels::KernelTable* table : kernels::available_tables()) {
-    for (const int bits : {32, 16}) all.push_back({table->name, bits});
+    for (const int bits : {32, 16, 4}) all.push_back({table->name, bits});
   }
   return all;
 }
 
-/// On every kernel table that this machine can run, in f32 and at the stored precision.
+/// On every kernel table that this machine can run, in f32, in 16 and in 4 bits.
 class ModelOnTable : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override { kernels::use_table(GetParam().table); }

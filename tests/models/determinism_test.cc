@@ -31,7 +31,7 @@ struct Setting {
 std::vector<Setting> settings() {
   std::vector<Setting> out;
   for (const kernels::KernelTable* table : kernels::available_tables()) {
-    for (const int bits : {32, 16}) out.push_back({table->name, bits});
+    for (const int bits : {32, 16, 8, 4}) out.push_back({table->name, bits});
   }
   return out;
 }

@@ -168,8 +168,23 @@ TEST(Load, BitsChooseTheFormatAndTheStateType) {
   EXPECT_EQ(load(f32, 16)->shape().kv_type, kernels::KvType::bf16);
   EXPECT_EQ(load(bf16, 0)->shape().kv_type, kernels::KvType::bf16);
   EXPECT_EQ(load(bf16, 32)->shape().kv_type, kernels::KvType::f32);
-  EXPECT_LT(load(f32, 16)->shape().weight_bytes, load(f32, 32)->shape().weight_bytes);
+  EXPECT_EQ(load(f32, 8)->shape().kv_type, kernels::KvType::bf16);
+  for (const int bits : {32, 16, 8}) {
+    EXPECT_LT(load(f32, bits / 2)->shape().weight_bytes, load(f32, bits)->shape().weight_bytes) << bits;
+    EXPECT_EQ(load(f32, bits)->shape().weight_bits, bits);
+  }
+  EXPECT_EQ(load(f32, 4)->shape().weight_bits, 4);
   expect_contains(message_of(f32, {.bits = 7}), {"--bits", "7", "32, 16, 8 or 4"});
+}
+
+TEST(Load, BlocksOfGgufAreKeptAsTheyAre) {
+  ThreadPool pool(2);
+  const std::string file = SKALD_TEST_DATA "/gguf/llama-q8_0.gguf";
+  const auto kept = load_model(file, {}, pool);
+  const auto halves = load_model(file, {.bits = 16}, pool);
+  EXPECT_EQ(kept->shape().weight_bits, 8);
+  EXPECT_EQ(kept->shape().kv_type, kernels::KvType::bf16);
+  EXPECT_LT(kept->shape().weight_bytes, halves->shape().weight_bytes);
 }
 
 TEST(Load, ParametersAreCountedOnce) {
@@ -243,6 +258,7 @@ TEST(Load, NotFiniteWeightsAreReportedWhenAsked) {
   const Notices notices;
   EXPECT_EQ(message_of(folder, {.check_weights = true}), "loaded");
   expect_contains(notices.text, {"down_proj", "1 NaN or Inf"});
+  expect_contains(message_of(folder, {.bits = 8}), {"model.layers.0.mlp.down_proj.weight", "NaN, Inf", "16 or 32"});
   fs::remove_all(folder);
 }
 
