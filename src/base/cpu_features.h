@@ -9,8 +9,8 @@ namespace skald {
 
 /// One bit a feature, as needed by the kernel tables.
 enum class CpuFeature : std::uint32_t {
-  avx2 = 1U << 0,    // with FMA and F16C
-  avx512 = 1U << 1,  // F, BW, DQ, VL, CD
+  avx2 = 1U << 0,         // with FMA and F16C
+  avx512 = 1U << 1,       // F, BW, DQ, VL, CD
   avx512_vnni = 1U << 2,  // with VBMI
   avx512_bf16 = 1U << 3,
   amx_tile = 1U << 4,  // tile state, with the kernel's permission granted to this process
