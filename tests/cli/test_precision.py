@@ -3,8 +3,8 @@
 from conftest import run
 
 TEXT = (
-    "Once upon a time there was a poor miller who had a beautiful daughter. One day the king came by, and the "
-    "miller, who wished to seem important, told him that his daughter could spin gold out of straw. The king said to the miller, "
+    "Once upon a time there was a poor miller who had a beautiful daughter. One day the king came by, and the miller, "
+    "who wished to seem important, told him that his daughter could spin gold out of straw. The king said to him, "
     "'That is an art which pleases me well; bring her to my palace to-morrow, and I will see what she can do.'"
 )
 
