@@ -136,7 +136,7 @@ template <std::size_t kRunInputs, bool kHasMinimums>
 struct RunKind {
   static constexpr std::size_t kRun = kRunInputs;
   static constexpr std::size_t kBlock = kRun > kChunk ? kRun : kChunk;  // of x
-  static constexpr std::size_t kSums = kBlock / 16 + 1;
+  static constexpr std::size_t kSums = BlockX::sums_per_block(kBlock);
   static constexpr bool kMinimums = kHasMinimums;
   static constexpr bool kSigned = !kMinimums;
 };
@@ -324,34 +324,35 @@ std::size_t block_x_bytes(std::size_t m, std::size_t k) {
   return m * BlockX(k, kBlock).row_bytes();
 }
 
-/// Quantises one block of n <= kBlock inputs. max |x| is taken of the bits, so that a NaN is the largest number of all
-/// and makes the scale, and with it every output, a NaN.
+/// Quantises one block of n <= kBlock inputs. Where one of them is NaN or infinite, 0 * x is not 0: the scale, and with
+/// it every output, becomes a NaN.
 template <std::size_t kBlock>
-inline void pack_x_block(const float* x, std::size_t n, std::int8_t* q, float* scale, std::int32_t* sums) {
-  alignas(64) float block[kBlock] = {};
-  std::memcpy(block, x, n * sizeof(float));
-  std::uint32_t largest = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(block[i]) & 0x7fffffffU);
+inline void pack_x_block(const float* x, std::size_t n, std::int8_t* q, float* scale, std::int32_t* minus_sums) {
+  constexpr std::size_t kParts = kBlock / kLanes;
+  Vec part[kParts];
+  Vec largest_of_lanes = zero();
+  Vec zeros = zero();
+  SKALD_UNROLL
+  for (std::size_t i = 0; i < kParts; ++i) {
+    const std::size_t first = i * kLanes;
+    part[i] = first + kLanes <= n ? load(x + first) : load_first(x + first, n > first ? n - first : 0);
+    largest_of_lanes = max(abs(part[i]), largest_of_lanes);
+    zeros = fma(part[i], zero(), zeros);
   }
-  const float magnitude = std::bit_cast<float>(largest);
-  const bool finite = magnitude < std::numeric_limits<float>::infinity();
-  const float inverse = finite && magnitude >= kLeastScaled ? 127.0F / magnitude : 0.0F;
-  *scale = magnitude / 127.0F;
+  const float magnitude = largest(largest_of_lanes);
+  const float finite = sum(zeros);  // 0, or a NaN
+  const float inverse = finite == 0.0F && magnitude >= kLeastScaled ? 127.0F / magnitude : 0.0F;
+  *scale = magnitude / 127.0F + finite;
   std::int32_t total = 0;
-  for (std::size_t part = 0; part < kBlock / 16; ++part) {
-    std::int32_t sum = 0;
-    for (std::size_t i = part * 16; i < part * 16 + 16; ++i) {
-      // The sum with 1.5 * 2^23 has the nearest integer in its low bits.
-      const float shifted = block[i] * inverse + 0x1.8p23F;
-      const std::int32_t rounded = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(0x1.8p23F);
-      q[i] = static_cast<std::int8_t>(finite ? rounded : 0);
-      sum += finite ? rounded : 0;
-    }
-    sums[part] = -sum;
-    total += sum;
+  SKALD_UNROLL
+  for (std::size_t i = 0; i < kParts; ++i) {
+    const IVec rounded = finite == 0.0F ? round(part[i] * splat(inverse)) : IVec{};
+    store_as_bytes(rounded, q + i * kLanes);
+    const std::int32_t part_sum = sum(rounded);
+    if constexpr (kBlock == kChunk) minus_sums[i] = -part_sum;
+    total += part_sum;
   }
-  sums[kBlock / 16] = -total;
+  minus_sums[BlockX::sums_per_block(kBlock) - 1] = -total;
 }
 
 template <std::size_t kBlock>
@@ -366,7 +367,7 @@ void pack_block_x(const float* x, std::size_t x_stride, std::size_t k, std::size
     for (std::size_t b = 0; b < form.blocks; ++b) {
       const std::size_t first = b * kBlock;
       pack_x_block<kBlock>(x + row * x_stride + first, std::min(kBlock, k - first), q + first, scales + b,
-                           sums + b * form.sums_per_block());
+                           sums + b * BlockX::sums_per_block(kBlock));
     }
   }
 }

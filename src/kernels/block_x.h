@@ -2,8 +2,9 @@
 //
 //   scale = max |x| / 127      q = x / scale, rounded to nearest even: in [-127, 127]
 //
-//   packed x   [m] rows of [k rounded up to the block] bytes q, then f32 scales [blocks], then i32 sums of -q
-//              [blocks, block / 16 + 1]: those of every sixteen, and their total; rounded up to 64 bytes
+//   packed x   [m] rows of [k rounded up to the block] bytes q, then f32 scales [blocks], then i32 sums of -q: of
+//              blocks of 32 [blocks, 3], those of both halves and their total, of blocks of 64 [blocks]; rounded up to
+//              64 bytes
 #pragma once
 
 #include <cstddef>
@@ -17,11 +18,11 @@ struct BlockX {
   std::size_t blocks;
 
   constexpr BlockX(std::size_t k, std::size_t block) : block(block), blocks((k + block - 1) / block) {}
-  [[nodiscard]] constexpr std::size_t sums_per_block() const { return block / 16 + 1; }
+  static constexpr std::size_t sums_per_block(std::size_t block) { return block == 32 ? 3 : 1; }
   [[nodiscard]] constexpr std::size_t scales_at() const { return blocks * block; }
   [[nodiscard]] constexpr std::size_t sums_at() const { return scales_at() + blocks * sizeof(float); }
   [[nodiscard]] constexpr std::size_t row_bytes() const {
-    return (sums_at() + blocks * sums_per_block() * sizeof(std::int32_t) + 63) / 64 * 64;
+    return (sums_at() + blocks * sums_per_block(block) * sizeof(std::int32_t) + 63) / 64 * 64;
   }
 };
 

@@ -226,6 +226,19 @@ SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
 }
 SKALD_INLINE Vec to_float(IVec a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 
+SKALD_INLINE IVec round(Vec a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+SKALD_INLINE void store_as_bytes(IVec a, std::int8_t* p) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.low, a.high), 0xd8);
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+SKALD_INLINE std::int32_t sum(IVec a) {
+  const __m256i eight = _mm256_add_epi32(a.low, a.high);
+  const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
 SKALD_INLINE __m128i load_eight_bytes(const std::byte* p) {
   return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
 }

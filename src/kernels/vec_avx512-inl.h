@@ -195,6 +195,11 @@ SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
 }
 #endif
 SKALD_INLINE Vec to_float(IVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
+SKALD_INLINE IVec round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
+SKALD_INLINE void store_as_bytes(IVec a, std::int8_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+SKALD_INLINE std::int32_t sum(IVec a) { return _mm512_reduce_add_epi32(a.v); }
 SKALD_INLINE Vec load_signed_bytes(const std::byte* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }

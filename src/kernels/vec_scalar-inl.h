@@ -260,6 +260,23 @@ SKALD_INLINE Vec to_float(const IVec& a) {
   for (int i = 0; i < kLanes; ++i) r.lane[i] = static_cast<float>(a.lane[i]);
   return r;
 }
+/// To nearest even; |a| is below 2^22.
+SKALD_INLINE IVec round(const Vec& a) {
+  IVec r;
+  for (int i = 0; i < kLanes; ++i) {
+    r.lane[i] = std::bit_cast<std::int32_t>(a.lane[i] + 0x1.8p23F) - std::bit_cast<std::int32_t>(0x1.8p23F);
+  }
+  return r;
+}
+/// Numbers from -128 to 127 as bytes.
+SKALD_INLINE void store_as_bytes(const IVec& a, std::int8_t* p) {
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(a.lane[i]);
+}
+SKALD_INLINE std::int32_t sum(const IVec& a) {
+  std::int32_t total = 0;
+  for (const std::int32_t lane : a.lane) total += lane;
+  return total;
+}
 /// Sixteen signed bytes as floats.
 SKALD_INLINE Vec load_signed_bytes(const std::byte* p) {
   Vec r;

@@ -97,12 +97,13 @@ def random_options(rng, greedy, prompt_length):
     if rng.random() < 0.4:
         options["repetition_penalty"] = rng.choice([0.7, 1.05, 1.3, 2.5])
     if "exponential_decay_length_penalty" in options or rng.random() < 0.6:
+        longest = options.get("max_length", prompt_length + options.get("max_new_tokens", 0))
         options["eos_token_id"] = rng.sample(greedy[:12], rng.randint(1, 3)) + [rng.randrange(20)]
         kind = rng.random()
         if kind < 0.4:
-            options["min_new_tokens"] = rng.randint(1, min(15, options.get("max_new_tokens", 15)))
+            options["min_new_tokens"] = rng.randint(1, min(15, longest - prompt_length))
         elif kind < 0.7:
-            options["min_length"] = max(0, prompt_length + rng.randint(-3, 15))
+            options["min_length"] = min(longest, max(0, prompt_length + rng.randint(-3, 15)))
     return options
 
 
