@@ -32,8 +32,11 @@ std::string as_json(const ModelInfo& info) {
       .add_raw("context", some(info.context))
       .add("tokenizer", info.tokenizer)
       .add("chat_template", info.chat_template)
+      .add("weight_bytes", info.weight_bytes)
       .add("weight_bytes_32", info.weight_bytes_32)
       .add("weight_bytes_16", info.weight_bytes_16)
+      .add("weight_bytes_8", info.weight_bytes_8)
+      .add("weight_bytes_4", info.weight_bytes_4)
       .add_raw("kv_bytes_per_token", some(info.kv_bytes_per_token))
       .add_raw("state_bytes", some(info.state_bytes))
       .line();
@@ -57,8 +60,9 @@ std::string as_table(const ModelInfo& info) {
       .row("context", info.context > 0 ? number(info.context) + " tokens" : "not limited")
       .row("tokenizer", info.tokenizer.empty() ? "none (prompts as token ids: --ids)" : info.tokenizer)
       .row("chat template", info.chat_template ? "yes" : "no")
-      .row("memory for weights",
-           bytes(info.weight_bytes_32) + " at 32 bits, " + bytes(info.weight_bytes_16) + " at 16 bits");
+      .row("memory for weights", bytes(info.weight_bytes) + " as stored; " + bytes(info.weight_bytes_32) +
+                                     " in 32 bits, " + bytes(info.weight_bytes_16) + " in 16, " +
+                                     bytes(info.weight_bytes_8) + " in 8, " + bytes(info.weight_bytes_4) + " in 4");
   if (info.kv_bytes_per_token > 0) {
     table.row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens");
   }

@@ -139,9 +139,10 @@ struct ModelInfo {
   std::int64_t vocab_size = 0;
   std::string tokenizer;  // "BPE, 4096 tokens"; empty: none
   bool chat_template = false;
-  std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0;  // memory for weights at that precision
-  std::size_t kv_bytes_per_token = 0;                    // at the stored precision; 0: no attention
-  std::size_t state_bytes = 0;                           // of a sequence of any length: recurrent layers; 0: none
+  std::size_t weight_bytes = 0;  // memory for weights as they are stored
+  std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0, weight_bytes_8 = 0, weight_bytes_4 = 0;  // in so many bits
+  std::size_t kv_bytes_per_token = 0;  // at the stored precision; 0: no attention
+  std::size_t state_bytes = 0;         // of a sequence of any length: recurrent layers; 0: none
 };
 
 /// A model in memory, shared by its copies. All calls are thread-safe.

@@ -59,8 +59,11 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   info.vocab_size = shape.vocab_size;
   if (tokenizer) info.tokenizer = std::to_string(tokenizer->vocab_size()) + " tokens";
   info.chat_template = has_chat_template(path);
-  info.weight_bytes_32 = static_cast<std::size_t>(info.parameters) * 4;
-  info.weight_bytes_16 = static_cast<std::size_t>(info.parameters) * 2;
+  info.weight_bytes = weights.bytes_for(0);
+  info.weight_bytes_32 = weights.bytes_for(32);
+  info.weight_bytes_16 = weights.bytes_for(16);
+  info.weight_bytes_8 = weights.bytes_for(8);
+  info.weight_bytes_4 = weights.bytes_for(4);
   info.kv_bytes_per_token = nn::StatePool(layout, {.kv_type = kv_type}).bytes_per_position();
   for (const nn::StateGroup& group : layout.groups) info.state_bytes += group.layers.size() * group.bytes;
   return info;

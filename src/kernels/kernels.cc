@@ -15,10 +15,8 @@ namespace {
 
 constexpr std::array kTables = {
 #if defined(__x86_64__) && !defined(SKALD_PORTABLE)
-    &avx512vnni::kTable,
-    &avx512::kTable,
-    &amx::kTable,  // behind those: it has run on the software model of tiles only, SKALD_ISA=amx takes it
-    &avx2::kTable,
+    // AMX is behind both: it has run on the software model of tiles only, SKALD_ISA=amx takes it.
+    &avx512vnni::kTable, &avx512::kTable, &amx::kTable, &avx2::kTable,
 #endif
     &scalar::kTable,
 };

@@ -75,6 +75,8 @@ class WeightSource {
   /// Reads all matrices. Throws LimitError before taking memory where it would not fit.
   void load(const WeightLoadOptions& options, ThreadPool& pool);
 
+  /// Bytes that the matrices take with `bits` of 32, 16, 8 or 4, or 0: as stored.
+  [[nodiscard]] std::size_t bytes_for(int bits) const;
   [[nodiscard]] std::int64_t n_parameters() const { return n_parameters_; }
   /// Bytes of the matrices that a step of one row reads, once loaded.
   [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }
@@ -107,7 +109,6 @@ class WeightSource {
   const TensorInfo& find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const;
   void count_parameters(const TensorInfo& tensor, std::size_t per_element);
   [[nodiscard]] std::vector<float> read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const;
-  [[nodiscard]] std::size_t bytes_for(int bits) const;
   [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
   void report_unread(bool strict) const;
   Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);

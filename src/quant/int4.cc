@@ -22,13 +22,14 @@ constexpr Nearest make_nearest() {
   Nearest nearest = {};
   for (std::size_t t = 0; t < kTables; ++t) {
     std::size_t code = 0;
-    for (int n = -128; n < 128; ++n) {
+    for (std::size_t place = 0; place < 256; ++place) {
+      const int n = static_cast<int>(place) - 128;
       const auto distance = [&](std::size_t c) {
         const int difference = n - kLevels[t * kCodes + c];
         return difference < 0 ? -difference : difference;
       };
       while (code + 1 < kCodes && distance(code + 1) < distance(code)) ++code;
-      nearest[t][static_cast<std::size_t>(n + 128)] = static_cast<std::uint8_t>(t * kCodes + code);
+      nearest[t][place] = static_cast<std::uint8_t>(t * kCodes + code);
     }
   }
   return nearest;

@@ -44,7 +44,8 @@ def test_inspect(model):
     assert info["context"] == config["max_position_embeddings"]
     assert info["vocab_size"] == config["vocab_size"]
     assert info["weight_bytes_32"] >= 4 * info["parameters"] * 0.9
-    assert info["weight_bytes_16"] < info["weight_bytes_32"]
+    sizes = [info[f"weight_bytes_{bits}"] for bits in (32, 16, 8, 4)]
+    assert sizes == sorted(sizes, reverse=True) and info["weight_bytes"] in sizes
     assert info["kv_bytes_per_token"] > 0
     text = run("inspect", model).out
     assert str(info["parameters"]) in text and "per 1000 tokens" in text
