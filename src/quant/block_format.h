@@ -30,6 +30,21 @@ struct BlockParts {
   std::uint16_t dmin;                                   // bits of an f16
 };
 
+/// The scales of a block that has d alone: w = d * level.
+inline void set_scale(std::uint16_t d, BlockParts& parts) {
+  parts.scales.fill(1);
+  parts.mins.fill(0);
+  parts.d = d;
+  parts.dmin = 0;
+}
+/// Those of a block that begins at m: w = d * level + m.
+inline void set_scale_and_start(std::uint16_t d, std::uint16_t m, BlockParts& parts) {
+  parts.scales.fill(1);
+  parts.mins.fill(-1);
+  parts.d = d;
+  parts.dmin = m;
+}
+
 struct BlockFormat {
   std::string_view name;  // "Q4_K"
   std::uint32_t ggml_type;

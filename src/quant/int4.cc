@@ -119,10 +119,7 @@ void take_apart(const Int4Block& block, BlockParts& parts) {
     const unsigned table = static_cast<unsigned>(block.tables) >> i / kChoosers * 2 & 3U;
     parts.codes[i] = static_cast<std::uint8_t>(parts.codes[i] | table << 4U);
   }
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 void pack(const float* x, Int4Block& block) {

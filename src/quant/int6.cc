@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/float16.h"
 #include "quant/nibbles.h"
@@ -39,10 +38,7 @@ void take_apart(const Int6Block& block, BlockParts& parts) {
     const unsigned high = static_cast<unsigned>(block.high[i % 16]) >> i / 16 * 2 & 3U;
     parts.codes[i] = static_cast<std::uint8_t>(parts.codes[i] | high << 4U);
   }
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 void pack(const float* x, Int6Block& block) {

@@ -9,10 +9,7 @@ namespace skald::quant {
 
 void take_apart(const Int8Block& block, BlockParts& parts) {
   std::ranges::copy(block.codes, parts.codes.begin());
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 // d is rounded first, so that the codes are the nearest for the d that is kept. A search for the least error gains 2 to

@@ -6,10 +6,7 @@ namespace skald::quant {
 
 void take_apart(const Iq4NlBlock& block, BlockParts& parts) {
   split_nibbles(block.codes.data(), block.codes.size(), parts.codes.data());
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 }  // namespace skald::quant

@@ -18,10 +18,7 @@ std::uint8_t nearest_code(float x, float d) {
 
 void take_apart(const Mxfp4GgmlBlock& block, BlockParts& parts) {
   split_nibbles(block.codes.data(), block.codes.size(), parts.codes.data());
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.e;
-  parts.dmin = 0;
+  set_scale(block.e, parts);
 }
 
 void pack(const float* x, Mxfp4GgmlBlock& block) {

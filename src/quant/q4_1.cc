@@ -7,10 +7,7 @@ namespace skald::quant {
 
 void take_apart(const Q4_1Block& block, BlockParts& parts) {
   split_nibbles(block.codes.data(), block.codes.size(), parts.codes.data());
-  parts.scales.fill(1);
-  parts.mins.fill(-1);
-  parts.d = block.d;
-  parts.dmin = block.m;
+  set_scale_and_start(block.d, block.m, parts);
 }
 
 void pack(const float* x, Q4_1Block& block) {

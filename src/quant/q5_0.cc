@@ -8,10 +8,7 @@ namespace skald::quant {
 void take_apart(const Q5_0Block& block, BlockParts& parts) {
   split_nibbles(block.low.data(), block.low.size(), parts.codes.data());
   add_fifth_bits(block.high.data(), Q5_0Block::kWeights, parts.codes.data());
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 void pack(const float* x, Q5_0Block& block) {

@@ -8,10 +8,7 @@ namespace skald::quant {
 void take_apart(const Q5_1Block& block, BlockParts& parts) {
   split_nibbles(block.low.data(), block.low.size(), parts.codes.data());
   add_fifth_bits(block.high.data(), Q5_1Block::kWeights, parts.codes.data());
-  parts.scales.fill(1);
-  parts.mins.fill(-1);
-  parts.d = block.d;
-  parts.dmin = block.m;
+  set_scale_and_start(block.d, block.m, parts);
 }
 
 void pack(const float* x, Q5_1Block& block) {

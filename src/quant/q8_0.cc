@@ -11,10 +11,7 @@ void take_apart(const Q8_0Block& block, BlockParts& parts) {
   for (std::size_t i = 0; i < block.q.size(); ++i) {
     parts.codes[i] = static_cast<std::uint8_t>(block.q[i] + Q8_0Block::kZero);
   }
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 void pack(const float* x, Q8_0Block& block) {

@@ -19,10 +19,7 @@ void take_apart(const Tq1_0Block& block, BlockParts& parts) {
   split_digits(block.fives.data(), 32, 5, parts.codes.data());
   split_digits(&block.fives[32], 16, 5, &parts.codes[160]);
   split_digits(block.fours.data(), 4, 4, &parts.codes[240]);
-  parts.scales.fill(1);
-  parts.mins.fill(0);
-  parts.d = block.d;
-  parts.dmin = 0;
+  set_scale(block.d, parts);
 }
 
 }  // namespace skald::quant
