@@ -238,15 +238,20 @@ void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows
 
 void unpack_block_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out) {
   const BlockLayout& layout = *row_of(format).layout;
-  for (std::size_t i = 0; i < k; ++i) {
-    const std::byte* const group = panel + i / layout.group * layout.group_bytes();
-    const std::size_t input = i % layout.group;
-    const std::byte* const chunk = group + layout.codes_at() + input / kChunk * layout.chunk_bytes();
-    unsigned code = load_code(layout, chunk, input % kChunk, row);
-    if (layout.tables) code |= load_table(group + layout.tables_at(), input, row) << 4U;
-    const int level = layout.has_codebook() ? layout.codebook[code] : static_cast<int>(code) - layout.zero;
-    out[i] = load_scale(layout, group, input / layout.run, row) * static_cast<float>(level);
-    if (layout.minimums) out[i] += load_scale(layout, group + layout.scale_bytes(), input / layout.run, row);
+  for (std::size_t first = 0; first < k; first += layout.run) {
+    const std::byte* const group = panel + first / layout.group * layout.group_bytes();
+    const std::size_t run = first % layout.group / layout.run;
+    const float scale = load_scale(layout, group, run, row);
+    const float minimum = layout.minimums ? load_scale(layout, group + layout.scale_bytes(), run, row) : 0.0F;
+    for (std::size_t i = first; i < std::min(k, first + layout.run); ++i) {
+      const std::size_t input = i % layout.group;
+      const std::byte* const chunk = group + layout.codes_at() + input / kChunk * layout.chunk_bytes();
+      unsigned code = load_code(layout, chunk, input % kChunk, row);
+      if (layout.tables) code |= load_table(group + layout.tables_at(), input, row) << 4U;
+      const int level = layout.has_codebook() ? layout.codebook[code] : static_cast<int>(code) - layout.zero;
+      out[i] = scale * static_cast<float>(level);
+      if (layout.minimums) out[i] += minimum;
+    }
   }
 }
 
