@@ -5,6 +5,7 @@
 #include "base/file_kind.h"
 #include "base/log.h"
 #include "formats/safetensors.h"
+#include "formats/safetensors_blocks.h"
 #include "json/value.h"
 #include "skald/error.h"
 
@@ -23,9 +24,11 @@ class HeaderReader {
       : file_(file), file_index_(file_index), data_start_(data_start), data_bytes_(file.size() - data_start) {}
 
   std::vector<TensorInfo> read(const json::Value& header) {
+    const json::Value* metadata = nullptr;
     for (const json::Member& member : header.as_object()) {
       if (member.key == "__metadata__") {
         check_metadata(member.value);
+        metadata = &member.value;
       } else {
         tensors_.push_back(read_tensor(member.key, member.value));
       }
@@ -34,6 +37,7 @@ class HeaderReader {
       log_notice(LogLevel::warning, file_.path() + ": " + unknown_key_ + " is not known to this version and not used");
     }
     check_layout();
+    if (metadata != nullptr) apply_block_metadata(file_.path(), *metadata, tensors_);
     return std::move(tensors_);
   }
 

@@ -14,16 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPiece = std::size_t{8} << 20;
 
-std::uint64_t stored_bytes(const TensorSpec& tensor) {
-  std::optional<std::uint64_t> bits = static_cast<std::uint64_t>(dtype_bits(tensor.dtype));
-  for (const std::uint64_t n : tensor.shape) {
-    if (bits) bits = checked_mul(*bits, n);
-  }
-  if (bits && *bits % 8 == 0) return *bits / 8;
-  throw LimitError(
-      ErrorFields{.field = "tensor " + quoted(tensor.name), .rule = "shape overflows or fills no whole bytes"});
-}
-
 std::string make_header(std::span<const TensorSpec> tensors, const std::map<std::string, std::string>& metadata) {
   json::Object header;
   if (!metadata.empty()) {
@@ -48,6 +38,16 @@ std::string make_header(std::span<const TensorSpec> tensors, const std::map<std:
 }
 
 }  // namespace
+
+std::uint64_t stored_bytes(const TensorSpec& tensor) {
+  std::optional<std::uint64_t> bits = static_cast<std::uint64_t>(dtype_bits(tensor.dtype));
+  for (const std::uint64_t n : tensor.shape) {
+    if (bits) bits = checked_mul(*bits, n);
+  }
+  if (bits && *bits % 8 == 0) return *bits / 8;
+  throw LimitError(
+      ErrorFields{.field = "tensor " + quoted(tensor.name), .rule = "shape overflows or fills no whole bytes"});
+}
 
 void write_safetensors(const fs::path& path, std::span<const TensorSpec> tensors, TensorFill fill,
                        const std::map<std::string, std::string>& metadata) {

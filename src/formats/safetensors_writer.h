@@ -21,6 +21,9 @@ struct TensorSpec {
   std::vector<std::uint64_t> shape;
 };
 
+/// Bytes of its elements. Throws LimitError where the shape overflows or fills no whole bytes.
+std::uint64_t stored_bytes(const TensorSpec& tensor);
+
 /// Fills `out` with the bytes of `tensor` from `begin` on. Called in order, at most 8 MiB at a time, whole elements.
 using TensorFill = FunctionRef<void(const TensorSpec& tensor, std::uint64_t begin, std::span<std::byte> out)>;
 

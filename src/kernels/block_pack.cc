@@ -38,12 +38,6 @@ const Row& row_of(WeightFormat format) {
   return kRows[static_cast<std::size_t>(format) - static_cast<std::size_t>(WeightFormat::int8)];
 }
 
-const BlockFormat* find_stored(std::string_view name) {
-  const auto own = quant::own_block_formats();
-  const auto found = std::ranges::find(own, name, &BlockFormat::name);
-  return found != own.end() ? &*found : &*std::ranges::find(quant::block_formats(), name, &BlockFormat::name);
-}
-
 // A group of one panel on its way into memory.
 struct Group {
   std::array<std::array<std::uint8_t, kChunkCodes>, kMaxGroup / kChunk> codes;  // by chunk, as vectors
@@ -176,7 +170,7 @@ float load_scale(const BlockLayout& layout, const std::byte* p, std::size_t run,
 const BlockFormat& stored_blocks(WeightFormat format) {
   static const std::array<const BlockFormat*, kRows.size()> kFound = [] {
     std::array<const BlockFormat*, kRows.size()> found = {};
-    std::ranges::transform(kRows, found.begin(), [](const Row& row) { return find_stored(row.stored); });
+    std::ranges::transform(kRows, found.begin(), [](const Row& row) { return quant::find_block_format(row.stored); });
     return found;
   }();
   return *kFound[static_cast<std::size_t>(&row_of(format) - kRows.data())];
@@ -218,21 +212,21 @@ void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n
   }
 }
 
-void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
+void pack_row_blocks(WeightFormat format, const float* row, std::size_t k, std::byte* blocks) {
   const BlockFormat& stored = stored_blocks(format);
   if (stored.pack == nullptr) throw UsageError(std::string(stored.name) + ": blocks of this format are only read");
-  const std::size_t blocks = (k + stored.block - 1) / stored.block;
-  std::vector<std::byte> packed(n_rows * blocks * stored.bytes);
+  for (; k >= stored.block; k -= stored.block, row += stored.block, blocks += stored.bytes) stored.pack(row, blocks);
+  if (k == 0) return;
   std::array<float, quant::kMaxBlock> last = {};
-  std::byte* out = packed.data();
-  for (std::size_t row = 0; row < n_rows; ++row) {
-    for (std::size_t b = 0; b < blocks; ++b, out += stored.bytes) {
-      const float* const x = rows + row * k + b * stored.block;
-      const std::size_t n = std::min(stored.block, k - b * stored.block);
-      if (n < stored.block) std::copy_n(x, n, last.begin());
-      stored.pack(n < stored.block ? last.data() : x, out);
-    }
-  }
+  std::copy_n(row, k, last.begin());
+  stored.pack(last.data(), blocks);
+}
+
+void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel) {
+  const BlockFormat& stored = stored_blocks(format);
+  const std::size_t row_bytes = (k + stored.block - 1) / stored.block * stored.bytes;
+  std::vector<std::byte> packed(n_rows * row_bytes);
+  for (std::size_t i = 0; i < n_rows; ++i) pack_row_blocks(format, rows + i * k, k, packed.data() + i * row_bytes);
   pack_stored_panel(format, packed.data(), n_rows, k, panel);
 }
 

@@ -214,6 +214,8 @@ void refuse_quantized(const Fields& fields) {
   const auto quantization = fields.get_object("quantization_config");
   if (!quantization) return;
   const json::Value* const method = quantization->find("quant_method");
+  const bool own = method != nullptr && method->is_string() && method->as_string() == kQuantMethod;
+  if (own) return;
   throw UnsupportedError(ErrorFields{.file = fields.file(),
                                      .field = "quantization_config",
                                      .value = method == nullptr ? "" : method->describe(),
@@ -224,7 +226,10 @@ bool read_mxfp4(const Fields& fields) {
   const auto quantization = fields.get_object("quantization_config");
   if (!quantization) return false;
   const json::Value* const method = quantization->find("quant_method");
-  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") refuse_quantized(fields);
+  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") {
+    refuse_quantized(fields);
+    return false;
+  }
   constexpr const char* kPlain = "modules_to_not_convert";
   if (!quantization->has(kPlain)) return true;
   const json::Value& plain = *quantization->find(kPlain);

@@ -75,7 +75,10 @@ float read_epsilon(const json::Fields& fields, std::string_view key, double fall
 /// {"__float__": "Infinity"} as transformers 5 writes it.
 std::pair<float, float> read_limits(const json::Fields& fields, std::string_view key);
 
-/// Throws UnsupportedError for a checkpoint whose weights are stored quantised.
+/// quantization_config.quant_method of a folder that `skald quantize` wrote.
+inline constexpr std::string_view kQuantMethod = "skald";
+
+/// Throws UnsupportedError for a checkpoint whose weights are stored quantised in a way that is not our own.
 void refuse_quantized(const json::Fields& fields);
 
 /// Whether a checkpoint is quantised as MXFP4; which modules are is seen in the file. Throws UnsupportedError for other

@@ -101,32 +101,29 @@ const TensorInfo& WeightSource::take_bytes(const std::string& name, const std::v
                                 .rule = "MXFP4 weights and their scales must be U8"});
 }
 
-WeightSource::Job& WeightSource::note_job(Job job, std::size_t n, std::size_t k) {
-  std::vector<std::size_t>& noted = jobs_of_[job.tensor];
-  const auto same = std::ranges::find_if(noted, [&](std::size_t j) { return jobs_[j].part == job.part; });
+WeightSource::Job& WeightSource::note_job(const StoredMatrix& stored) {
+  std::vector<std::size_t>& noted = jobs_of_[stored.tensor];
+  const auto same = std::ranges::find_if(noted, [&](std::size_t j) { return jobs_[j].stored.part == stored.part; });
   if (same != noted.end()) return jobs_[*same];
   noted.push_back(jobs_.size());
-  job.matrix = std::make_shared<PackedMatrix>(n, k);
-  return jobs_.emplace_back(std::move(job));
+  return jobs_.emplace_back(Job{.stored = stored, .matrix = std::make_shared<PackedMatrix>(stored.n, stored.k)});
 }
 
 // Rows of a matrix in blocks are whole blocks of whole stored rows.
-void WeightSource::check_blocks(const Job& job, std::size_t k) const {
-  const std::size_t numbers = stored_unit(*job.tensor).numbers;
-  if (numbers == 1) return;
-  if (!job.part.transposed && k % numbers == 0 && job.part.first_input % numbers == 0) return;
-  throw UnsupportedError(ErrorFields{.file = source_.file_of(*job.tensor),
-                                     .field = "tensor '" + job.tensor->name + "'",
-                                     .value = std::string(stored_type_name(*job.tensor)),
+void WeightSource::check_blocks(const StoredMatrix& stored) const {
+  if (stored.whole_blocks()) return;
+  throw UnsupportedError(ErrorFields{.file = source_.file_of(*stored.tensor),
+                                     .field = "tensor '" + stored.tensor->name + "'",
+                                     .value = std::string(stored_type_name(*stored.tensor)),
                                      .rule = "the model needs parts of its blocks: store this tensor as F16 or F32"});
 }
 
 WeightSource::Job& WeightSource::note(const std::string& name, std::size_t n, std::size_t k, const Part& part) {
   const TensorInfo& tensor = take(name, part.stored_shape(n, k));
-  Job job{.tensor = &tensor, .part = part, .matrix = nullptr};
-  job.part.transposed = part.transposed != tensor.transposed;
-  check_blocks(job, k);
-  return note_job(std::move(job), n, k);
+  StoredMatrix stored{.tensor = &tensor, .part = part, .n = n, .k = k};
+  stored.part.transposed = part.transposed != tensor.transposed;
+  check_blocks(stored);
+  return note_job(stored);
 }
 
 WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
@@ -143,7 +140,7 @@ WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size
   const TensorInfo& blocks = take_bytes(names.matrix, shape);
   count_parameters(scales, 0);
   count_parameters(blocks, kNumbers / sizeof(quant::Mxfp4Block));
-  return note_job({.tensor = &blocks, .part = part, .matrix = nullptr, .scales = &scales}, n, k);
+  return note_job({.tensor = &blocks, .scales = &scales, .part = part, .n = n, .k = k});
 }
 
 // `name` is the one that the family asks for: of a checkpoint of the Llama kind, or without a meaning here.
@@ -153,7 +150,7 @@ void WeightSource::note_product(Job& job, const std::string& name) const {
   job.use.product = true;
   job.use.scores = job.use.scores || name.ends_with("lm_head");
   job.use.routes = name.ends_with("gate") || name.ends_with("router") || name.ends_with("router.weight");
-  job.use.values = name.ends_with("v_proj") && job.matrix->rows() < job.matrix->columns();
+  job.use.values = name.ends_with(".v_proj") && job.matrix->rows() < job.matrix->columns();
 }
 
 std::shared_ptr<const PackedMatrix> WeightSource::matrix(const std::string& name, std::size_t n, std::size_t k,
@@ -227,13 +224,13 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
 }
 
 WeightFormat WeightSource::Job::format(int bits) const {
-  if (scales == nullptr) return weight_format(*tensor, use, bits);
+  if (stored.scales == nullptr) return weight_format(*stored.tensor, use, bits);
   static const TensorInfo kUnpacked{.name = "unpacked MXFP4", .dtype = DType::bf16, .shape = {}};
   return weight_format(kUnpacked, use, bits);
 }
 
 bool WeightSource::Job::keeps_blocks() const {
-  return tensor->block != nullptr && kernels::find_weight_format(*tensor->block) == matrix->format();
+  return stored.tensor->block != nullptr && kernels::find_weight_format(*stored.tensor->block) == matrix->format();
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {
@@ -265,80 +262,10 @@ int WeightSource::choose_bits(const WeightLoadOptions& options) const {
       .rule = "needs " + gibibytes(needed) + " of memory, " + gibibytes(available) + " available" + remedy});
 }
 
-// Rows [first, first + count) of the matrix as they are stored, [count, k / unit numbers] units: neighbours in the file
-// are read at once.
-void WeightSource::read_stored(const Job& job, std::size_t first, std::size_t count, std::byte* rows) const {
-  const std::size_t k = job.matrix->columns();
-  const StoredUnit unit = stored_unit(*job.tensor);
-  const auto bytes = [&](std::size_t numbers) { return numbers / unit.numbers * unit.bytes; };
-  const std::size_t origin = job.part.origin(job.matrix->rows(), k);
-  const std::size_t stored_k = job.part.stored_inputs(k);
-  const auto place = [&](std::size_t row) {
-    return origin + job.part.stored_output(first + row) * stored_k + job.part.first_input;
-  };
-  for (std::size_t begin = 0, end = 1; begin < count; begin = end++) {
-    while (end < count && place(end) == place(begin) + (end - begin) * k) ++end;
-    source_.read(*job.tensor, bytes(place(begin)), {rows + begin * bytes(k), (end - begin) * bytes(k)});
-  }
-}
-
-// The same as f32 [count, k].
-void WeightSource::read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const {
-  const std::size_t k = job.matrix->columns();
-  const StoredUnit unit = stored_unit(*job.tensor);
-  std::vector<std::byte> stored(count * (k / unit.numbers) * unit.bytes);
-  read_stored(job, first, count, stored.data());
-  read_floats(*job.tensor, stored, {rows, count * k});
-}
-
-// The same where the file has [inputs, outputs]: one stored row after the other, spread over the matrix's rows.
-void WeightSource::read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const {
-  const std::size_t k = job.matrix->columns();
-  const std::size_t element = static_cast<std::size_t>(dtype_bits(job.tensor->dtype)) / 8;
-  const std::size_t outputs = job.part.stored_outputs(job.matrix->rows());
-  const std::size_t origin = job.part.origin(job.matrix->rows(), k);
-  const std::size_t low = job.part.stored_output(first);  // stored outputs ascend with the matrix's
-  const std::size_t width = job.part.stored_output(first + count - 1) - low + 1;
-  std::vector<std::byte> stored(width * element);
-  std::vector<float> values(width);
-  for (std::size_t j = 0; j < k; ++j) {
-    source_.read(*job.tensor, (origin + (job.part.first_input + j) * outputs + low) * element, stored);
-    convert_to_float(job.tensor->dtype, stored, values);
-    for (std::size_t i = 0; i < count; ++i) rows[i * k + j] = values[job.part.stored_output(first + i) - low];
-  }
-}
-
-// The same of MXFP4 blocks: the stored outputs from the first to the last of these rows are read at once.
-void WeightSource::read_mxfp4(const Job& job, std::size_t first, std::size_t count, float* rows) const {
-  using quant::Mxfp4Block;
-  const std::size_t k = job.matrix->columns();
-  const std::size_t blocks = k / Mxfp4Block::kNumbers;  // of an output
-  const std::size_t low = job.part.stored_output(first);
-  const std::size_t width = job.part.stored_output(first + count - 1) - low + 1;
-  const std::size_t begin = job.part.origin(job.matrix->rows(), blocks) + low * blocks;
-  std::vector<Mxfp4Block> stored(width * blocks);
-  std::vector<std::uint8_t> scales(width * blocks);
-  source_.read(*job.tensor, begin * sizeof(Mxfp4Block), std::as_writable_bytes(std::span(stored)));
-  source_.read(*job.scales, begin, std::as_writable_bytes(std::span(scales)));
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t row = (job.part.stored_output(first + i) - low) * blocks;
-    for (std::size_t b = 0; b < blocks; ++b) {
-      quant::unpack_mxfp4(stored[row + b], scales[row + b], rows + i * k + b * Mxfp4Block::kNumbers);
-    }
-  }
-}
-
-// Rows of one panel into `job`'s matrix. Numbers that no block can hold are refused.
+// Rows of one panel into `job`'s matrix.
 void WeightSource::pack(const Job& job, std::size_t panel, const float* rows) const {
-  constexpr float kLargest = 1e6F;
   const std::size_t count = job.matrix->rows_of(panel) * job.matrix->columns();
-  if (kernels::in_blocks(job.matrix->format()) &&
-      !std::all_of(rows, rows + count, [](float v) { return std::fabs(v) < kLargest; })) {
-    throw FormatError(
-        ErrorFields{.file = source_.file_of(*job.tensor),
-                    .field = "tensor '" + job.tensor->name + "'",
-                    .rule = "has NaN, Inf or numbers beyond 1e6: 8 or 4 bits cannot hold it, --bits 16 or 32 can"});
-  }
+  if (kernels::in_blocks(job.matrix->format())) check_fits_blocks(source_, job.stored, {rows, count});
   job.matrix->pack(panel, rows);
 }
 
@@ -346,11 +273,10 @@ void WeightSource::pack(const Job& job, std::size_t panel, const float* rows) co
 void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const {
   PackedMatrix& matrix = *job.matrix;
   const std::size_t k = matrix.columns();
-  const StoredUnit unit = stored_unit(*job.tensor);
-  const std::size_t row_bytes = std::max<std::size_t>(1, k / unit.numbers * unit.bytes);
+  const std::size_t row_bytes = std::max<std::size_t>(1, job.stored.row_bytes());
   const std::size_t share = last_panel - first_panel;
   const std::size_t at_once =
-      job.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / (kPanel * row_bytes), 1, share);
+      job.stored.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / (kPanel * row_bytes), 1, share);
   const bool keeps_blocks = job.keeps_blocks();
   std::vector<std::byte> blocks(keeps_blocks ? at_once * kPanel * row_bytes : 0);
   std::vector<float> rows(keeps_blocks ? 0 : at_once * kPanel * k);
@@ -359,31 +285,38 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
     const std::size_t last = std::min(last_panel, panel + at_once);
     const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
     if (keeps_blocks) {
-      read_stored(job, panel * kPanel, count, blocks.data());
+      read_stored_rows(source_, job.stored, panel * kPanel, count, blocks.data());
       for (std::size_t p = panel; p < last; ++p)
         matrix.pack_stored(p, blocks.data() + (p - panel) * kPanel * row_bytes);
       continue;
     }
-    if (job.scales != nullptr) {
-      read_mxfp4(job, panel * kPanel, count, rows.data());
-    } else if (job.part.transposed) {
-      read_transposed(job, panel * kPanel, count, rows.data());
-    } else {
-      read_rows(job, panel * kPanel, count, rows.data());
-    }
+    read_matrix_rows(source_, job.stored, panel * kPanel, count, rows.data());
     if (check) not_finite += count_not_finite({rows.data(), count * k});
     for (std::size_t p = panel; p < last; ++p) pack(job, p, rows.data() + (p - panel) * kPanel * k);
   }
-  if (check) report_not_finite(*job.tensor, not_finite);
+  if (check) report_not_finite(*job.stored.tensor, not_finite);
+}
+
+// One after the other in one memory: of huge pages, each matrix by itself would leave half of one empty.
+void WeightSource::place_matrices(int bits) {
+  std::vector<std::size_t> places;
+  std::size_t end = 0;
+  for (const Job& job : jobs_) {
+    places.push_back(end);
+    const std::size_t bytes = job.matrix->bytes_in(job.format(bits));
+    end += (bytes + PackedMatrix::kAlignment - 1) / PackedMatrix::kAlignment * PackedMatrix::kAlignment;
+  }
+  const auto memory = std::make_shared<Buffer>(end);
+  for (std::size_t i = 0; i < jobs_.size(); ++i) jobs_[i].matrix->place(jobs_[i].format(bits), memory, places[i]);
 }
 
 void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
   report_unread(options.strict);
   const int bits = choose_bits(options);
   note_unpacking(bits);
+  place_matrices(bits);
   std::size_t panels = 0;
   for (const Job& job : jobs_) {
-    job.matrix->allocate(job.format(bits));
     weight_bytes_ += job.matrix->bytes() * job.step_used / job.step_all;
     panels += job.matrix->panels();
   }
@@ -409,8 +342,8 @@ void WeightSource::load(const WeightLoadOptions& options, ThreadPool& pool) {
 void WeightSource::note_unpacking(int bits) const {
   std::set<std::string_view> names;
   for (const Job& job : jobs_) {
-    if (bits == 0 && job.tensor->block != nullptr && !kernels::find_weight_format(*job.tensor->block)) {
-      names.insert(job.tensor->block->name);
+    if (bits == 0 && job.stored.tensor->block != nullptr && !kernels::find_weight_format(*job.stored.tensor->block)) {
+      names.insert(job.stored.tensor->block->name);
     }
   }
   if (names.empty()) return;
@@ -418,6 +351,19 @@ void WeightSource::note_unpacking(int bits) const {
   for (const std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
   log_notice(LogLevel::info, source_.describe() + ": weights in " + list +
                                  " are held in 16 bits: no product computes with these blocks");
+}
+
+std::vector<StoragePlan> WeightSource::storage(int bits) const {
+  std::vector<StoragePlan> plans;
+  for (const TensorInfo& tensor : source_.tensors()) {
+    StoragePlan plan{.tensor = &tensor};
+    const auto noted = jobs_of_.find(&tensor);
+    if (noted != jobs_of_.end()) {
+      for (const std::size_t j : noted->second) plan.add(jobs_[j].stored, jobs_[j].format(bits));
+    }
+    plans.push_back(plan);
+  }
+  return plans;
 }
 
 bool WeightSource::all_f32() const {

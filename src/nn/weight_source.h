@@ -16,6 +16,8 @@
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/packed_matrix.h"
+#include "nn/storage_plan.h"
+#include "nn/stored_matrix.h"
 #include "nn/weight_part.h"
 #include "nn/weight_precision.h"
 
@@ -77,6 +79,8 @@ class WeightSource {
 
   /// Bytes that the matrices take with `bits` of 32, 16, 8 or 4, or 0: as stored.
   [[nodiscard]] std::size_t bytes_for(int bits) const;
+  /// How to store each tensor so that it is loaded as with `bits`: all of the source, in its order.
+  [[nodiscard]] std::vector<StoragePlan> storage(int bits) const;
   [[nodiscard]] std::int64_t n_parameters() const { return n_parameters_; }
   /// Bytes of the matrices that a step of one row reads, once loaded.
   [[nodiscard]] std::size_t weight_bytes() const { return weight_bytes_; }
@@ -89,10 +93,8 @@ class WeightSource {
 
  private:
   struct Job {
-    const TensorInfo* tensor = nullptr;
-    Part part;
+    StoredMatrix stored;
     std::shared_ptr<PackedMatrix> matrix;
-    const TensorInfo* scales = nullptr;  // of `tensor`'s MXFP4 blocks
     // Of the matrix a step of one row reads step_used in step_all: all that Linears multiply by, of an embedding a row.
     std::size_t step_used = 0;
     std::size_t step_all = 1;
@@ -113,17 +115,13 @@ class WeightSource {
   void report_unread(bool strict) const;
   Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);
   Job& note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part);
-  Job& note_job(Job job, std::size_t n, std::size_t k);
+  Job& note_job(const StoredMatrix& stored);
   void note_product(Job& job, const std::string& name) const;
   void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;
-  void check_blocks(const Job& job, std::size_t k) const;
+  void place_matrices(int bits);
+  void check_blocks(const StoredMatrix& stored) const;
   void note_unpacking(int bits) const;
   void pack(const Job& job, std::size_t panel, const float* rows) const;
-  // For a matrix in blocks, what can be repacked without unpacking: job.tensor->block of them.
-  void read_stored(const Job& job, std::size_t first, std::size_t count, std::byte* rows) const;
-  void read_rows(const Job& job, std::size_t first, std::size_t count, float* rows) const;
-  void read_transposed(const Job& job, std::size_t first, std::size_t count, float* rows) const;
-  void read_mxfp4(const Job& job, std::size_t first, std::size_t count, float* rows) const;
 
   const TensorSource& source_;
   std::string base_prefix_;

@@ -132,11 +132,17 @@ constexpr std::array kOwnFormats = {format<Int8Block>("int8", kNoGgmlType), form
 }  // namespace
 
 std::span<const BlockFormat> block_formats() { return kFormats; }
-std::span<const BlockFormat> own_block_formats() { return kOwnFormats; }
 
 const BlockFormat* find_block_format(std::uint32_t ggml_type) {
   const auto* const found = std::ranges::find(kFormats, ggml_type, &BlockFormat::ggml_type);
   return found == kFormats.end() ? nullptr : found;
+}
+
+const BlockFormat* find_block_format(std::string_view name) {
+  const auto* const found = std::ranges::find(kFormats, name, &BlockFormat::name);
+  if (found != kFormats.end()) return found;
+  const auto* const own = std::ranges::find(kOwnFormats, name, &BlockFormat::name);
+  return own == kOwnFormats.end() ? nullptr : own;
 }
 
 float block_scale(const BlockFormat& format, std::uint16_t d) { return format.e8m0 ? from_e8m0(d) : from_f16(d); }

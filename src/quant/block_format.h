@@ -62,11 +62,11 @@ struct BlockFormat {
 
 /// Every format of GGUF, ascending by ggml_type.
 std::span<const BlockFormat> block_formats();
-/// Our own: int8, int6 and int4.
-std::span<const BlockFormat> own_block_formats();
 
 /// The format with ggml's number `ggml_type`; nullptr where there is none.
 const BlockFormat* find_block_format(std::uint32_t ggml_type);
+/// The format called `name`, of GGUF or of our own ("int8", "int6", "int4"); nullptr where there is none.
+const BlockFormat* find_block_format(std::string_view name);
 
 /// The value of parts.d of a block in `format`.
 float block_scale(const BlockFormat& format, std::uint16_t d);

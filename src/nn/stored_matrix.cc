@@ -1,0 +1,106 @@
+#include "nn/stored_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "quant/mxfp4.h"
+#include "skald/error.h"
+
+namespace skald::nn {
+namespace {
+
+// Of `numbers` neighbours, the last of which may end within a block.
+std::size_t run_bytes(const TensorInfo& tensor, std::size_t numbers) {
+  const StoredUnit unit = stored_unit(tensor);
+  return (numbers + unit.numbers - 1) / unit.numbers * unit.bytes;
+}
+
+// One stored row after the other, spread over the matrix's rows.
+void read_transposed(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count,
+                     float* rows) {
+  const std::size_t element = stored_unit(*m.tensor).bytes;
+  const std::size_t outputs = m.part.stored_outputs(m.n);
+  const std::size_t origin = m.part.origin(m.n, m.k);
+  const std::size_t low = m.part.stored_output(first);  // stored outputs ascend with the matrix's
+  const std::size_t width = m.part.stored_output(first + count - 1) - low + 1;
+  std::vector<std::byte> stored(width * element);
+  std::vector<float> values(width);
+  for (std::size_t j = 0; j < m.k; ++j) {
+    source.read(*m.tensor, (origin + (m.part.first_input + j) * outputs + low) * element, stored);
+    convert_to_float(m.tensor->dtype, stored, values);
+    for (std::size_t i = 0; i < count; ++i) rows[i * m.k + j] = values[m.part.stored_output(first + i) - low];
+  }
+}
+
+// The stored outputs from the first to the last of these rows are read at once.
+void read_mxfp4(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count, float* rows) {
+  using quant::Mxfp4Block;
+  const std::size_t blocks = m.k / Mxfp4Block::kNumbers;  // of an output
+  const std::size_t low = m.part.stored_output(first);
+  const std::size_t width = m.part.stored_output(first + count - 1) - low + 1;
+  const std::size_t begin = m.part.origin(m.n, blocks) + low * blocks;
+  std::vector<Mxfp4Block> stored(width * blocks);
+  std::vector<std::uint8_t> scales(width * blocks);
+  source.read(*m.tensor, begin * sizeof(Mxfp4Block), std::as_writable_bytes(std::span(stored)));
+  source.read(*m.scales, begin, std::as_writable_bytes(std::span(scales)));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = (m.part.stored_output(first + i) - low) * blocks;
+    for (std::size_t b = 0; b < blocks; ++b) {
+      quant::unpack_mxfp4(stored[row + b], scales[row + b], rows + i * m.k + b * Mxfp4Block::kNumbers);
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t StoredMatrix::row_bytes() const { return run_bytes(*tensor, k); }
+
+bool StoredMatrix::whole_blocks() const {
+  const std::size_t numbers = stored_unit(*tensor).numbers;
+  if (numbers == 1) return true;
+  const bool ends = k % numbers == 0 || part.first_input + k == part.stored_inputs(k);
+  return !part.transposed && part.first_input % numbers == 0 && ends;
+}
+
+// Neighbours in the file are read at once.
+void read_stored_rows(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count,
+                      std::byte* rows) {
+  const std::size_t stride = run_bytes(*m.tensor, m.part.stored_inputs(m.k));  // from a stored output to the next
+  const std::size_t origin =
+      m.part.plane * m.part.stored_outputs(m.n) * stride + run_bytes(*m.tensor, m.part.first_input);
+  const std::size_t bytes = m.row_bytes();
+  const auto place = [&](std::size_t row) { return origin + m.part.stored_output(first + row) * stride; };
+  for (std::size_t begin = 0, end = 1; begin < count; begin = end++) {
+    while (end < count && place(end) == place(begin) + (end - begin) * bytes) ++end;
+    source.read(*m.tensor, place(begin), {rows + begin * bytes, (end - begin) * bytes});
+  }
+}
+
+void read_matrix_rows(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count,
+                      float* rows) {
+  if (m.scales != nullptr) return read_mxfp4(source, m, first, count, rows);
+  if (m.part.transposed) return read_transposed(source, m, first, count, rows);
+  const std::size_t bytes = m.row_bytes();
+  std::vector<std::byte> stored(count * bytes);
+  read_stored_rows(source, m, first, count, stored.data());
+  const StoredUnit unit = stored_unit(*m.tensor);
+  if (m.k % unit.numbers == 0) return read_floats(*m.tensor, stored, {rows, count * m.k});
+  std::vector<float> row(bytes / unit.bytes * unit.numbers);  // its last block reaches beyond k
+  for (std::size_t i = 0; i < count; ++i) {
+    read_floats(*m.tensor, std::span(stored).subspan(i * bytes, bytes), row);
+    std::copy_n(row.begin(), m.k, rows + i * m.k);
+  }
+}
+
+void check_fits_blocks(const TensorSource& source, const StoredMatrix& matrix, std::span<const float> rows) {
+  constexpr float kLargest = 1e6F;
+  if (std::ranges::all_of(rows, [](float v) { return std::fabs(v) < kLargest; })) return;
+  throw FormatError(
+      ErrorFields{.file = source.file_of(*matrix.tensor),
+                  .field = "tensor '" + matrix.tensor->name + "'",
+                  .rule = "has NaN, Inf or numbers beyond 1e6: 8 or 4 bits cannot hold it, --bits 16 or 32 can"});
+}
+
+}  // namespace skald::nn
