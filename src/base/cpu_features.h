@@ -27,6 +27,13 @@ class CpuFeatures {
   }
   constexpr void add(CpuFeature feature) { bits_ |= static_cast<std::uint32_t>(feature); }
   [[nodiscard]] constexpr bool has(CpuFeatures wanted) const { return (bits_ & wanted.bits_) == wanted.bits_; }
+  /// Those that `other` lacks.
+  [[nodiscard]] constexpr CpuFeatures without(CpuFeatures other) const {
+    CpuFeatures rest;
+    rest.bits_ = bits_ & ~other.bits_;
+    return rest;
+  }
+  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] std::string to_string() const;  // "avx2 avx512 avx512_bf16"
 
  private:

@@ -38,12 +38,12 @@ SKALD_INLINE Bytes plane_field(const std::byte* plane) {
   return field<kVector % kPerLine * kBits, kBits, kTo>(line);
 }
 
-/// The levels of a codebook, as codes of signed formats, ready to be looked up.
-template <const BlockLayout& L>
+/// The levels of a codebook plus kZero, ready to be looked up.
+template <const BlockLayout& L, int kZero>
 struct Codebook {
   static constexpr auto kLevels = [] {
     std::array<std::uint8_t, 64> levels = {};
-    for (std::size_t i = 0; i < 64; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kSignedZero);
+    for (std::size_t i = 0; i < 64; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kZero);
     return levels;
   }();
   std::conditional_t<L.tables, Lookup64, Lookup> levels;
@@ -51,9 +51,11 @@ struct Codebook {
   SKALD_INLINE Codebook() : levels(load_lookup<decltype(levels)>(kLevels.data())) {}
 };
 
-/// `tables`: byte by byte the choices that the chunk's inputs made; not looked at without tables.
-template <const BlockLayout& L, std::size_t kVector>
-SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L>& book, const Bytes (&tables)[kStrips]) {
+/// Codes without sign where there are minimums, else levels + kZero. `tables`: byte by byte the choices that the
+/// chunk's inputs made; not looked at without tables.
+template <const BlockLayout& L, int kZero, std::size_t kVector>
+SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L, kZero>& book,
+                                 const Bytes (&tables)[kStrips]) {
   Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
   if constexpr (L.planes[1] > 0) {
     const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
@@ -65,14 +67,14 @@ SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L>& book
   } else if constexpr (L.has_codebook()) {
     return look_up(book.levels, codes);
   }
-  if constexpr (!L.minimums && L.zero != kSignedZero) return add_bytes(codes, kSignedZero - L.zero);
+  if constexpr (!L.minimums && L.zero != kZero) return add_bytes(codes, kZero - L.zero);
   return codes;
 }
 
-template <const BlockLayout& L, std::size_t... V>
-SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L>& book, const Bytes (&tables)[kStrips],
+template <const BlockLayout& L, int kZero, std::size_t... V>
+SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L, kZero>& book, const Bytes (&tables)[kStrips],
                                std::byte* codes, std::index_sequence<V...>) {
-  (store_bytes(unpack_vector<L, V>(chunk, book, tables), codes + V * kVectorBytes), ...);
+  (store_bytes(unpack_vector<L, kZero, V>(chunk, book, tables), codes + V * kVectorBytes), ...);
 }
 
 /// The scales, or with their own codes the minimums, of one group: [runs][32].
@@ -93,9 +95,9 @@ SKALD_INLINE void unpack_scales(const std::byte* p, float* out) {
 }
 
 /// Asks for each line of memory that it reads and for the one kStepAhead further.
-template <const BlockLayout& L>
+template <const BlockLayout& L, int kZero>
 void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
-  const Codebook<L> book;
+  const Codebook<L, kZero> book;
   float* scales = step.scales;
   float* minimums = step.minimums;
   std::byte* codes = step.codes;
@@ -109,7 +111,7 @@ void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
       Bytes tables[kStrips] = {};
       for (std::size_t s = 0; L.tables && s < kStrips; ++s)
         tables[s] = spread_bytes(p + L.tables_at() + s * kLanes * 2, static_cast<int>(c));
-      unpack_chunk<L>(chunk, book, tables, codes, std::make_index_sequence<kChunkVectors>());
+      unpack_chunk<L, kZero>(chunk, book, tables, codes, std::make_index_sequence<kChunkVectors>());
     }
     scales += L.runs() * kPanel;
     minimums += L.runs() * kPanel;
@@ -156,6 +158,11 @@ struct BlockRow {
     sums = reinterpret_cast<const std::int32_t*>(row + t.form->sums_at()) + block * Kind::kSums;
   }
   BlockRow() = default;
+  SKALD_INLINE void advance(std::size_t bytes) {
+    q += bytes;
+    scales = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(scales) + bytes);
+    sums = reinterpret_cast<const std::int32_t*>(reinterpret_cast<const std::byte*>(sums) + bytes);
+  }
   [[nodiscard]] SKALD_INLINE std::int32_t four(std::size_t input) const {
     std::int32_t bytes;
     std::memcpy(&bytes, q + input, sizeof(bytes));
@@ -284,16 +291,25 @@ constexpr std::size_t step_inputs(std::size_t m) {
   return std::max<std::size_t>(L.group, L.bits() == 8 ? 64 : 256);
 }
 
-template <const BlockLayout& L>
-void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
-  using Kind = RunKind<L.run, L.minimums>;
+/// How a product is cut.
+struct StepSizes {
+  std::size_t inputs;   // of a step
+  std::size_t x_bytes;  // about so much of x is taken for all panels before the next rows
+  std::size_t rows;     // but not fewer rows
+};
+
+/// Calls `multiply(BlockTile, rows)` for every step of every panel. Codes of formats without minimums are levels +
+/// kZero.
+template <const BlockLayout& L, int kZero, class Multiply>
+void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end, const StepSizes& sizes,
+                    const Multiply& multiply) {
   const BlockX form(call.k, L.x_block());
   const std::size_t groups = L.groups(call.k);
-  const std::size_t rows_at_once = std::max<std::size_t>(kStepXBytes / form.row_bytes(), kByteRows);
+  const std::size_t rows_at_once = std::max(sizes.x_bytes / form.row_bytes(), sizes.rows);
   const std::size_t row_blocks = (call.m + rows_at_once - 1) / rows_at_once;
   panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
   UnpackedStep step;
-  const std::size_t step_groups = step_inputs<L>(call.m) / L.group;
+  const std::size_t step_groups = sizes.inputs / L.group;
   for (std::size_t b = 0; b < row_blocks; ++b) {
     const std::size_t row = call.m * b / row_blocks;
     const std::size_t m = call.m * (b + 1) / row_blocks - row;
@@ -301,22 +317,28 @@ void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel
       const std::byte* w = call.w + panel * groups * L.group_bytes();
       for (std::size_t g = 0; g < groups; g += step_groups, w += step_groups * L.group_bytes()) {
         const std::size_t count = std::min(step_groups, groups - g);
-        unpack_groups<L>(w, count, step);
-        multiply_step<Kind>({.x = call.packed_x + row * form.row_bytes(),
-                             .x_stride = form.row_bytes(),
-                             .form = &form,
-                             .first_input = g * L.group,
-                             .inputs = std::min(count * L.group, form.blocks * form.block - g * L.group),
-                             .step = &step,
-                             .strip = 0,
-                             .y = call.y + row * call.y_stride + panel * kPanel,
-                             .y_stride = call.y_stride,
-                             .columns = call.n - panel * kPanel,
-                             .first = g == 0},
-                            m);
+        unpack_groups<L, kZero>(w, count, step);
+        multiply({.x = call.packed_x + row * form.row_bytes(),
+                  .x_stride = form.row_bytes(),
+                  .form = &form,
+                  .first_input = g * L.group,
+                  .inputs = std::min(count * L.group, form.blocks * form.block - g * L.group),
+                  .step = &step,
+                  .strip = 0,
+                  .y = call.y + row * call.y_stride + panel * kPanel,
+                  .y_stride = call.y_stride,
+                  .columns = call.n - panel * kPanel,
+                  .first = g == 0},
+                 m);
       }
     }
   }
+}
+
+template <const BlockLayout& L>
+void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  const StepSizes sizes = {.inputs = step_inputs<L>(call.m), .x_bytes = kStepXBytes, .rows = kByteRows};
+  multiply_steps<L, kSignedZero>(call, panel_begin, panel_end, sizes, multiply_step<RunKind<L.run, L.minimums>>);
 }
 
 template <std::size_t kBlock>

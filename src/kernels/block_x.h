@@ -4,7 +4,7 @@
 //
 //   packed x   [m] rows of [k rounded up to the block] bytes q, then f32 scales [blocks], then i32 sums of -q: of
 //              blocks of 32 [blocks, 3], those of both halves and their total, of blocks of 64 [blocks]; rounded up to
-//              64 bytes
+//              an odd number of 64 bytes, so that neighbouring rows lie in different sets of a cache
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct BlockX {
   [[nodiscard]] constexpr std::size_t scales_at() const { return blocks * block; }
   [[nodiscard]] constexpr std::size_t sums_at() const { return scales_at() + blocks * sizeof(float); }
   [[nodiscard]] constexpr std::size_t row_bytes() const {
-    return (sums_at() + blocks * sums_per_block(block) * sizeof(std::int32_t) + 63) / 64 * 64;
+    return ((sums_at() + blocks * sums_per_block(block) * sizeof(std::int32_t) + 63) / 64 | 1) * 64;
   }
 };
 

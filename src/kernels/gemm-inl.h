@@ -7,36 +7,46 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-/// How the weights of one strip are read: kStep values of k at a time, kStep * kRowBytes bytes apart.
+/// How the weights of one strip are read: kStep values of k at a time, kStrideBytes apart.
 struct F32Panel {
-  static constexpr WeightFormat kFormat = WeightFormat::f32;
+  static constexpr bool kPrefetch = true;
+  static std::size_t bytes(std::size_t k) { return panel_bytes(WeightFormat::f32, k); }
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kStrideBytes = kPanel * 4;
   static constexpr std::size_t kStripBytes = kLanes * 4;
-  static constexpr bool kPrefetch = true;
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) {
     w[0] = load(reinterpret_cast<const float*>(p));
   }
 };
 struct F16Panel {
-  static constexpr WeightFormat kFormat = WeightFormat::f16;
+  static constexpr bool kPrefetch = true;
+  static std::size_t bytes(std::size_t k) { return panel_bytes(WeightFormat::f16, k); }
   static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kStrideBytes = kPanel * 2;
   static constexpr std::size_t kStripBytes = kLanes * 2;
-  static constexpr bool kPrefetch = true;
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_f16(p); }
 };
 struct Bf16Panel {
-  static constexpr WeightFormat kFormat = WeightFormat::bf16;
+  static constexpr bool kPrefetch = true;
+  static std::size_t bytes(std::size_t k) { return panel_bytes(WeightFormat::bf16, k); }
   static constexpr std::size_t kStep = 2;
   static constexpr std::size_t kStrideBytes = kPanel * 4;
   static constexpr std::size_t kStripBytes = kLanes * 4;
-  static constexpr bool kPrefetch = true;
   static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[2]) { load_bf16_pairs(p, w[0], w[1]); }
 };
 
-/// acc[r][s] = fma(x[r][i], w[s][i], acc[r][s]) for i = 0 .. k - 1: the multiply-add loop of the whole program. For
-/// every line of w that it reads, it asks for the one `ahead` bytes further.
+/// fma, where a format has no product of its own.
+template <class W>
+SKALD_INLINE Vec multiply_add(const Vec& x, const Vec& w, const Vec& acc) {
+  if constexpr (requires { W::multiply_add(x, w, acc); }) {
+    return W::multiply_add(x, w, acc);
+  } else {
+    return fma(x, w, acc);
+  }
+}
+
+/// acc[r][s] = multiply_add(x[r][i], w[s][i], acc[r][s]) for i = 0 .. k - 1: the multiply-add loop of the whole
+/// program. For every line of w that it reads, it asks for the one `ahead` bytes further.
 template <class W, int R, int S>
 SKALD_INLINE void accumulate(const float* const (&x)[R], const std::byte* const (&w)[S], std::size_t stride,
                              std::size_t k, [[maybe_unused]] const std::size_t (&ahead)[2], Vec (&acc)[R][S]) {
@@ -57,7 +67,7 @@ SKALD_INLINE void accumulate(const float* const (&x)[R], const std::byte* const 
       for (int r = 0; r < R; ++r) {
         const Vec xr = splat(x[r][i + j]);
         SKALD_UNROLL
-        for (int s = 0; s < S; ++s) acc[r][s] = fma(xr, step[s][j], acc[r][s]);
+        for (int s = 0; s < S; ++s) acc[r][s] = multiply_add<W>(xr, step[s][j], acc[r][s]);
       }
     }
   }
@@ -227,7 +237,7 @@ void gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) 
       const TileCall block{.x = call.x + row * call.x_stride + k,
                            .x_stride = call.x_stride,
                            .w = call.w + k / W::kStep * W::kStrideBytes,
-                           .panel_bytes = panel_bytes(W::kFormat, call.k),
+                           .panel_bytes = W::bytes(call.k),
                            .y = call.y + row * call.y_stride,
                            .y_stride = call.y_stride,
                            .k = std::min(block_k, call.k - k),

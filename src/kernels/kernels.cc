@@ -15,11 +15,23 @@ namespace {
 
 constexpr std::array kTables = {
 #if defined(__x86_64__) && !defined(SKALD_PORTABLE)
-    // AMX is behind both: it has run on the software model of tiles only, SKALD_ISA=amx takes it.
-    &avx512vnni::kTable, &avx512::kTable, &amx::kTable, &avx2::kTable,
+    &amx::kTable,    &avx512bf16::kTable, &avx512vnni::kTable, &avx512::kTable, &avx2::kTable,
 #endif
     &scalar::kTable,
 };
+
+bool is_available(const KernelTable* table) {
+  return cpu_features().has(table->required) && (table->works == nullptr || table->works());
+}
+
+std::string why_missing(std::string_view name) {
+  const auto* const table =
+      std::ranges::find(kTables, name, [](const KernelTable* t) { return std::string_view(t->name); });
+  if (table == kTables.end()) return "is no kernel table";
+  const CpuFeatures lacking = (*table)->required.without(cpu_features());
+  if (lacking.empty()) return "computes wrongly on this machine";
+  return "cannot run here: the processor or the system lacks " + lacking.to_string();
+}
 
 const KernelTable& find_table(std::string_view name, const char* field) {
   std::string names;
@@ -28,10 +40,8 @@ const KernelTable& find_table(std::string_view name, const char* field) {
     names += names.empty() ? "" : ", ";
     names += table->name;
   }
-  throw OptionError({.file = {},
-                     .field = field,
-                     .value = quoted(name),
-                     .rule = "no kernel table that this machine can run; available: " + names});
+  throw OptionError(
+      {.file = {}, .field = field, .value = quoted(name), .rule = why_missing(name) + "; available: " + names});
 }
 
 const KernelTable& choose_table() {
@@ -46,8 +56,7 @@ std::atomic<const KernelTable*> chosen = nullptr;
 std::span<const KernelTable* const> available_tables() {
   static const std::vector<const KernelTable*> tables = [] {
     std::vector<const KernelTable*> found;
-    std::ranges::copy_if(kTables, std::back_inserter(found),
-                         [](const KernelTable* table) { return cpu_features().has(table->required); });
+    std::ranges::copy_if(kTables, std::back_inserter(found), is_available);
     return found;
   }();
   return tables;

@@ -46,9 +46,9 @@ enum class WeightFormat {
 };
 inline constexpr int kWeightFormats = 19;
 
-/// The forms of x that products read: as it is, in tiles of bfloat16, in blocks of 32 or 64 signed bytes.
-enum class XForm { plain, bf16_tiles, blocks_of_32, blocks_of_64 };
-inline constexpr int kXForms = 4;
+/// The forms of x that products read: as it is, in bfloat16, in tiles of that, in blocks of 32 or 64 signed bytes.
+enum class XForm { plain, bf16, bf16_tiles, blocks_of_32, blocks_of_64 };
+inline constexpr int kXForms = 5;
 
 /// How keys and values are stored.
 enum class KvType { f32, bf16 };
@@ -147,6 +147,7 @@ struct ScanHead {
 struct KernelTable {
   const char* name;  // "avx512"
   CpuFeatures required;
+  bool (*works)();                   // whether the machine computes as it should, where that is asked; else nullptr
   GemmKernels gemm[kWeightFormats];  // by WeightFormat
   KvKernels kv[kKvTypes];            // by KvType
 
@@ -187,7 +188,7 @@ struct KernelTable {
 std::span<const KernelTable* const> available_tables();
 
 /// The table in use: the best one, or that of SKALD_ISA. Throws OptionError where SKALD_ISA names none that is
-/// available, with their names.
+/// available, with the reason and the names of those that are.
 const KernelTable& table();
 
 /// Takes another table from now on (tests): weights packed before must be dropped first.

@@ -19,16 +19,25 @@ constexpr KvKernels kBf16Kv = {bf16_k_block_bytes, bf16_v_block_bytes, store_bf1
 template <class W>
 constexpr GemmKernels kPlainGemm = {XForm::plain, no_packed_x_bytes, no_pack_x, gemm<W>};
 
-constexpr KernelTable make_table(const char* name, CpuFeatures required,
-                                 const GemmKernels& bf16_gemm = kPlainGemm<Bf16Panel>) {
+/// Which products a table has; one with more than vectors has another such class.
+struct VectorGemms {
+  static constexpr GemmKernels kBf16 = kPlainGemm<Bf16Panel>;
+  template <const BlockLayout& L>
+  static constexpr GemmKernels kBlocks = kBlockGemm<L>;
+};
+
+template <class Gemms = VectorGemms>
+constexpr KernelTable make_table(const char* name, CpuFeatures required, bool (*works)() = nullptr) {
+  using namespace layouts;
   return {.name = name,
           .required = required,
-          .gemm = {kPlainGemm<F32Panel>, bf16_gemm, kPlainGemm<F16Panel>, kBlockGemm<layouts::kInt8>,
-                   kBlockGemm<layouts::kInt6>, kBlockGemm<layouts::kInt4>, kBlockGemm<layouts::kQ4_0>,
-                   kBlockGemm<layouts::kQ4_1>, kBlockGemm<layouts::kQ5_0>, kBlockGemm<layouts::kQ5_1>,
-                   kBlockGemm<layouts::kQ8_0>, kBlockGemm<layouts::kQ2_K>, kBlockGemm<layouts::kQ3_K>,
-                   kBlockGemm<layouts::kQ4_K>, kBlockGemm<layouts::kQ5_K>, kBlockGemm<layouts::kQ6_K>,
-                   kBlockGemm<layouts::kIq4Nl>, kBlockGemm<layouts::kIq4Xs>, kBlockGemm<layouts::kMxfp4>},
+          .works = works,
+          .gemm = {kPlainGemm<F32Panel>, Gemms::kBf16, kPlainGemm<F16Panel>, Gemms::template kBlocks<kInt8>,
+                   Gemms::template kBlocks<kInt6>, Gemms::template kBlocks<kInt4>, Gemms::template kBlocks<kQ4_0>,
+                   Gemms::template kBlocks<kQ4_1>, Gemms::template kBlocks<kQ5_0>, Gemms::template kBlocks<kQ5_1>,
+                   Gemms::template kBlocks<kQ8_0>, Gemms::template kBlocks<kQ2_K>, Gemms::template kBlocks<kQ3_K>,
+                   Gemms::template kBlocks<kQ4_K>, Gemms::template kBlocks<kQ5_K>, Gemms::template kBlocks<kQ6_K>,
+                   Gemms::template kBlocks<kIq4Nl>, Gemms::template kBlocks<kIq4Xs>, Gemms::template kBlocks<kMxfp4>},
           .kv = {kF32Kv, kBf16Kv},
           .merge_partial = merge_partial,
           .finish_attention = finish_attention,

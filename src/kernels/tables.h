@@ -17,6 +17,9 @@ extern const KernelTable kTable;
 namespace avx512vnni {
 extern const KernelTable kTable;
 }
+namespace avx512bf16 {
+extern const KernelTable kTable;
+}
 namespace amx {
 extern const KernelTable kTable;
 }

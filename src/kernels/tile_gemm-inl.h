@@ -22,16 +22,6 @@ inline std::size_t packed_tiles_bytes(std::size_t m, std::size_t k) {
   return ceil_div(m, kTileRows) * ceil_div(k, kTileK) * kTileBytes;
 }
 
-/// Rounds to nearest even; a NaN stays one. In integer operations without a branch: vectorised by the compiler.
-inline void round_to_bf16(const float* x, std::size_t n, std::uint16_t* out) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-    const std::uint32_t rounded = bits + 0x7fffU + (bits >> 16 & 1U);
-    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    out[i] = static_cast<std::uint16_t>((nan ? bits | 0x400000U : rounded) >> 16);
-  }
-}
-
 inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
                        std::size_t m, std::byte* out) {
   const std::size_t blocks = ceil_div(k, kTileK);
@@ -41,7 +31,7 @@ inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t k, std:
     for (std::size_t b = 0; b < blocks; ++b, to += kTileBytes) {
       const std::size_t n = row < row_end ? std::min(kTileK, k - b * kTileK) : 0;
       if (n < kTileK) std::memset(to, 0, kTileRowBytes);
-      if (n > 0) round_to_bf16(x + row * x_stride + b * kTileK, n, reinterpret_cast<std::uint16_t*>(to));
+      if (n > 0) round_to_bf16(x + row * x_stride + b * kTileK, n, to);
     }
   }
 }
@@ -142,7 +132,8 @@ void multiply_rows(Tiles& tiles, TileProduct p, std::size_t row_begin, std::size
 
 template <class Tiles>
 void tile_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
-  Tiles tiles;
+  static constexpr TileConfig kConfig;
+  Tiles tiles(kConfig);
   const std::size_t tiles_k = ceil_div(call.k, kTileK);
   panel_end = std::min(panel_end, ceil_div(call.n, kPanel));
   for (std::size_t row = 0; row < call.m; row += kTileBlockRows) {

@@ -39,6 +39,20 @@ SKALD_INLINE void load_bf16_pairs(const std::byte* p, Vec& even, Vec& odd) {
   odd.v = _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xffff0000U))));
 }
 
+SKALD_INLINE void store_as_bf16(Vec a, std::byte* p) {
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i kept = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
+}
+#if defined(SKALD_BF16)
+SKALD_INLINE Vec dot_pair(Vec a, Vec b, Vec c) {
+  return {_mm512_dpbf16_ps(c.v, reinterpret_cast<__m512bh>(a.v), reinterpret_cast<__m512bh>(b.v))};
+}
+#endif
+
 SKALD_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 SKALD_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 SKALD_INLINE Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -194,6 +208,7 @@ SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
   return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
 }
 #endif
+SKALD_INLINE IVec load_ints(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 SKALD_INLINE Vec to_float(IVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SKALD_INLINE IVec round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
 SKALD_INLINE void store_as_bytes(IVec a, std::int8_t* p) {

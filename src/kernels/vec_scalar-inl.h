@@ -75,6 +75,40 @@ SKALD_INLINE void load_bf16_pairs(const std::byte* p, Vec& even, Vec& odd) {
   }
 }
 
+/// Rounded to bf16, to nearest even; a NaN stays one.
+SKALD_INLINE void store_as_bf16(const Vec& a, std::byte* p) {
+  for (int i = 0; i < kLanes; ++i) {
+    const BFloat16 value = to_bfloat16(a.lane[i]);
+    std::memcpy(p + 2 * i, &value, 2);
+  }
+}
+
+/// a * b + c with one rounding; subnormal operands and a result that is one after rounding count as zeros.
+inline float fma_flushed(float a, float b, float c) {
+  const auto flushed = [](float x) {
+    return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0F, x) : x;
+  };
+  a = flushed(a);
+  b = flushed(b);
+  c = flushed(c);
+  const double sum = static_cast<double>(a) * b + c;  // the product is exact
+  constexpr double kTiny = 0x1p-126 * (1 - 0x1p-25);  // what is below rounds to less than 2^-126
+  return std::fabs(sum) < kTiny ? std::copysign(0.0F, static_cast<float>(sum)) : std::fma(a, b, c);
+}
+/// Lanes are pairs of bf16: the product of the odd halves is added to c, then that of the even ones, each flushed. It
+/// is VDPBF16PS (Intel SDM vol. 2).
+SKALD_INLINE Vec dot_pair(const Vec& a, const Vec& b, const Vec& c) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    const auto x = std::bit_cast<std::uint32_t>(a.lane[i]);
+    const auto y = std::bit_cast<std::uint32_t>(b.lane[i]);
+    const auto odd = [](std::uint32_t bits) { return std::bit_cast<float>(bits & 0xffff0000U); };
+    const float first = fma_flushed(odd(x), odd(y), c.lane[i]);
+    r.lane[i] = fma_flushed(odd(x << 16), odd(y << 16), first);
+  }
+  return r;
+}
+
 /// a * b + c with one rounding. libm's fmaf: exact on every machine, the compiler's own needs a target with FMA.
 SKALD_INLINE Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   Vec r;
@@ -254,6 +288,11 @@ SKALD_INLINE IVec dot(IVec acc, const Bytes& codes, std::int32_t x) {
     }
   }
   return acc;
+}
+SKALD_INLINE IVec load_ints(const std::int32_t* p) {
+  IVec r;
+  for (int i = 0; i < kLanes; ++i) r.lane[i] = p[i];
+  return r;
 }
 SKALD_INLINE Vec to_float(const IVec& a) {
   Vec r;

@@ -1,6 +1,7 @@
 // Products with weights in blocks: every table against the arithmetic of block_gemm-inl.h, bit by bit.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <memory>
 
 #include "kernels/block_layout.h"
@@ -247,7 +248,8 @@ TEST_P(BlockGemmTest, EveryElementHasTheArithmeticOfItsFormat) {
     for (const auto& [m, n, k] :
          {Shape{1, 1, block}, Shape{1, 70, 3 * block}, Shape{2, 33, 2 * block}, Shape{3, 31, block},
           Shape{4, 32, 5 * block}, Shape{5, 20, block}, Shape{6, 40, long_k}, Shape{7, 33, block},
-          Shape{13, 47, 3 * block}, Shape{40, 65, long_k}, Shape{17, 16, long_k}}) {
+          Shape{8, 17, 3 * block}, Shape{13, 47, 3 * block}, Shape{40, 65, long_k}, Shape{17, 16, long_k},
+          Shape{83, 33, 3 * block}}) {
       const Weights w(format, n, k, static_cast<unsigned>(m));
       const std::vector<float> x = random_floats(m * k, 3);
       ASSERT_TRUE(same_bits(run(table(), w, x, m), expected(w, x, m)))
@@ -259,10 +261,21 @@ TEST_P(BlockGemmTest, EveryElementHasTheArithmeticOfItsFormat) {
 TEST_P(BlockGemmTest, InputsThatFillNoBlockCountAsZeros) {
   for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int6, WeightFormat::int4}) {
     for (const std::size_t k : {1, 30, 65, 127, 290}) {
-      const Weights w(format, 34, k, 4);
-      const std::vector<float> x = random_floats(3 * k, 5);
-      ASSERT_TRUE(same_bits(run(table(), w, x, 3), expected(w, x, 3))) << w.stored.name << " " << k;
+      for (const std::size_t m : {3, 19}) {
+        const Weights w(format, 34, k, 4);
+        const std::vector<float> x = random_floats(m * k, 5);
+        ASSERT_TRUE(same_bits(run(table(), w, x, m), expected(w, x, m))) << w.stored.name << " " << m << " " << k;
+      }
     }
+  }
+}
+
+TEST_P(BlockGemmTest, RowsThatDoNotFitInACacheAreTakenInParts) {
+  for (const WeightFormat format : {WeightFormat::int4, WeightFormat::q4_1, WeightFormat::q6_k}) {
+    const std::size_t m = 70, n = 17, k = 16640;
+    const Weights w(format, n, k, 12);
+    const std::vector<float> x = random_floats(m * k, 13);
+    ASSERT_TRUE(same_bits(run(table(), w, x, m), expected(w, x, m))) << w.stored.name;
   }
 }
 

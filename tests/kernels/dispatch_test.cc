@@ -27,5 +27,24 @@ TEST(Dispatch, TakesATableByNameAndRefusesOthersWithTheNames) {
   use_table(before);
 }
 
+TEST(Dispatch, SaysWhyThisMachineCannotRunATable) {
+  if (find_table("amx") != nullptr) GTEST_SKIP() << "this machine can run amx";
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "there is no amx on this machine";
+#endif
+  try {
+    use_table("amx");
+    ADD_FAILURE() << "accepted";
+  } catch (const OptionError& error) {
+    EXPECT_EQ(error.fields().value, "'amx'");
+    EXPECT_NE(error.fields().rule.find("lacks amx_tile"), std::string::npos) << error.fields().rule;
+  }
+}
+
+TEST(Dispatch, ChecksTilesByProductsThatItKnows) {
+  EXPECT_TRUE(amx_model::kTable.works());
+  for (const auto work : amx_model::kWrongTilesWork) EXPECT_FALSE(work());
+}
+
 }  // namespace
 }  // namespace skald::kernels

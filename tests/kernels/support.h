@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -20,13 +21,21 @@ namespace skald::kernels {
 /// AMX's kernels on a software model of tiles: runs everywhere, is listed for tests only.
 namespace amx_model {
 extern const KernelTable kTable;
+/// The check of a machine whose tiles compute wrongly.
+extern const std::array<bool (*)(), 2> kWrongTilesWork;
+}  // namespace amx_model
+/// The same for products of pairs of bf16.
+namespace pair_model {
+extern const KernelTable kTable;
 }
 
-inline constexpr const char* kTableNames[] = {"scalar", "avx2", "avx512", "avx512vnni", "amx", "amx_model"};
+inline constexpr const char* kTableNames[] = {"scalar",     "avx2", "avx512",    "avx512vnni",
+                                              "avx512bf16", "amx",  "amx_model", "pair_model"};
 
 /// nullptr where this machine cannot run it.
 inline const KernelTable* find_table(std::string_view name) {
   if (name == "amx_model") return &amx_model::kTable;
+  if (name == "pair_model") return &pair_model::kTable;
   for (const KernelTable* table : available_tables()) {
     if (table->name == name) return table;
   }
@@ -34,6 +43,9 @@ inline const KernelTable* find_table(std::string_view name) {
 }
 
 inline bool has_tiles(const KernelTable& table) { return std::string_view(table.name).starts_with("amx"); }
+inline bool has_pairs(const KernelTable& table) {
+  return std::string_view(table.name) == "avx512bf16" || std::string_view(table.name) == "pair_model";
+}
 
 /// A test that runs on every table; one that the machine lacks is a visible skip.
 class TableTest : public testing::TestWithParam<const char*> {

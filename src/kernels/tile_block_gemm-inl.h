@@ -1,0 +1,242 @@
+// y = x · Wᵀ for weights in blocks on tile registers: the bits of block_gemm-inl.h, since a run's sum is exact in 32
+// bits and is scaled by the same operations in the same order.
+//
+// A step of a panel is unpacked into L1 as there, but to signed levels: 4 inputs x 16 outputs are one row of a B tile.
+// A tile takes one run of inputs, so it is 64, 32 or 16 bytes deep; packed rows of x are A tiles as they lie.
+//
+//   unit    16 rows x 32 outputs x 2 runs: 4 products of tiles into 4 KiB of sums; their B tiles stay in registers from
+//           unit to unit
+//   block   64 rows, whose f32 accumulators (8 KiB) stay in L1 from run to run
+//
+// The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
+// once. Estimated for Sapphire Rapids, not measured: a unit is 64 cycles of tile products; scaling its sums is 192
+// operations on two vector ports, 96 stores and in all about 600 micro-operations, so 100 to 120 cycles (llvm-mca: 90
+// without the tiles' own). With unpacking that is half of the peak of bytes for runs of 64, a quarter for 32. Sums scaled
+// right after their product would wait 52 cycles for it; 2 x 2 tiles of 16 x 16 and all accumulators in y after every
+// run need 128 stores where this needs 96.
+
+namespace skald::kernels::SKALD_ISA {
+namespace {
+
+inline constexpr std::size_t kFewestTileRows = 8;        // below, vectors wait for memory anyway
+inline constexpr std::size_t kTileStepXBytes = 1 << 20;  // half of L2
+inline constexpr std::size_t kUnitRuns = 2;
+inline constexpr std::size_t kUnitTiles = kUnitRuns * kStrips;
+inline constexpr std::size_t kSumRows = 64;
+inline constexpr int kSumTiles = 3;  // of registers, in turns: a product takes 52 cycles, then its sums are stored
+inline constexpr int kXTile = kSumTiles;
+inline constexpr int kWeightTile = kXTile + 1;  // the first of kUnitTiles
+static_assert(kWeightTile + kUnitTiles == 8);
+
+/// Tiles for products of `rows` <= 16 rows of x and runs of `run` inputs.
+constexpr TileConfig run_tiles(std::size_t rows, std::size_t run) {
+  TileConfig config;
+  for (int i = 0; i <= kXTile; ++i) config.rows[i] = static_cast<std::uint8_t>(rows);
+  config.row_bytes[kXTile] = static_cast<std::uint16_t>(run);
+  for (int i = kWeightTile; i < 8; ++i) config.rows[i] = static_cast<std::uint8_t>(run / 4);
+  return config;
+}
+
+/// The exact sums of a unit: [runs][strips][16 rows][16 outputs].
+struct alignas(64) UnitSums {
+  std::int32_t of[kUnitTiles][kTileRows][kLanes];
+};
+
+/// Where the accumulators of a unit lie before or after it: in y, or between the runs of a step in L1.
+struct SumPlace {
+  float* p;  // [rows, columns], rows `stride` apart
+  std::size_t stride, columns;
+
+  /// Columns of a strip that exist.
+  [[nodiscard]] SKALD_INLINE std::size_t width(std::size_t strip) const {
+    return columns <= strip * kLanes ? 0 : std::min<std::size_t>(columns - strip * kLanes, kLanes);
+  }
+};
+
+/// Some rows of a step and one or two of its runs.
+struct TileUnit {
+  const std::byte* x;   // packed rows from the one on that the tile begins with
+  std::size_t skipped;  // rows of the tile that an earlier one has
+  std::size_t rows;     // and those that it has
+  std::size_t run, runs;
+  SumPlace from, to;
+};
+
+/// The scales, or minimums, of the runs of a unit.
+template <std::size_t kRuns>
+struct UnitScales {
+  Vec of[kRuns][kStrips];
+
+  SKALD_INLINE explicit UnitScales(const float* scales) {
+    SKALD_UNROLL
+    for (std::size_t i = 0; i < kRuns * kStrips; ++i) of[i / kStrips][i % kStrips] = load(scales + i * kLanes);
+  }
+};
+
+/// acc = fma(sum, scale * x_scale, acc) of the runs of a unit, then with minimums as block_tile has it. kWhole: all
+/// columns exist. What the loop needs is local: stores of vectors may change anything else.
+template <class Kind, std::size_t kRuns, bool kWhole>
+void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) {
+  const UnitScales<kRuns> scales(step.step->scales + u.run * kPanel);
+  const UnitScales<kRuns> minimums(step.step->minimums + u.run * kPanel);
+  BlockTile x = step;
+  x.x = u.x + u.skipped * step.x_stride;
+  x.first_input += u.run * Kind::kRun;
+  BlockRow<Kind> row(x, 0);
+  const std::size_t x_stride = step.x_stride;
+  const std::int32_t* sum = sums.of[0][u.skipped];
+  const std::int32_t* const end = sum + u.rows * kLanes;
+  SumPlace from = u.from;
+  SumPlace to = u.to;
+  for (; sum < end; sum += kLanes, from.p += from.stride, to.p += to.stride, row.advance(x_stride)) {
+    Vec acc[kStrips];
+    SKALD_UNROLL
+    for (std::size_t s = 0; s < kStrips; ++s)
+      acc[s] = kWhole ? load(from.p + s * kLanes) : load_first(from.p + s * kLanes, from.width(s));
+    SKALD_UNROLL
+    for (std::size_t j = 0; j < kRuns; ++j) {
+      const Vec x_scale = splat(row.scale(j));
+      SKALD_UNROLL
+      for (std::size_t s = 0; s < kStrips; ++s) {
+        const Vec dot = to_float(load_ints(sum + (j * kStrips + s) * kTileRows * kLanes));
+        acc[s] = fma(dot, scales.of[j][s] * x_scale, acc[s]);
+        if constexpr (Kind::kMinimums) {
+          const float x_sum = row.scale(j) * static_cast<float>(-row.minus_sum(j));
+          acc[s] = fma(minimums.of[j][s], splat(x_sum), acc[s]);
+        }
+      }
+    }
+    SKALD_UNROLL
+    for (std::size_t s = 0; s < kStrips; ++s)
+      kWhole ? store(acc[s], to.p + s * kLanes) : store_first(acc[s], to.p + s * kLanes, to.width(s));
+  }
+}
+
+/// The products of a unit, into kSumTiles registers in turns from kFirst on.
+template <class Kind, int kFirst, class Tiles>
+SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileUnit& u, UnitSums& sums) {
+  constexpr int kSums[] = {kFirst % kSumTiles, (kFirst + 1) % kSumTiles, (kFirst + 2) % kSumTiles, kFirst % kSumTiles};
+  const std::byte* const x = u.x + step.first_input + u.run * Kind::kRun;
+  tiles.template load<kXTile>(x, step.x_stride);
+  tiles.template zero<kSums[0]>();
+  tiles.template multiply_bytes<kSums[0], kXTile, kWeightTile>();
+  tiles.template zero<kSums[1]>();
+  tiles.template multiply_bytes<kSums[1], kXTile, kWeightTile + 1>();
+  if (u.runs == 1) {
+    tiles.template store<kSums[0]>(sums.of[0], kTileRowBytes);
+    tiles.template store<kSums[1]>(sums.of[1], kTileRowBytes);
+    return;
+  }
+  tiles.template load<kXTile>(x + Kind::kRun, step.x_stride);
+  tiles.template zero<kSums[2]>();
+  tiles.template multiply_bytes<kSums[2], kXTile, kWeightTile + 2>();
+  tiles.template store<kSums[0]>(sums.of[0], kTileRowBytes);
+  tiles.template zero<kSums[3]>();
+  tiles.template multiply_bytes<kSums[3], kXTile, kWeightTile + 3>();
+  tiles.template store<kSums[1]>(sums.of[1], kTileRowBytes);
+  tiles.template store<kSums[2]>(sums.of[2], kTileRowBytes);
+  tiles.template store<kSums[3]>(sums.of[3], kTileRowBytes);
+}
+
+/// One step of a panel by all rows of a block of x.
+template <class Kind, class Tiles>
+class TileStep {
+ public:
+  TileStep(Tiles& tiles, const BlockTile& step, std::size_t m) : tiles_(tiles), step_(step), m_(m) {}
+
+  __attribute__((noinline)) void run() {
+    const std::size_t runs = step_.inputs / Kind::kRun;
+    for (std::size_t row = 0; row < m_; row += kSumRows) {
+      for (std::size_t run = 0; run < runs; run += kUnitRuns) {
+        const std::size_t count = std::min(kUnitRuns, runs - run);
+        load_weights(run, count);
+        for (std::size_t r = row; r < std::min(m_, row + kSumRows); r += kTileRows)
+          take(unit(r, r - row, run, count, run + count == runs));
+      }
+    }
+    scale(last_, sums_[(units_ + 1) % 2]);
+  }
+
+ private:
+  void load_weights(std::size_t run, std::size_t count) {
+    const std::byte* const w = step_.step->codes + run * Kind::kRun / 4 * kStripsBytes;
+    tiles_.template load<kWeightTile>(w, kStripsBytes);
+    tiles_.template load<kWeightTile + 1>(w + kVectorBytes, kStripsBytes);
+    if (count == 1) return;
+    const std::byte* const next = w + Kind::kRun / 4 * kStripsBytes;
+    tiles_.template load<kWeightTile + 2>(next, kStripsBytes);
+    tiles_.template load<kWeightTile + 3>(next + kVectorBytes, kStripsBytes);
+  }
+
+  /// The rows from `row` on, number `slot` of those whose accumulators are in L1.
+  [[nodiscard]] TileUnit unit(std::size_t row, std::size_t slot, std::size_t run, std::size_t count, bool last) {
+    const std::size_t begin = m_ < kTileRows ? 0 : std::min(row, m_ - kTileRows);  // of whole tiles
+    const SumPlace y = {step_.y + row * step_.y_stride, step_.y_stride, std::min(step_.columns, kPanel)};
+    const SumPlace near = {accumulators_[slot], kPanel, kPanel};
+    const SumPlace zeros = {zeros_, 0, kPanel};
+    return {.x = step_.x + begin * step_.x_stride,
+            .skipped = row - begin,
+            .rows = std::min(kTileRows, m_ - row),
+            .run = run,
+            .runs = count,
+            .from = run > 0       ? near
+                    : step_.first ? zeros
+                                  : y,
+            .to = last ? y : near};
+  }
+
+  /// Multiplies a unit and scales the one before it.
+  void take(const TileUnit& u) {
+    UnitSums& sums = sums_[units_ % 2];
+    switch (units_ % kSumTiles) {
+      case 0: multiply_runs<Kind, 0>(tiles_, step_, u, sums); break;
+      case 1: multiply_runs<Kind, 1>(tiles_, step_, u, sums); break;
+      default: multiply_runs<Kind, 2>(tiles_, step_, u, sums);
+    }
+    if (units_ > 0) scale(last_, sums_[(units_ + 1) % 2]);
+    last_ = u;
+    ++units_;
+  }
+
+  void scale(const TileUnit& u, const UnitSums& sums) const {
+    const bool whole = std::min(u.from.columns, u.to.columns) == kPanel;
+    const std::size_t which = 2 * (u.runs - 1) + static_cast<std::size_t>(whole);
+    constexpr decltype(&scale_sums<Kind, 1, true>) kScale[] = {scale_sums<Kind, 1, false>, scale_sums<Kind, 1, true>,
+                                                               scale_sums<Kind, 2, false>, scale_sums<Kind, 2, true>};
+    kScale[which](step_, u, sums);
+  }
+
+  static constexpr std::size_t kStripsBytes = kStrips * kVectorBytes;
+
+  Tiles& tiles_;
+  BlockTile step_;
+  std::size_t m_;
+  std::size_t units_ = 0;
+  TileUnit last_ = {};
+  UnitSums sums_[2];
+  alignas(64) float accumulators_[kSumRows][kPanel];
+  alignas(64) float zeros_[kPanel] = {};
+};
+
+template <class Kind, class Tiles>
+struct TileSteps {
+  Tiles& tiles;
+  void operator()(const BlockTile& step, std::size_t m) const { TileStep<Kind, Tiles>(tiles, step, m).run(); }
+};
+
+template <const BlockLayout& L, class Tiles>
+void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  if (call.m < kFewestTileRows) return block_gemm<L>(call, panel_begin, panel_end);
+  const TileConfig config = run_tiles(std::min(call.m, kTileRows), L.run);
+  Tiles tiles(config);
+  const StepSizes sizes = {
+      .inputs = call.m > kFewRows ? kStepInputs : 256, .x_bytes = kTileStepXBytes, .rows = kSumRows};
+  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, TileSteps<RunKind<L.run, L.minimums>, Tiles>{tiles});
+}
+
+template <const BlockLayout& L, class Tiles>
+inline constexpr GemmKernels kTileBlockGemm = {kBlockGemm<L>.x_form, kBlockGemm<L>.packed_x_bytes, kBlockGemm<L>.pack_x,
+                                               tile_block_gemm<L, Tiles>};
+
+}  // namespace
+}  // namespace skald::kernels::SKALD_ISA
