@@ -1,6 +1,7 @@
 // Matrix products of one thread at the shapes of a 1.1 B and an 11 M Llama. Names: table/format/n x k/m. Counters:
-// GFLOPS; GB/s of weights; fma_share: of the FMA peak, read_share: of the read bandwidth for a working set of the
-// same size, both measured beside each case. Weights rotate through as much memory as the model's would.
+// GFLOPS; GB/s of weights; fma_share: of the FMA peak of f32, which products of bytes and of pairs of bf16 may exceed;
+// read_share: of the read bandwidth for a working set of the same size; both measured beside each case. Weights rotate
+// through as much memory as the model's would.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
