@@ -11,9 +11,9 @@
 // The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
 // once. Estimated for Sapphire Rapids, not measured: a unit is 64 cycles of tile products; scaling its sums is 192
 // operations on two vector ports, 96 stores and in all about 600 micro-operations, so 100 to 120 cycles (llvm-mca: 90
-// without the tiles' own). With unpacking that is half of the peak of bytes for runs of 64, a quarter for 32. Sums scaled
-// right after their product would wait 52 cycles for it; 2 x 2 tiles of 16 x 16 and all accumulators in y after every
-// run need 128 stores where this needs 96.
+// without the tiles' own). With unpacking that is half of the peak of bytes for runs of 64, a quarter for 32. Sums
+// scaled right after their product would wait 52 cycles for it; 2 x 2 tiles of 16 x 16 and all accumulators in y after
+// every run need 128 stores where this needs 96.
 
 namespace skald::kernels::SKALD_ISA {
 namespace {
