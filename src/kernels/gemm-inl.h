@@ -160,6 +160,7 @@ inline constexpr auto kTiles = make_tiles<W>(std::make_index_sequence<kMaxRows>(
 // prefetched 0.75; x in rows with a padded stride or tiles of 14 rows: no difference; blocks of 96 rows and all k
 // instead of 256 rows and 512 k: 0.79 to 0.86. Prefetching into L2 only: 14 % slower where weights come from L3.
 // Streams 8 KiB ahead instead of 2: 8 rows 101 GFLOPS become 135, 12 rows 135 become 190, 1 and 2 rows lose 5 to 15 %.
+// 13 to 24 rows as one tile of one strip: a third to two thirds slower, rows' addresses leave the registers.
 inline constexpr std::size_t kStreamAhead = 2048;    // crosses pages, where the hardware's prefetcher stops
 inline constexpr std::size_t kSomeRowsAhead = 8192;  // a line is read in the time of so many rows' products
 inline constexpr std::size_t kFewStreamRows = 4;

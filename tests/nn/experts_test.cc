@@ -226,7 +226,7 @@ TEST_P(ExpertsTest, EqualScoresGoToTheLowerExpertAndNanStaysInRange) {
   for (std::size_t i = 0; i < kTopK; ++i) EXPECT_EQ(choices[i].expert, i);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, ExpertsTest, testing::Values("scalar", "avx2", "avx512", "amx"),
+INSTANTIATE_TEST_SUITE_P(Tables, ExpertsTest, testing::Values("scalar", "avx2", "avx512", "avx512bf16", "amx"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -223,9 +223,9 @@ TEST_P(LatentAttentionTest, EqualsExpandedKeysAndValuesHoweverTheRowsAreCut) {
   const std::vector<float> x = Matrix(kPositions, kHidden, 9).values;
   const std::vector<float> together = run(x, kPositions, 2);
   const std::vector<double> wanted = reference(x);
-  // bf16: activations of tiles are rounded, and so are stored vectors that lie near a tie
+  // bf16: stored vectors that lie near a tie are rounded elsewhere; with weights of bf16 some tables round activations
   const bool exact = GetParam().format == WeightFormat::f32 && GetParam().kv_type == KvType::f32;
-  const double tolerance = exact ? 2e-5 : 2e-2;
+  const double tolerance = exact ? 2e-5 : GetParam().format == WeightFormat::f32 ? 2e-2 : 4e-2;
   for (std::size_t i = 0; i < x.size(); ++i) {
     ASSERT_NEAR(together[i] - x[i], wanted[i], tolerance) << "position " << i / kHidden;
   }
@@ -237,7 +237,7 @@ TEST_P(LatentAttentionTest, EqualsExpandedKeysAndValuesHoweverTheRowsAreCut) {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const char* const table : {"scalar", "avx2", "avx512", "amx"}) {
+  for (const char* const table : {"scalar", "avx2", "avx512", "avx512bf16", "amx"}) {
     all.push_back({table, WeightFormat::f32, KvType::f32, true, true});
     all.push_back({table, WeightFormat::f32, KvType::bf16, false, false});
     all.push_back({table, WeightFormat::bf16, KvType::bf16, true, true});
