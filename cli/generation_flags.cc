@@ -8,11 +8,12 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-int parse_bits(const std::string& name, const std::string& value) {
-  for (const char* const bits : {"32", "16", "8", "4"}) {
-    if (value == bits) return std::stoi(value);
+int parse_bits(const std::string& name, const std::string& value, int least) {
+  for (int bits = 32; bits >= least; bits /= 2) {
+    if (value == std::to_string(bits)) return bits;
   }
-  throw OptionError({.field = name, .value = quoted(value), .rule = "must be 32, 16, 8 or 4"});
+  throw OptionError(
+      {.field = name, .value = quoted(value), .rule = least == 4 ? "must be 32, 16, 8 or 4" : "must be 32, 16 or 8"});
 }
 
 void check_device(const std::string& name, const std::string& value) {
@@ -55,7 +56,12 @@ void LoadFlags::add_to(Flags& flags) {
                 "Threads to compute with. Default: all processors that the process may use.");
   flags.add("--bits", "B",
             "Bits of a weight: 32, 16, 8 or 4. Default: as stored, or the next smaller that fits in memory.",
-            [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value); });
+            [this](const std::string& name, const std::string& value) { options_.bits = parse_bits(name, value, 4); });
+  flags.add(
+      "--kv-bits", "B",
+      "Bits of a key or value: 32, 16, or 8 with one scale per token and head. Default: 32 with weights of 32, "
+      "else 16.",
+      [this](const std::string& name, const std::string& value) { options_.kv_bits = parse_bits(name, value, 8); });
   flags.add("--device", "D", "Where to compute: cpu, the only one in this version.", check_device);
   flags.integer("--prefill-chunk", options_.prefill_chunk, 1, 65536,
                 "Tokens that one step takes, as far as prompts can wait; changes memory and speed, never the text. "

@@ -38,6 +38,7 @@ std::string as_json(const ModelInfo& info) {
       .add("weight_bytes_8", info.weight_bytes_8)
       .add("weight_bytes_4", info.weight_bytes_4)
       .add_raw("kv_bytes_per_token", some(info.kv_bytes_per_token))
+      .add_raw("kv_bytes_per_token_8", some(info.kv_bytes_per_token_8))
       .add_raw("state_bytes", some(info.state_bytes))
       .line();
 }
@@ -64,7 +65,8 @@ std::string as_table(const ModelInfo& info) {
                                      " in 32 bits, " + bytes(info.weight_bytes_16) + " in 16, " +
                                      bytes(info.weight_bytes_8) + " in 8, " + bytes(info.weight_bytes_4) + " in 4");
   if (info.kv_bytes_per_token > 0) {
-    table.row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens");
+    table.row("memory for text", bytes(info.kv_bytes_per_token * 1000) + " per 1000 tokens; with --kv-bits 8 " +
+                                     bytes(info.kv_bytes_per_token_8 * 1000));
   }
   if (info.state_bytes > 0) table.row("memory for state", bytes(info.state_bytes) + " per sequence, of any length");
   return table.text();

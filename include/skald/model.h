@@ -112,6 +112,7 @@ class SKALD_API Generation {
 /// How a model is loaded.
 struct LoadOptions {
   int bits = 0;         // 32, 16, 8 or 4; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  int kv_bits = 0;      // of a key or value: 32, 16, or 8 with one scale a token and head; 0: 32 or 16, as the weights
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
@@ -141,8 +142,9 @@ struct ModelInfo {
   bool chat_template = false;
   std::size_t weight_bytes = 0;  // memory for weights as they are stored
   std::size_t weight_bytes_32 = 0, weight_bytes_16 = 0, weight_bytes_8 = 0, weight_bytes_4 = 0;  // in so many bits
-  std::size_t kv_bytes_per_token = 0;  // at the stored precision; 0: no attention
-  std::size_t state_bytes = 0;         // of a sequence of any length: recurrent layers; 0: none
+  std::size_t kv_bytes_per_token = 0;    // at the stored precision; 0: no attention
+  std::size_t kv_bytes_per_token_8 = 0;  // with kv_bits = 8
+  std::size_t state_bytes = 0;           // of a sequence of any length: recurrent layers; 0: none
 };
 
 /// A model in memory, shared by its copies. All calls are thread-safe.

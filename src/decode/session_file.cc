@@ -52,7 +52,8 @@ std::string dump_session(const SessionFile& session) {
                                                         {"architecture", session.architecture},
                                                         {"vocab_size", session.vocab_size},
                                                         {"kernel_table", session.kernel_table},
-                                                        {"weight_bits", session.weight_bits}}},
+                                                        {"weight_bits", session.weight_bits},
+                                                        {"kv_bits", session.kv_bits}}},
                                  {"options", json::parse(session.config.to_json(), "options", kSessionLimits)},
                                  {"prompt", ids_value(session.prompt)},
                                  {"forks", static_cast<std::int64_t>(session.n_forks)},
@@ -74,7 +75,8 @@ SessionFile read_session(const json::Value& root, const std::string& file) {
                       .architecture = model->need_string("architecture"),
                       .vocab_size = model->need_integer("vocab_size", 1, kMostTokens),
                       .kernel_table = model->need_string("kernel_table"),
-                      .weight_bits = model->need_integer("weight_bits", 0, 32)};
+                      .weight_bits = model->need_integer("weight_bits", 0, 32),
+                      .kv_bits = model->need_integer("kv_bits", 0, 32)};
   if (!fields.has("options")) fields.fail("options", "must be an object");
   session.config = read_generation_config(*fields.find("options"), file, UnknownFields::refuse);
   if (!session.config.seed) fields.fail("options", "must have a seed");

@@ -24,7 +24,8 @@ struct SessionFile {
   std::string architecture;          // model_type
   std::int64_t vocab_size = 0;       // of the model
   std::string kernel_table;          // in use when it was saved
-  std::int64_t weight_bits = 0;      // as asked for when the model was loaded
+  std::int64_t weight_bits = 0;      // of most weights, as they were held
+  std::int64_t kv_bits = 0;          // of keys and values
   GenerationConfig config = {};      // with its seed
   std::vector<TokenId> prompt = {};  // not empty
   std::uint32_t n_forks = 1;

@@ -65,6 +65,7 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   info.weight_bytes_8 = weights.bytes_for(8);
   info.weight_bytes_4 = weights.bytes_for(4);
   info.kv_bytes_per_token = nn::StatePool(layout, {.kv_type = kv_type}).bytes_per_position();
+  info.kv_bytes_per_token_8 = nn::StatePool(layout, {.kv_type = kernels::KvType::int8}).bytes_per_position();
   for (const nn::StateGroup& group : layout.groups) info.state_bytes += group.layers.size() * group.bytes;
   return info;
 }

@@ -114,7 +114,7 @@ std::shared_ptr<const models::DecoderModel> load_companion(const std::string& fo
                                                            bool drafts) {
   engine::require_model(folder);
   std::shared_ptr<const models::DecoderModel> model =
-      models::load_model(folder, {.bits = options.bits, .strict = options.strict}, threads);
+      models::load_model(folder, {.bits = options.bits, .kv_bits = options.kv_bits, .strict = options.strict}, threads);
   const bool encodes = model->shape().encodes;
   if (encodes == main.shape().encodes && (drafts || !encodes)) return model;
   throw UnsupportedError(
@@ -167,6 +167,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   impl->threads = std::make_shared<ThreadPool>(options.threads);
   auto model = models::load_model(path,
                                   {.bits = options.bits,
+                                   .kv_bits = options.kv_bits,
                                    .strict = options.strict,
                                    .check_weights = options.check_weights,
                                    .progress = options.progress},

@@ -12,6 +12,7 @@
 #include "engine/fingerprint.h"
 #include "engine/model_access.h"
 #include "engine/session_tree.h"
+#include "kernels/kernels.h"
 #include "skald/error.h"
 #include "skald/system.h"
 
@@ -58,7 +59,8 @@ decode::SessionFile identity_of(const Model& model) {
           .architecture = shape.model_type,
           .vocab_size = shape.vocab_size,
           .kernel_table = system_info().kernel_table,
-          .weight_bits = shape.weight_bits};
+          .weight_bits = shape.weight_bits,
+          .kv_bits = kernels::bits_of(shape.kv_type)};
 }
 
 void check_identity(const decode::SessionFile& session, const Model& model, const std::string& path) {
@@ -77,6 +79,7 @@ void check_identity(const decode::SessionFile& session, const Model& model, cons
   };
   warn("kernel table", session.kernel_table, now.kernel_table);
   warn("weight bits", std::to_string(session.weight_bits), std::to_string(now.weight_bits));
+  warn("bits of keys and values", std::to_string(session.kv_bits), std::to_string(now.kv_bits));
 }
 
 // Whole or not at all.

@@ -1,5 +1,5 @@
-// Attention of a few queries over one cut of keys: scores by the tile loop of gemm-inl.h (a K block is a panel whose
-// outputs are positions), softmax by rows, values by the same loop (a V block is a panel whose inputs are positions)
+// Attention of a few queries over one cut of keys: scores as in gemm-inl.h (a K block is a panel whose outputs are
+// positions), softmax by rows, values by the same loop (a V block is a panel whose inputs are positions)
 // or, where they are a part of the keys, by sums over positions.
 //
 // Work and memory of a group of R queries: each K and V block is read once for R queries, scores stay in L1. What a
@@ -9,23 +9,69 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-/// How stored keys and values are read: one k, or one position, at a time.
+/// How stored keys and values are read.
 struct F32Kv {
-  static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kBytes = 4;
-  static constexpr bool kPrefetch = false;  // blocks are short and lie anywhere
-  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) {
-    w[0] = load(reinterpret_cast<const float*>(p));
-  }
+  static constexpr bool kScaled = false;
+  static SKALD_INLINE Vec get(const std::byte* p) { return load(reinterpret_cast<const float*>(p)); }
 };
 struct Bf16Kv {
-  static constexpr std::size_t kStep = 1;
   static constexpr std::size_t kBytes = 2;
-  static constexpr bool kPrefetch = false;  // blocks are short and lie anywhere
-  static SKALD_INLINE void load_step(const std::byte* p, Vec (&w)[1]) { w[0] = load_bf16(p); }
+  static constexpr bool kScaled = false;
+  static SKALD_INLINE Vec get(const std::byte* p) { return load_bf16(p); }
+};
+struct Int8Kv {
+  static constexpr std::size_t kBytes = 1;
+  static constexpr bool kScaled = true;  // by the floats at the end of a block
+  static SKALD_INLINE Vec get(const std::byte* p) { return load_signed_bytes(p); }
 };
 
-inline constexpr std::size_t kNoPrefetch[2] = {};
+/// Strips of a block, one row after another. Blocks are short and lie anywhere, so that the hardware never learns what
+/// comes next: for every line that is read another one, of `ahead`, is asked for.
+template <class Kv, int S>
+struct Strips {
+  const std::byte* at[S];
+  const std::byte* ahead[S];
+  std::size_t stride;
+
+  /// Strip s of `block` at byte `offset`; `next` is the block that is read after it, nullptr: none.
+  SKALD_INLINE void set(int s, const std::byte* block, std::size_t offset, const std::byte* next) {
+    at[s] = block + offset;
+    ahead[s] = (next != nullptr ? next : block) + offset;
+  }
+};
+
+/// acc[r][s] = fma(x[r][i], strip s of row i, acc[r][s]) for i = 0 .. n - 1.
+template <class Kv, int R, int S>
+SKALD_INLINE void accumulate_strips(const float* const (&x)[R], const Strips<Kv, S>& strips, std::size_t n,
+                                    Vec (&acc)[R][S]) {
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < n; ++i, offset += strips.stride) {
+    Vec row[S];
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) {
+      if (s % 2 == 0 || Kv::kBytes == 4) __builtin_prefetch(strips.ahead[s] + offset, 0, 3);
+      row[s] = Kv::get(strips.at[s] + offset);
+    }
+    SKALD_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec xr = splat(x[r][i]);
+      SKALD_UNROLL
+      for (int s = 0; s < S; ++s) acc[r][s] = fma(xr, row[s], acc[r][s]);
+    }
+  }
+}
+
+/// Scales of the keys / values of sixteen positions from `p` on.
+SKALD_INLINE Vec key_scales(const CutKeys& keys, std::size_t p) {
+  const std::byte* const scales = keys.k_blocks[p / kBlock] + keys.k_dim * kBlock;
+  return load(reinterpret_cast<const float*>(scales) + p % kBlock);
+}
+SKALD_INLINE Vec value_scales(const CutKeys& keys, std::size_t p) {
+  if (keys.v_blocks == nullptr) return key_scales(keys, p);
+  const std::byte* const scales = keys.v_blocks[p / kBlock] + kBlock * ((keys.v_dim + kLanes - 1) / kLanes * kLanes);
+  return load(reinterpret_cast<const float*>(scales) + p % kBlock);
+}
 
 using Scores = float[kMaxRows][kCut];  // scaled scores, then exp(score - max)
 
@@ -33,11 +79,14 @@ using Scores = float[kMaxRows][kCut];  // scaled scores, then exp(score - max)
 template <class Kv, int R, int S>
 void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t* positions, Scores& scores) {
   const float* q[R];
-  const std::byte* w[S];
+  Strips<Kv, S> strips;
   Vec acc[R][S];
+  const std::byte* const* const next = keys.v_blocks != nullptr ? keys.v_blocks : keys.next_k_blocks;
+  strips.stride = kBlock * Kv::kBytes;
   SKALD_UNROLL
   for (int s = 0; s < S; ++s) {
-    w[s] = keys.k_blocks[positions[s] / kBlock] + positions[s] % kBlock * Kv::kBytes;
+    const std::size_t block = positions[s] / kBlock;
+    strips.set(s, keys.k_blocks[block], positions[s] % kBlock * Kv::kBytes, next != nullptr ? next[block] : nullptr);
   }
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -45,11 +94,14 @@ void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t*
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) acc[r][s] = zero();
   }
-  accumulate<Kv, R, S>(q, w, kBlock * Kv::kBytes, keys.k_dim, kNoPrefetch, acc);
+  accumulate_strips<Kv, R, S>(q, strips, keys.k_dim, acc);
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     SKALD_UNROLL
-    for (int s = 0; s < S; ++s) store(acc[r][s] * splat(keys.scale), scores[r] + positions[s]);
+    for (int s = 0; s < S; ++s) {
+      if constexpr (Kv::kScaled) acc[r][s] = acc[r][s] * key_scales(keys, positions[s]);
+      store(acc[r][s] * splat(keys.scale), scores[r] + positions[s]);
+    }
   }
 }
 
@@ -69,37 +121,54 @@ void score_rows(const CutKeys& keys, const CutQuery* queries, Scores& scores) {
   for (; i < n; i += kNarrow) score_tile<Kv, R, kNarrow>(keys, queries, positions + i, scores);
 }
 
-/// Soft-capped and biased scores of sixteen positions from `p` on; -inf outside the query's range.
-SKALD_INLINE Vec biased_scores(const CutKeys& keys, const CutQuery& query, std::size_t p, Vec s) {
-  if (keys.softcap != 0.0F) s = splat(keys.softcap) * tanh(s / splat(keys.softcap));
-  if (query.alibi_slope != 0.0F) {
-    alignas(64) static constexpr float kIota[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const auto start = static_cast<float>(static_cast<std::int64_t>(p) - query.distance);
-    s = fma(splat(query.alibi_slope), load(kIota) + splat(start), s);
+/// Soft caps and biases of the strips of a row from position `begin` on, in place.
+inline void bias_scores(const CutKeys& keys, const CutQuery& query, std::size_t begin, float* scores) {
+  alignas(64) static constexpr float kIota[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  for (std::size_t p = begin; p < query.end; p += kLanes) {
+    Vec s = load(scores + p);
+    if (keys.softcap != 0.0F) s = splat(keys.softcap) * tanh(s / splat(keys.softcap));
+    if (query.alibi_slope != 0.0F) {
+      const auto start = static_cast<float>(static_cast<std::int64_t>(p) - query.distance);
+      s = fma(splat(query.alibi_slope), load(kIota) + splat(start), s);
+    }
+    if (query.bias != nullptr) s = s + load(query.bias + p);
+    store(s, scores + p);
   }
-  if (query.bias != nullptr) s = s + load(query.bias + p);
-  const auto begin = static_cast<std::ptrdiff_t>(query.begin) - static_cast<std::ptrdiff_t>(p);
-  const auto end = static_cast<std::ptrdiff_t>(query.end) - static_cast<std::ptrdiff_t>(p);
-  return select(lanes(begin, end), s, splat(-kInfinity));
 }
 
-/// scores → exp(score - max) in place, and the maximum and sum to the query's partial. Infinite maxima: -inf is taken
-/// as 0 (every weight is 0), +inf gives NaN as torch's softmax does.
-inline void softmax_row(const CutKeys& keys, const CutQuery& query, float* scores) {
+/// The strip of scores at `p`: -inf outside the query's range.
+SKALD_INLINE void mask_strip(const CutQuery& query, std::size_t p, float* scores) {
+  const auto begin = static_cast<std::ptrdiff_t>(query.begin) - static_cast<std::ptrdiff_t>(p);
+  const auto end = static_cast<std::ptrdiff_t>(query.end) - static_cast<std::ptrdiff_t>(p);
+  store(select(lanes(begin, end), load(scores + p), splat(-kInfinity)), scores + p);
+}
+
+/// scores → exp(score - max), times the values' scales, in place, and the maximum and the sum without them to the
+/// query's partial. Infinite maxima: -inf is taken as 0 (every weight is 0), +inf gives NaN as torch's softmax does.
+template <class Kv>
+void softmax_row(const CutKeys& keys, const CutQuery& query, float* scores) {
   const std::size_t begin = query.begin / kLanes * kLanes;
-  Vec most = splat(-kInfinity);
-  for (std::size_t p = begin; p < query.end; p += kLanes) {
-    const Vec s = biased_scores(keys, query, p, load(scores + p));
-    store(s, scores + p);
-    most = max(s, most);
+  const std::size_t end = (query.end + kLanes - 1) / kLanes * kLanes;
+  if (keys.softcap != 0.0F || query.alibi_slope != 0.0F || query.bias != nullptr) {
+    bias_scores(keys, query, begin, scores);
   }
+  if (begin < end) {  // only the first and the last strip can have positions outside
+    mask_strip(query, begin, scores);
+    mask_strip(query, end - kLanes, scores);
+  }
+  Vec most = splat(-kInfinity);
+  for (std::size_t p = begin; p < end; p += kLanes) most = max(load(scores + p), most);
   const float m = largest(most);
   const Vec shift = splat(m == -kInfinity ? 0.0F : m);
   Vec total = zero();
-  for (std::size_t p = begin; p < query.end; p += kLanes) {
+  for (std::size_t p = begin; p < end; p += kLanes) {
     const Vec e = exp(load(scores + p) - shift);
-    store(e, scores + p);
     total = total + e;
+    if constexpr (Kv::kScaled) {
+      store(e * value_scales(keys, p), scores + p);
+    } else {
+      store(e, scores + p);
+    }
   }
   query.partial[0] = m;
   query.partial[1] = sum(total);
@@ -109,7 +178,8 @@ inline void softmax_row(const CutKeys& keys, const CutQuery& query, float* score
 template <class Kv, int R, int S>
 SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const float* const (&scores)[R],
                              const std::size_t (&range)[2], std::size_t column) {
-  const std::size_t stride = (keys.v_dim + kLanes - 1) / kLanes * kLanes * Kv::kBytes;
+  Strips<Kv, S> strips;
+  strips.stride = (keys.v_dim + kLanes - 1) / kLanes * kLanes * Kv::kBytes;
   Vec acc[R][S];
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -121,15 +191,16 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
   }
   for (std::size_t position = range[0]; position < range[1];) {
     const std::size_t n = std::min(range[1] - position, kBlock - position % kBlock);
+    const std::size_t block = position / kBlock;
+    const std::byte* const next = keys.next_k_blocks != nullptr ? keys.next_k_blocks[block] : nullptr;
     const float* x[R];
-    const std::byte* w[S];
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) x[r] = scores[r] + position;
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) {
-      w[s] = keys.v_blocks[position / kBlock] + position % kBlock * stride + (column + s * kLanes) * Kv::kBytes;
+      strips.set(s, keys.v_blocks[block], position % kBlock * strips.stride + (column + s * kLanes) * Kv::kBytes, next);
     }
-    accumulate<Kv, R, S>(x, w, stride, n, kNoPrefetch, acc);
+    accumulate_strips<Kv, R, S>(x, strips, n, acc);
     position += n;
   }
   SKALD_UNROLL
@@ -142,20 +213,25 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
   }
 }
 
+/// The columns from `column` on in tiles of S strips, the rest in narrower ones.
+template <class Kv, int R, int S>
+SKALD_INLINE void value_columns(const CutKeys& keys, const CutQuery* queries, const float* const (&scores)[R],
+                                const std::size_t (&range)[2], std::size_t column) {
+  for (; column + (S - 1) * kLanes < keys.v_dim; column += S * kLanes) {
+    value_tile<Kv, R, S>(keys, queries, scores, range, column);
+  }
+  if constexpr (S > 1) value_columns<Kv, R, S / 2>(keys, queries, scores, range, column);
+}
+
 /// Adds positions [begin, end), common to R queries, to their partials.
 template <class Kv, int R>
 void value_rows(const CutKeys& keys, const CutQuery* queries, const float (*scores)[kCut], std::size_t begin,
                 std::size_t end) {
   if (begin >= end) return;
-  constexpr int kWide = wide_strips(R);
   const std::size_t range[2] = {begin, end};
   const float* x[R];
   for (int r = 0; r < R; ++r) x[r] = scores[r];
-  std::size_t column = 0;
-  for (; column + (kWide - 1) * kLanes < keys.v_dim; column += kWide * kLanes) {
-    value_tile<Kv, R, kWide>(keys, queries, x, range, column);
-  }
-  for (; column < keys.v_dim; column += kLanes) value_tile<Kv, R, 1>(keys, queries, x, range, column);
+  value_columns<Kv, R, wide_strips(R)>(keys, queries, x, range, 0);
 }
 
 /// Strips of the cut that R queries meet, as positions: of [first, last), those in [whole_first, whole_last) lie inside
@@ -202,9 +278,7 @@ SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, cons
     Vec values[D];
     SKALD_UNROLL
     for (int d = 0; d < D; ++d) {
-      Vec step[1];
-      Kv::load_step(block + row[d], step);
-      values[d] = step[0];
+      values[d] = Kv::get(block + row[d]);
     }
     if (!whole) {
       add_edge<Kv, R, D>(queries, scores, p, values, acc);
@@ -252,7 +326,7 @@ template <class Kv, int R>
 void attend_rows(const CutKeys& keys, const CutQuery* queries) {
   alignas(64) Scores scores;
   score_rows<Kv, R>(keys, queries, scores);
-  for (int r = 0; r < R; ++r) softmax_row(keys, queries[r], scores[r]);
+  for (int r = 0; r < R; ++r) softmax_row<Kv>(keys, queries[r], scores[r]);
   if (keys.v_blocks == nullptr) return latent_rows<Kv, R>(keys, queries, scores);
   std::size_t begin = 0;
   std::size_t end = kCut;
@@ -312,7 +386,9 @@ inline void merge_partial(const float* partial, std::size_t v_dim, float* state)
 
 inline void finish_attention(const float* state, std::size_t v_dim, float sink, float* out) {
   const float denominator = state[1] + (sink == -kInfinity ? 0.0F : first(exp(splat(sink - state[0]))));
-  for (std::size_t i = 0; i < v_dim; ++i) out[i] = state[2 + i] / denominator;
+  for (std::size_t i = 0; i < v_dim; i += kLanes) {
+    store_some(load_some(state + 2 + i, v_dim - i) / splat(denominator), out + i, v_dim - i);
+  }
 }
 
 }  // namespace

@@ -31,8 +31,10 @@ struct AddPlain {
 
 inline void rms_norm(const float* x, const float* gain, std::size_t n, float eps, float* y) {
   const float mean = reduce(x, n, AddSquare{}) / static_cast<float>(n);
-  const float inverse = 1.0F / __builtin_sqrtf(mean + eps);
-  for (std::size_t i = 0; i < n; ++i) y[i] = x[i] * inverse * gain[i];
+  const Vec inverse = splat(1.0F / __builtin_sqrtf(mean + eps));
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    store_some(load_some(x + i, n - i) * inverse * load_some(gain + i, n - i), y + i, n - i);
+  }
 }
 
 /// Two passes, as the differences from the mean are what is squared: y holds them in between.
@@ -115,9 +117,10 @@ inline void soft_cap(float cap, std::size_t n, float* x) {
   if (i < n) store_first(limit * tanh(load_first(x + i, n - i) / limit), x + i, n - i);
 }
 
-// Where lanes do not meet, a plain loop has the same bits however the compiler vectorises it.
 inline void add(const float* y, std::size_t n, float* x) {
-  for (std::size_t i = 0; i < n; ++i) x[i] += y[i];
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    store_some(load_some(x + i, n - i) + load_some(y + i, n - i), x + i, n - i);
+  }
 }
 
 inline void add_scaled(float factor, const float* y, std::size_t n, float* x) {
@@ -126,14 +129,20 @@ inline void add_scaled(float factor, const float* y, std::size_t n, float* x) {
 
 /// Products and sum are rounded one by one, as x * cos + rotate_half(x) * sin is.
 inline void rotate(const float* cos, const float* sin, std::size_t half, bool interleaved, float* head) {
-  const std::size_t step = interleaved ? 2 : 1;
-  const std::size_t other = interleaved ? 1 : half;
-  for (std::size_t i = 0; i < half; ++i) {
-    float* pair = head + i * step;
-    const float a = pair[0];
-    const float b = pair[other];
-    pair[0] = a * cos[i] - b * sin[i];
-    pair[other] = b * cos[i] + a * sin[i];
+  for (std::size_t i = 0; interleaved && i < half; ++i) {
+    const float a = head[2 * i];
+    const float b = head[2 * i + 1];
+    head[2 * i] = a * cos[i] - b * sin[i];
+    head[2 * i + 1] = b * cos[i] + a * sin[i];
+  }
+  for (std::size_t i = 0; !interleaved && i < half; i += kLanes) {
+    const std::size_t n = half - i;
+    const Vec a = load_some(head + i, n);
+    const Vec b = load_some(head + half + i, n);
+    const Vec c = load_some(cos + i, n);
+    const Vec s = load_some(sin + i, n);
+    store_some(a * c - b * s, head + i, n);
+    store_some(b * c + a * s, head + half + i, n);
   }
 }
 

@@ -50,9 +50,10 @@ inline constexpr int kWeightFormats = 19;
 enum class XForm { plain, bf16, bf16_tiles, blocks_of_32, blocks_of_64 };
 inline constexpr int kXForms = 5;
 
-/// How keys and values are stored.
-enum class KvType { f32, bf16 };
-inline constexpr int kKvTypes = 2;
+/// How keys and values are stored: int8 with one f32 scale for each (position, head), of the keys and of the values.
+enum class KvType { f32, bf16, int8 };
+inline constexpr int kKvTypes = 3;
+constexpr int bits_of(KvType type) { return type == KvType::f32 ? 32 : type == KvType::bf16 ? 16 : 8; }
 
 /// One y = x · Wᵀ over a range of panels. W [n, k] is packed; x and y are row-major f32.
 struct GemmCall {
@@ -93,13 +94,15 @@ struct CutQuery {
 struct CutKeys {
   const std::byte* const* k_blocks;  // [kCut / kBlock]; only blocks that a query's range meets are read
   const std::byte* const* v_blocks;  // [kCut / kBlock]; nullptr: values are the first v_dim elements of the keys
+  // [kCut / kBlock] keys of the cut that comes next, asked for on the way; nullptr, or some of them: there is none.
+  const std::byte* const* next_k_blocks;
   std::size_t k_dim, v_dim;
   float scale;
   float softcap;  // s = softcap * tanh(s / softcap) before biases; 0: none
 };
 
 /// The kernels of one KV type. A K block holds [k_dim][kBlock] (positions run along the vector), a V block
-/// [kBlock][v_dim rounded up to 16].
+/// [kBlock][v_dim rounded up to 16]; int8: then the scales [kBlock].
 struct KvKernels {
   std::size_t (*k_block_bytes)(std::size_t k_dim);
   std::size_t (*v_block_bytes)(std::size_t v_dim);
@@ -108,7 +111,9 @@ struct KvKernels {
   void (*store_v)(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
   /// Attention of several queries over one cut. Scores are sequential FMAs over k_dim, values are added in ascending
   /// position (those that are a part of the keys: sixteen sums of every sixteenth position, then their tree); a query's
-  /// result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0.
+  /// result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0. int8: products of
+  /// levels; the score takes the key's scale after the sum over k_dim, the weight the value's scale before it meets the
+  /// levels.
   void (*attend_cut)(const CutKeys& keys, std::span<const CutQuery> queries);
 };
 

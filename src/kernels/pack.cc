@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "base/float16.h"
 #include "kernels/block_pack.h"
@@ -71,6 +73,34 @@ void store_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* blo
   for (std::size_t i = 0; i < v_dim; ++i) out[i] = T::put(v[i]);
 }
 
+/// The scale of a key or value of int8, and what takes its numbers to levels. NaN where one of them is not finite, so
+/// that whoever reads it learns of it; 0 where all are too small to have a reciprocal.
+struct Int8Scale {
+  float scale, inverse;
+};
+
+Int8Scale int8_scale(const float* x, std::size_t n) {
+  float most = 0;
+  bool finite = true;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float magnitude = std::fabs(x[i]);
+    finite &= magnitude <= std::numeric_limits<float>::max();
+    most = std::max(most, magnitude);
+  }
+  const float scale = most / 127;
+  if (!finite) return {std::numeric_limits<float>::quiet_NaN(), 0};
+  return scale >= std::numeric_limits<float>::min() ? Int8Scale{scale, 1 / scale} : Int8Scale{0, 0};
+}
+
+/// To nearest even: the low bits of a float this large are the integer.
+std::int8_t int8_level(float x, float inverse) {
+  return static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(x * inverse + 0x1.8p23F) & 0xff);
+}
+
+void put_scale(float scale, std::size_t slot, std::byte* scales) {
+  std::memcpy(scales + slot * sizeof(float), &scale, sizeof(float));
+}
+
 }  // namespace
 
 std::size_t panel_bytes(WeightFormat format, std::size_t k) {
@@ -105,6 +135,10 @@ void no_pack_x(const float*, std::size_t, std::size_t, std::size_t, std::size_t,
 
 std::size_t f32_k_block_bytes(std::size_t k_dim) { return k_dim * kBlock * 4; }
 std::size_t bf16_k_block_bytes(std::size_t k_dim) { return k_dim * kBlock * 2; }
+std::size_t int8_k_scales(std::size_t k_dim) { return k_dim * kBlock; }
+std::size_t int8_v_scales(std::size_t v_dim) { return kBlock * round_up(v_dim, kValueLanes); }
+std::size_t int8_k_block_bytes(std::size_t k_dim) { return int8_k_scales(k_dim) + kBlock * sizeof(float); }
+std::size_t int8_v_block_bytes(std::size_t v_dim) { return int8_v_scales(v_dim) + kBlock * sizeof(float); }
 std::size_t f32_v_block_bytes(std::size_t v_dim) { return kBlock * round_up(v_dim, kValueLanes) * 4; }
 std::size_t bf16_v_block_bytes(std::size_t v_dim) { return kBlock * round_up(v_dim, kValueLanes) * 2; }
 
@@ -114,11 +148,23 @@ void store_f32_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte*
 void store_bf16_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
   store_k<Bf16>(k, k_dim, slot, block);
 }
+void store_int8_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
+  const Int8Scale s = int8_scale(k, k_dim);
+  auto* out = reinterpret_cast<std::int8_t*>(block);
+  for (std::size_t i = 0; i < k_dim; ++i) out[i * kBlock + slot] = int8_level(k[i], s.inverse);
+  put_scale(s.scale, slot, block + int8_k_scales(k_dim));
+}
 void store_f32_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
   store_v<F32>(v, v_dim, slot, block);
 }
 void store_bf16_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
   store_v<Bf16>(v, v_dim, slot, block);
+}
+void store_int8_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
+  const Int8Scale s = int8_scale(v, v_dim);
+  auto* out = reinterpret_cast<std::int8_t*>(block) + slot * round_up(v_dim, kValueLanes);
+  for (std::size_t i = 0; i < v_dim; ++i) out[i] = int8_level(v[i], s.inverse);
+  put_scale(s.scale, slot, block + int8_v_scales(v_dim));
 }
 
 }  // namespace skald::kernels

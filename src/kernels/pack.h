@@ -5,8 +5,11 @@
 //   bf16 panel   [k / 2][32][2] bfloat16, k rounded up to 32: two neighbouring inputs of one output lie together, and
 //                32 inputs by 16 outputs are one tile of the AMX product
 //   blocks       block_layout.h
-//   K block      [k_dim][32] float or bfloat16: positions run along the vector
-//   V block      [32][v_dim rounded up to 16] float or bfloat16
+//   K block      [k_dim][32] float, bfloat16 or int8: positions run along the vector
+//   V block      [32][v_dim rounded up to 16] float, bfloat16 or int8
+//
+// A block of int8 ends with scales [32] float, by position: level * scale is the number. Levels are -127 .. 127, the
+// largest magnitude of a key or value is 127.
 //
 // Padding inside a panel is zero; padding inside a V block is never looked at.
 #pragma once
@@ -34,12 +37,20 @@ void no_pack_x(const float* x, std::size_t x_stride, std::size_t k, std::size_t 
 
 std::size_t f32_k_block_bytes(std::size_t k_dim);
 std::size_t bf16_k_block_bytes(std::size_t k_dim);
+std::size_t int8_k_block_bytes(std::size_t k_dim);
 std::size_t f32_v_block_bytes(std::size_t v_dim);
 std::size_t bf16_v_block_bytes(std::size_t v_dim);
+std::size_t int8_v_block_bytes(std::size_t v_dim);
+
+/// Where the scales of a block of int8 begin.
+std::size_t int8_k_scales(std::size_t k_dim);
+std::size_t int8_v_scales(std::size_t v_dim);
 
 void store_f32_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
 void store_bf16_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
+void store_int8_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
 void store_f32_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
 void store_bf16_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
+void store_int8_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
 
 }  // namespace skald::kernels

@@ -15,6 +15,7 @@ namespace {
 
 constexpr KvKernels kF32Kv = {f32_k_block_bytes, f32_v_block_bytes, store_f32_k, store_f32_v, attend_cut<F32Kv>};
 constexpr KvKernels kBf16Kv = {bf16_k_block_bytes, bf16_v_block_bytes, store_bf16_k, store_bf16_v, attend_cut<Bf16Kv>};
+constexpr KvKernels kInt8Kv = {int8_k_block_bytes, int8_v_block_bytes, store_int8_k, store_int8_v, attend_cut<Int8Kv>};
 
 template <class W>
 constexpr GemmKernels kPlainGemm = {XForm::plain, no_packed_x_bytes, no_pack_x, gemm<W>};
@@ -38,7 +39,7 @@ constexpr KernelTable make_table(const char* name, CpuFeatures required, bool (*
                    Gemms::template kBlocks<kQ8_0>, Gemms::template kBlocks<kQ2_K>, Gemms::template kBlocks<kQ3_K>,
                    Gemms::template kBlocks<kQ4_K>, Gemms::template kBlocks<kQ5_K>, Gemms::template kBlocks<kQ6_K>,
                    Gemms::template kBlocks<kIq4Nl>, Gemms::template kBlocks<kIq4Xs>, Gemms::template kBlocks<kMxfp4>},
-          .kv = {kF32Kv, kBf16Kv},
+          .kv = {kF32Kv, kBf16Kv, kInt8Kv},
           .merge_partial = merge_partial,
           .finish_attention = finish_attention,
           .rms_norm = rms_norm,

@@ -229,7 +229,7 @@ bool DecoderModel::encode(std::span<const EncoderInput> inputs, StatePool& state
                           const CancelPoll& cancelled) const {
   const Encoder* const encoder = this->encoder();
   if (encoder == nullptr) throw UsageError(shape_.model_type + " has no encoder");
-  EncoderPass pass(*encoder, state.kv_type());
+  EncoderPass pass(*encoder, shape_.encoder_kv_type);
   for (const EncoderInput& input : inputs) pass.add(input, shape_.vocab_size);
   nn::Context context;
   const float* const x = pass.run(context, pool, *work_, cancelled);

@@ -44,7 +44,9 @@ struct ModelShape {
   std::int64_t n_parameters = 0;
   std::size_t weight_bytes = 0;                    // of the matrices that a step reads whole
   int weight_bits = 0;                             // of most weights, as they are held
-  kernels::KvType kv_type = kernels::KvType::f32;  // f32 with f32 weights, else bf16: for StatePoolOptions
+  kernels::KvType kv_type = kernels::KvType::f32;  // for StatePoolOptions
+  // Of the encoder's own keys and values, which live for one pass: f32 with f32 weights, else bf16.
+  kernels::KvType encoder_kv_type = kernels::KvType::f32;
 
   /// Equal for rope_lengths with which a row has the same state.
   [[nodiscard]] std::int64_t rope_class(std::int64_t rope_length) const {
@@ -137,6 +139,7 @@ class DecoderModel {
 /// What a person asks of loading.
 struct LoadOptions {
   int bits = 0;         // 32, 16, 8 or 4; 0: the stored type if it fits in 70 % of free memory, else the next smaller
+  int kv_bits = 0;      // of keys and values: 32, 16 or 8; 0: 32 with f32 weights, else 16
   bool strict = false;  // an unread tensor is an error
   bool check_weights = false;                          // report NaN and Inf in weights
   std::function<void(double fraction)> progress = {};  // called now and then while weights are read

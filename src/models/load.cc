@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <initializer_list>
+
+#include "base/log.h"
 #include "models/config_file.h"
 #include "models/decoder_model.h"
 #include "models/registry.h"
@@ -9,10 +13,19 @@ namespace {
 
 constexpr std::int64_t kPlannedPositions = 8192;  // of one sequence, for the choice of bits
 
-// Bytes that the state of one long sequence takes in f32.
-std::size_t planned_state_bytes(const DecoderModel& model) {
+bool keeps_keys(const StateLayout& layout) {
+  return std::ranges::any_of(layout.groups,
+                             [](const nn::StateGroup& group) { return group.kind != nn::StateGroup::Kind::recurrent; });
+}
+
+kernels::KvType kv_type_of(int kv_bits) {
+  return kv_bits == 8 ? kernels::KvType::int8 : kv_bits == 16 ? kernels::KvType::bf16 : kernels::KvType::f32;
+}
+
+// Bytes that the state of one long sequence takes; in f32 where `kv_bits` leaves it open.
+std::size_t planned_state_bytes(const DecoderModel& model, int kv_bits) {
   const StateLayout layout = model.state_layout();
-  StatePool probe(layout, {.kv_type = kernels::KvType::f32});
+  StatePool probe(layout, {.kv_type = kv_type_of(kv_bits)});
   const std::int64_t trained = model.shape().max_positions;
   const auto positions = trained > 0 ? std::min(trained, kPlannedPositions) : kPlannedPositions;
   std::size_t bytes = probe.bytes_per_position() * static_cast<std::size_t>(positions);
@@ -20,9 +33,13 @@ std::size_t planned_state_bytes(const DecoderModel& model) {
   return bytes;
 }
 
-void check_bits(int bits) {
-  if (bits == 0 || bits == 4 || bits == 8 || bits == 16 || bits == 32) return;
-  throw OptionError(ErrorFields{.field = "--bits", .value = std::to_string(bits), .rule = "must be 32, 16, 8 or 4"});
+void check_bits(const LoadOptions& options) {
+  const auto refuse = [](const char* field, int value, const char* rule) {
+    throw OptionError(ErrorFields{.field = field, .value = std::to_string(value), .rule = rule});
+  };
+  const auto one_of = [](int bits, std::initializer_list<int> known) { return std::ranges::count(known, bits) > 0; };
+  if (!one_of(options.bits, {0, 32, 16, 8, 4})) refuse("--bits", options.bits, "must be 32, 16, 8 or 4");
+  if (!one_of(options.kv_bits, {0, 32, 16, 8})) refuse("--kv-bits", options.kv_bits, "must be 32, 16 or 8");
 }
 
 }  // namespace
@@ -33,7 +50,7 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
 
 std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOptions& options, ThreadPool& pool,
                                          std::span<const Architecture> known) {
-  check_bits(options.bits);
+  check_bits(options);
   const ConfigFile config = read_config_file(folder);
   const json::Fields fields(config.value, config.path);
   const Architecture& architecture = find_architecture(fields, known);
@@ -43,14 +60,18 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
   weights.load({.bits = options.bits,
                 .strict = options.strict,
                 .check_weights = options.check_weights,
-                .state_bytes = planned_state_bytes(*model),
+                .state_bytes = planned_state_bytes(*model, options.kv_bits),
                 .progress = options.progress},
                pool);
   model->adapter_slots_ = weights.take_adapter_slots();
   model->shape_.n_parameters = weights.n_parameters();
   model->shape_.weight_bytes = weights.weight_bytes();
   model->shape_.weight_bits = weights.bits();
-  model->shape_.kv_type = weights.all_f32() ? kernels::KvType::f32 : kernels::KvType::bf16;
+  model->shape_.encoder_kv_type = weights.all_f32() ? kernels::KvType::f32 : kernels::KvType::bf16;
+  model->shape_.kv_type = options.kv_bits == 0 ? model->shape_.encoder_kv_type : kv_type_of(options.kv_bits);
+  if (options.kv_bits != 0 && !keeps_keys(model->state_layout())) {
+    log_notice(LogLevel::warning, folder + ": --kv-bits has no effect, the model keeps no keys and values");
+  }
   return model;
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/float16.h"
+#include "kernels/pack.h"
 
 namespace skald::nn {
 namespace {
@@ -20,6 +21,7 @@ constexpr auto kCut = static_cast<std::int64_t>(kernels::kCut);
 constexpr std::size_t kBlocksPerCut = kernels::kCut / kernels::kBlock;
 constexpr std::size_t kQueriesPerTile = 64;  // what one reading of a cut serves
 constexpr std::size_t kLeastHeads = 4;       // that a task keeps when heads of one kv head are shared out
+constexpr std::size_t kManyTasks = 4;        // a worker: so many keep all busy to the end
 
 struct KeyRange {
   std::int64_t begin = 0;
@@ -58,7 +60,7 @@ class Attention {
     const std::size_t tasks = context_.work->tiles.size() * groups();
     if (serial) {
       for (std::size_t task = 0; task < tasks; ++task) run_task(task, scratch_of(0));
-    } else if (tasks >= workers || max_cuts() == 1) {
+    } else if (max_cuts() == 1 || tasks % workers == 0 || tasks >= kManyTasks * workers) {
       context_.pool->parallel_dynamic(tasks, 1, [&](std::size_t begin, std::size_t end, int worker) {
         for (std::size_t task = begin; task < end; ++task) run_task(task, scratch_of(worker));
       });
@@ -155,74 +157,87 @@ class Attention {
         if (cut < range.end) attend_cut(i / most, cut, result, result, scratch_of(worker));
       }
     });
-    for (std::size_t task = 0; task < tasks; ++task) {
-      const AttentionTile& tile = tile_of(task);
-      const std::int64_t origin = cuts(tile).begin;
-      const auto result = [&](std::int64_t cut, std::size_t query) {
-        return results + (task * most + static_cast<std::size_t>(cut - origin)) * per_cut + query * stride_;
-      };
-      for (std::size_t i = 0; i < queries(tile); ++i) {
-        const KeyRange keys = keys_of_query(tile, i);
-        float* const state = result(keys.begin / kCut, i);
-        for (std::int64_t cut = keys.begin / kCut + 1; cut * kCut < keys.end; ++cut) {
-          kernels::table().merge_partial(result(cut, i), spec_.v_dim, state);
-        }
-        finish(task, i, state);
+    context_.pool->parallel_dynamic(tasks * most_queries(), 4, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::size_t task = i / most_queries();
+        const std::size_t query = i % most_queries();
+        if (query < queries(tile_of(task))) merge_cuts(task, query, results + task * most * per_cut);
       }
+    });
+  }
+
+  // `results` [cuts, most_queries, stride] of one task.
+  void merge_cuts(std::size_t task, std::size_t i, float* results) const {
+    const std::int64_t origin = cuts(tile_of(task)).begin;
+    const auto result = [&](std::int64_t cut) {
+      return results + (static_cast<std::size_t>(cut - origin) * most_queries() + i) * stride_;
+    };
+    const KeyRange keys = keys_of_query(tile_of(task), i);
+    float* const state = result(keys.begin / kCut);
+    for (std::int64_t cut = keys.begin / kCut + 1; cut * kCut < keys.end; ++cut) {
+      kernels::table().merge_partial(result(cut), spec_.v_dim, state);
     }
+    finish(task, i, state);
   }
 
   // One cut for the queries of a task that see something of it. A query's first cut goes straight into its state, the
   // others into partials: both [queries, stride].
   void attend_cut(std::size_t task, std::int64_t cut, float* states, float* partials, AttentionScratch& scratch) const {
     const AttentionTile& tile = tile_of(task);
-    const std::size_t kv_head = first_head(task) / (spec_.n_heads / spec_.kv_heads);
+    const SequenceRun& run = context_.runs[tile.run];
     scratch.queries.clear();
     scratch.later.clear();
-    for (std::size_t i = 0; i < queries(tile); ++i) {
-      const KeyRange keys = keys_of_query(tile, i);
+    for (std::size_t row = tile.begin; row < tile.end; ++row) {
+      const KeyRange keys = keys_of(spec_, run, row);
       const std::int64_t begin = std::max<std::int64_t>(keys.begin - cut * kCut, 0);
       const std::int64_t end = std::min(keys.end - cut * kCut, kCut);
       if (begin >= end) continue;
       const bool first = keys.begin / kCut == cut;
-      if (!first) scratch.later.push_back(static_cast<std::uint32_t>(i));
-      CutQuery& query = scratch.queries.emplace_back();
-      query.begin = static_cast<std::uint32_t>(begin);
-      query.end = static_cast<std::uint32_t>(end);
-      query.partial = (first ? states : partials) + i * stride_;
-      place_query(tile, i, cut, first_head(task) + i % group_, query, scratch);
+      const std::int64_t distance = run.position + static_cast<std::int64_t>(row - run.begin) - cut * kCut;
+      const std::size_t head = first_head(task);
+      for (std::size_t h = 0; h < group_; ++h) {
+        const std::size_t i = (row - tile.begin) * group_ + h;
+        if (!first) scratch.later.push_back(static_cast<std::uint32_t>(i));
+        scratch.queries.push_back(
+            {.q = q_ + (row * spec_.n_heads + head + h) * spec_.k_dim,
+             .begin = static_cast<std::uint32_t>(begin),
+             .end = static_cast<std::uint32_t>(end),
+             .alibi_slope = spec_.bias == AttentionSpec::Bias::alibi ? spec_.alibi_slopes[head + h] : 0,
+             .distance = static_cast<std::int32_t>(distance),
+             .bias = relative_biases(head + h, i, distance, scratch),
+             .partial = (first ? states : partials) + i * stride_});
+      }
     }
-    std::array<const std::byte*, kBlocksPerCut> k_blocks;
+    attend_queries(task, cut, scratch.queries);
+  }
+
+  void attend_queries(std::size_t task, std::int64_t cut, std::span<const CutQuery> queries) const {
+    const std::size_t kv_head = first_head(task) / (spec_.n_heads / spec_.kv_heads);
+    std::array<const std::byte*, 2 * kBlocksPerCut> k_blocks;  // of this cut and the next
     std::array<const std::byte*, kBlocksPerCut> v_blocks;
-    const SequenceId sequence = context_.runs[tile.run].sequence;
+    const SequenceId sequence = context_.runs[tile_of(task).run].sequence;
     const std::int64_t first_block = cut * static_cast<std::int64_t>(kBlocksPerCut);
     context_.state->k_blocks(sequence, layer_, kv_head, first_block, k_blocks);
     if (!spec_.latent) context_.state->v_blocks(sequence, layer_, kv_head, first_block, v_blocks);
     const CutKeys keys{.k_blocks = k_blocks.data(),
                        .v_blocks = spec_.latent ? nullptr : v_blocks.data(),
+                       .next_k_blocks = k_blocks.data() + kBlocksPerCut,
                        .k_dim = spec_.k_dim,
                        .v_dim = spec_.v_dim,
                        .scale = spec_.scale,
                        .softcap = spec_.softcap};
-    kv_.attend_cut(keys, scratch.queries);
+    kv_.attend_cut(keys, queries);
   }
 
-  // What a query of head `head` is and how it is biased.
-  void place_query(const AttentionTile& tile, std::size_t i, std::int64_t cut, std::size_t head, CutQuery& query,
-                   AttentionScratch& scratch) const {
-    const SequenceRun& run = context_.runs[tile.run];
-    const std::size_t row = tile.begin + i / group_;
-    const std::int64_t distance = run.position + static_cast<std::int64_t>(row - run.begin) - cut * kCut;
-    query.q = q_ + (row * spec_.n_heads + head) * spec_.k_dim;
-    query.distance = static_cast<std::int32_t>(distance);
-    query.alibi_slope = spec_.bias == AttentionSpec::Bias::alibi ? spec_.alibi_slopes[head] : 0;
-    query.bias = nullptr;
-    if (spec_.bias != AttentionSpec::Bias::relative) return;
+  // Biases [kCut] of query `i` of a task over a cut that begins `distance` positions before it; nullptr: none.
+  const float* relative_biases(std::size_t head, std::size_t i, std::int64_t distance,
+                               AttentionScratch& scratch) const {
+    if (spec_.bias != AttentionSpec::Bias::relative) return nullptr;
     const std::int64_t reach = spec_.relative.reach;
     const float* const values = spec_.relative.values.data() + head * static_cast<std::size_t>(2 * reach + 1);
     float* const bias = scratch.biases.data() + i * kernels::kCut;
     for (std::int64_t p = 0; p < kCut; ++p) bias[p] = values[std::clamp(p - distance, -reach, reach) + reach];
-    query.bias = bias;
+    return bias;
   }
 
   void finish(std::size_t task, std::size_t i, const float* state) const {
@@ -242,17 +257,22 @@ class Attention {
   std::size_t stride_;  // floats of one result (maximum, sum, values), rounded up to cache lines
 };
 
+template <typename T>
+T element(const std::byte* block, std::size_t i) {
+  T value{};
+  std::memcpy(&value, block + i * sizeof(T), sizeof(T));
+  return value;
+}
+
 // Element `d` of the key in slot `slot` of a block [k_dim][kBlock].
-float key_element(const std::byte* block, kernels::KvType type, std::size_t d, std::size_t slot) {
+float key_element(const std::byte* block, kernels::KvType type, std::size_t k_dim, std::size_t d, std::size_t slot) {
   const std::size_t i = d * kernels::kBlock + slot;
-  if (type == kernels::KvType::f32) {
-    float value = 0;
-    std::memcpy(&value, block + i * sizeof(float), sizeof(float));
-    return value;
+  switch (type) {
+    case kernels::KvType::f32: return element<float>(block, i);
+    case kernels::KvType::bf16: return to_float(element<BFloat16>(block, i));
+    case kernels::KvType::int8: break;
   }
-  BFloat16 value{};
-  std::memcpy(&value, block + i * sizeof(value), sizeof(value));
-  return to_float(value);
+  return element<std::int8_t>(block, i) * element<float>(block + kernels::int8_k_scales(k_dim), slot);
 }
 
 // The bias of one score.
@@ -279,7 +299,7 @@ void row_probabilities(const AttentionSpec& spec, int layer, const float* q, std
     float score = 0;
     for (std::size_t d = 0; d < spec.k_dim; ++d) {
       const auto slot = static_cast<std::size_t>(p) % kernels::kBlock;
-      score += query[d] * key_element(block, context.state->kv_type(), d, slot);
+      score += query[d] * key_element(block, context.state->kv_type(), spec.k_dim, d, slot);
     }
     score *= spec.scale;
     if (spec.softcap > 0) score = spec.softcap * std::tanh(score / spec.softcap);

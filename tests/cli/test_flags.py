@@ -35,7 +35,7 @@ def test_help_has_usage_flags_and_examples(command):
 
 def test_help_names_every_option():
     flags = (
-        "prompt prompt-file ids batch-file interactive escape config json no-stream threads bits strict max-tokens "
+        "prompt prompt-file ids batch-file interactive escape config json no-stream threads bits kv-bits strict max-tokens "
         "max-new-tokens temperature top-k top-p min-p repetition-penalty num-samples seed stop no-sample do-sample"
     )
     text = run("generate", "--help").out
@@ -79,6 +79,7 @@ def test_later_commands_are_refused_by_name(name):
         (["generate", "--escape", "-p", "a\\q"], r"'\q': is no escape"),
         (["generate", "--escape", "-p", "a\\x4"], "needs two hexadecimal digits"),
         (["generate", "-p", "x", "--bits", "12"], "--bits = '12': must be 32, 16, 8 or 4"),
+        (["eval", "--text", "x", "--kv-bits", "4"], "--kv-bits = '4': must be 32, 16 or 8"),
         (["tokenize"], "the model is missing"),
         (["tokenize", "m", "a", "b"], "'b': is one argument too many"),
         (["tokenize", "m", "a", "--file", "f"], "give one of TEXT, --file"),

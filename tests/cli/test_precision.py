@@ -12,8 +12,8 @@ TEXT = (
 )
 
 
-def perplexity(bits):
-    return run("eval", "--text", TEXT, "--bits", bits, "--json").json["perplexity"]
+def perplexity(bits, *flags):
+    return run("eval", "--text", TEXT, "--bits", bits, *flags, "--json").json["perplexity"]
 
 
 def test_fewer_bits_cost_little():
@@ -84,3 +84,16 @@ def test_metadata_that_lies_about_blocks(tmp_path):
         message = refused("generate", out, "--prompt", "a")
         assert "gate_proj" in message and words in message
     shutil.rmtree(out)
+
+
+def test_keys_and_values_in_eight_bits():
+    for bits in ("32", "4"):
+        assert abs(perplexity(bits, "--kv-bits", "8") / perplexity(bits) - 1) < 0.005
+    assert perplexity("16", "--kv-bits", "16") == perplexity("16")
+    texts = {
+        run("generate", "--prompt", TEXT, "--kv-bits", "8", "--seed", "3", "--threads", threads).out
+        for threads in ("1", "2")
+    }
+    assert len(texts) == 1 and texts != {""}
+    info = run("inspect", "--json").json
+    assert info["kv_bytes_per_token_8"] < 0.6 * info["kv_bytes_per_token"]

@@ -17,6 +17,7 @@ namespace skald::test {
 struct ModelRigOptions {
   std::string model;
   std::string draft = {};
+  int kv_bits = 0;
   std::size_t budget_bytes = std::size_t{64} << 20;
   std::size_t draft_budget_bytes = std::size_t{64} << 20;
   engine::EngineOptions engine = {};
@@ -28,7 +29,8 @@ class ModelRig {
     std::vector<engine::ModelSlot> slots;
     for (const std::string& folder : {options.model, options.draft}) {
       if (folder.empty()) continue;
-      std::shared_ptr<const models::DecoderModel> model = models::load_model(folder, {.bits = 32}, *threads_);
+      std::shared_ptr<const models::DecoderModel> model =
+          models::load_model(folder, {.bits = 32, .kv_bits = options.kv_bits}, *threads_);
       const nn::StateLayout layout = model->state_layout();
       const bool rewinds = std::ranges::none_of(
           layout.groups, [](const nn::StateGroup& group) { return group.kind == nn::StateGroup::Kind::recurrent; });

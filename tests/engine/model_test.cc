@@ -70,21 +70,23 @@ void expect_same(const Completion& a, const Completion& b) {
 struct Setting {
   const char* table;
   int bits;
+  int kv_bits;
 };
 
 std::ostream& operator<<(std::ostream& out, const Setting& setting) {
-  return out << setting.table << ", " << setting.bits << " bits";
+  return out << setting.table << ", " << setting.bits << " bits, keys and values " << setting.kv_bits;
 }
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const kernels::KernelTable* table : kernels::available_tables()) {
-    for (const int bits : {32, 16, 4}) all.push_back({table->name, bits});
+    for (const int bits : {32, 16, 4}) all.push_back({table->name, bits, 0});
+    all.push_back({table->name, 4, 8});
   }
   return all;
 }
 
-/// On every kernel table that this machine can run, in f32, in 16 and in 4 bits.
+/// On every kernel table that this machine can run, in f32, in 16 and in 4 bits; keys and values in 8.
 class ModelOnTable : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override { kernels::use_table(GetParam().table); }
@@ -96,6 +98,7 @@ class ModelOnTable : public testing::TestWithParam<Setting> {
 
 TEST_P(ModelOnTable, SameRequestSameAnswer) {
   const int bits = GetParam().bits;
+  const int kv_bits = GetParam().kv_bits;
   for (const Golden& golden : goldens()) {
     SCOPED_TRACE(golden.folder);
     const GenerationConfig config{.max_new_tokens = 24, .top_k = 30, .seed = 3, .logprobs = 4};
@@ -107,14 +110,15 @@ TEST_P(ModelOnTable, SameRequestSameAnswer) {
     }
     std::vector<Completion> alone;
     {
-      const Model model = Model::load(golden.folder, {.bits = bits, .threads = 1});
+      const Model model = Model::load(golden.folder, {.bits = bits, .kv_bits = kv_bits, .threads = 1});
       for (const Prompt& prompt : prompts) alone.push_back(model.generate(prompt, config)[0]);
       GenerationConfig four = config;
       four.num_return_sequences = 4;
       expect_same(model.generate(prompts[7], four)[0], alone[7]);
     }
     for (const std::int64_t chunk : {1, 7, 512}) {
-      const Model model = Model::load(golden.folder, {.bits = bits, .threads = 2, .prefill_chunk = chunk});
+      const Model model =
+          Model::load(golden.folder, {.bits = bits, .kv_bits = kv_bits, .threads = 2, .prefill_chunk = chunk});
       const auto together = model.submit(prompts, config, [](const StreamEvent&) {}).wait();
       for (std::size_t i = 0; i < prompts.size(); ++i) expect_same(together[i], alone[i]);
     }
@@ -122,7 +126,8 @@ TEST_P(ModelOnTable, SameRequestSameAnswer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, ModelOnTable, testing::ValuesIn(settings()), [](const auto& info) {
-  return std::string(info.param.table) + "_" + std::to_string(info.param.bits);
+  const std::string kv = info.param.kv_bits > 0 ? "_kv" + std::to_string(info.param.kv_bits) : "";
+  return std::string(info.param.table) + "_" + std::to_string(info.param.bits) + kv;
 });
 
 TEST(Model, InspectsWithoutLoading) {
@@ -135,6 +140,8 @@ TEST(Model, InspectsWithoutLoading) {
     EXPECT_GT(info.weight_bytes_32, info.weight_bytes_8);  // rows of 48 inputs fill blocks of 64: not below 16 bits
     EXPECT_GT(info.weight_bytes_8, info.weight_bytes_4);
     EXPECT_EQ(info.heads > 0, info.kv_bytes_per_token > 0);  // a recurrent model has neither
+    EXPECT_EQ(info.heads > 0, info.kv_bytes_per_token_8 > 0);
+    EXPECT_LE(info.kv_bytes_per_token_8, info.kv_bytes_per_token);
     EXPECT_EQ(info.tokenizer.empty(), !fs::exists(fs::path(golden.folder) / "tokenizer.json"));
   }
 }

@@ -161,6 +161,7 @@ struct Real {
   const char* model;
   const char* json;
   const char* draft = nullptr;
+  int kv_bits = 0;
   friend std::ostream& operator<<(std::ostream& out, const Real& c) { return out << c.model << " " << c.json; }
 };
 
@@ -173,7 +174,7 @@ TEST_P(PreemptionOf, ChangesNothing) {
   config.seed = 11;
   config.logprobs = 1;
   config.prefix_cache = false;
-  ModelRigOptions options{.model = kFolder + GetParam().model};
+  ModelRigOptions options{.model = kFolder + GetParam().model, .kv_bits = GetParam().kv_bits};
   if (GetParam().draft != nullptr) options.draft = kFolder + GetParam().draft;
   ModelRig roomy(options);
   std::vector<Prompt> prompts;
@@ -237,6 +238,9 @@ TEST(PreemptionOfRecurrent, ChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(Models, PreemptionOf,
                          testing::Values(Real{"llama_tied_llama3", R"({"do_sample": false})"},
                                          Real{"llama_longrope", R"({"num_beams": 3})"},
+                                         Real{"llama_tied_llama3", R"({"num_beams": 3})", nullptr, 8},
+                                         Real{"deepseek_v3_yarn_groups", R"({"temperature": 0.8})", nullptr, 8},
+                                         Real{"bart_tied", R"({"num_beams": 2})", nullptr, 8},
                                          Real{"llama_dynamic_bf16", R"({"temperature": 0.8})"},
                                          Real{"gemma2_by_turns", R"({"num_beams": 2})"},
                                          Real{"gpt_oss_plain_bf16", R"({"temperature": 0.9})"},

@@ -1,6 +1,7 @@
 // Attention over one cut: against exact arithmetic, bit by bit across groupings and tables, and blind to what lies
 // outside a query's range.
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "support.h"
@@ -19,7 +20,13 @@ class Cut {
       : kernels(table.kv[static_cast<int>(type)]),
         k(random_floats(written * k_dim, seed)),
         v(random_floats(written * v_dim, seed + 1)) {
-    keys = {.k_blocks = k_blocks_, .v_blocks = v_blocks_, .k_dim = k_dim, .v_dim = v_dim, .scale = 0.3F, .softcap = 0};
+    keys = {.k_blocks = k_blocks_,
+            .v_blocks = v_blocks_,
+            .next_k_blocks = seed % 2 == 0 ? k_blocks_ : nullptr,  // asked for, never looked at
+            .k_dim = k_dim,
+            .v_dim = v_dim,
+            .scale = 0.3F,
+            .softcap = 0};
     for (std::size_t p = 0; p < written; ++p) {
       const std::size_t block = p / kBlock;
       if (p % kBlock == 0) {
@@ -29,9 +36,21 @@ class Cut {
       kernels.store_k(k.data() + p * k_dim, k_dim, p % kBlock, const_cast<std::byte*>(k_blocks_[block]));
       kernels.store_v(v.data() + p * v_dim, v_dim, p % kBlock, const_cast<std::byte*>(v_blocks_[block]));
     }
-    if (type == KvType::f32) return;
-    for (float& x : k) x = to_float(to_bfloat16(x));
-    for (float& x : v) x = to_float(to_bfloat16(x));
+    round(k, k_dim, type);
+    round(v, v_dim, type);
+  }
+
+  // Rows of n numbers to what is read back of them.
+  static void round(std::vector<float>& rows, std::size_t n, KvType type) {
+    for (std::size_t i = 0; type == KvType::bf16 && i < rows.size(); ++i) rows[i] = to_float(to_bfloat16(rows[i]));
+    for (std::size_t row = 0; type == KvType::int8 && row < rows.size(); row += n) {
+      float most = 0;
+      for (std::size_t i = 0; i < n; ++i) most = std::max(most, std::fabs(rows[row + i]));
+      const float scale = most / 127;
+      for (std::size_t i = 0; i < n; ++i) {
+        rows[row + i] = scale > 0 ? std::nearbyint(rows[row + i] * (1 / scale)) * scale : 0;
+      }
+    }
   }
 
   // Values that are the first v_dim elements of the keys.
@@ -105,7 +124,7 @@ void expect_exact(const Cut& cut, const CutQuery& query) {
   }
 }
 
-constexpr KvType kTypes[] = {KvType::f32, KvType::bf16};
+constexpr KvType kTypes[] = {KvType::f32, KvType::bf16, KvType::int8};
 
 class AttentionTest : public TableTest {};
 
@@ -170,10 +189,10 @@ TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
 
 TEST_P(AttentionTest, AnyGroupingGivesTheSameBits) {
   std::mt19937 engine(9);
-  for (int trial = 0; trial < 48; ++trial) {
-    const KvType type = kTypes[trial / 12 % 2];
+  for (int trial = 0; trial < 72; ++trial) {
+    const KvType type = kTypes[trial / 12 % 3];
     Cut cut(table(), type, 80, 72, 240, 10);
-    if (trial >= 24) cut.keys.v_blocks = nullptr;
+    if (trial >= 36) cut.keys.v_blocks = nullptr;
     Queries alone(30, cut.keys, 12);
     for (std::size_t i = 0; i < 30; ++i) {  // causal rows, windows, disjoint and empty ranges
       CutQuery& query = alone.list[i];
@@ -262,8 +281,41 @@ void check_empty_ranges_and_infinite_scores(const Cut& cut) {
 }
 
 TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
-  check_empty_ranges_and_infinite_scores(Cut(table(), KvType::f32, 16, 16, 64, 17));
-  check_empty_ranges_and_infinite_scores(*Cut::latent(table(), KvType::f32, 20, 16, 64, 17));
+  for (const KvType type : kTypes) {
+    check_empty_ranges_and_infinite_scores(Cut(table(), type, 16, 16, 64, 17));
+    check_empty_ranges_and_infinite_scores(*Cut::latent(table(), type, 20, 16, 64, 17));
+  }
+}
+
+// Levels and scales of int8: the largest magnitude is 127, zeros and numbers without a reciprocal are 0, and what is
+// not finite is found again.
+TEST_P(AttentionTest, KeysAndValuesInEightBits) {
+  const KvKernels& kernels = table().kv[static_cast<int>(KvType::int8)];
+  EXPECT_EQ(kernels.k_block_bytes(20), 20 * kBlock + kBlock * 4);
+  EXPECT_EQ(kernels.v_block_bytes(20), 32 * kBlock + kBlock * 4);
+  std::vector<std::byte> block(kernels.v_block_bytes(4));
+  const auto level = [&](std::size_t slot, std::size_t i) {
+    return static_cast<int>(block[slot * 16 + i]) << 24 >> 24;
+  };
+  const auto scale = [&](std::size_t slot) {
+    float value = 0;
+    std::memcpy(&value, block.data() + 16 * kBlock + 4 * slot, 4);
+    return value;
+  };
+  const float rows[][4] = {{-254, 2, 1, 0}, {0, 0, 0, 0},     {1e-44F, 0, -1e-44F, 0},
+                           {kNan, 1, 2, 3}, {1, -kInf, 0, 0}, {3e38F, -3e38F, 1, 0}};
+  for (std::size_t slot = 0; slot < std::size(rows); ++slot) kernels.store_v(rows[slot], 4, slot, block.data());
+  EXPECT_EQ(scale(0), 2);
+  EXPECT_EQ(level(0, 0), -127);
+  EXPECT_EQ(level(0, 1), 1);
+  EXPECT_EQ(level(0, 2), 0);  // half a level, to even
+  for (const std::size_t slot : {1, 2}) {
+    EXPECT_EQ(scale(slot), 0);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(level(slot, i), 0);
+  }
+  EXPECT_TRUE(std::isnan(scale(3)) && std::isnan(scale(4)));
+  EXPECT_EQ(level(5, 0), 127);
+  EXPECT_EQ(level(5, 1), -127);
 }
 
 TEST_P(AttentionTest, MergedCutsEqualOneSoftmax) {

@@ -26,12 +26,14 @@ void expect_same(const Logits& wanted, const Logits& found, const std::string& w
 struct Setting {
   std::string table;
   int bits;
+  int kv_bits;
 };
 
 std::vector<Setting> settings() {
   std::vector<Setting> out;
   for (const kernels::KernelTable* table : kernels::available_tables()) {
-    for (const int bits : {32, 16, 8, 4}) out.push_back({table->name, bits});
+    for (const int bits : {32, 16, 8, 4}) out.push_back({table->name, bits, 0});
+    out.push_back({table->name, 16, 8});
   }
   return out;
 }
@@ -40,6 +42,8 @@ class Determinism : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override { kernels::use_table(GetParam().table); }
   void TearDown() override { kernels::use_table(before_); }
+
+  static LoadOptions load_options() { return {.bits = GetParam().bits, .kv_bits = GetParam().kv_bits}; }
 
   // Positions [begin, end) in passes of `chunk` rows.
   static Logits in_chunks(const DecoderModel& model, StatePool& state, ThreadPool& pool, const ModelCase& c,
@@ -62,7 +66,7 @@ TEST_P(Determinism, EveryWayGivesTheSameBits) {
   ThreadPool four(4);
   for (const ModelCase& c : model_cases()) {
     SCOPED_TRACE(c.name());
-    const auto model = load_model(c.folder, {.bits = GetParam().bits}, two);
+    const auto model = load_model(c.folder, load_options(), two);
     const std::size_t n = c.length();
     const auto run = [&](ThreadPool& pool, std::size_t chunk) {
       const auto state = make_pool(*model);
@@ -100,7 +104,7 @@ TEST_P(Determinism, ForksAndRewindsChangeNothing) {
   ThreadPool pool(2);
   for (const ModelCase& c : model_cases()) {
     SCOPED_TRACE(c.name());
-    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto model = load_model(c.folder, load_options(), pool);
     const auto state = make_pool(*model, /*draft=*/8);
     const std::size_t n = c.length();
     const std::size_t half = n / 2 + 3;
@@ -134,7 +138,7 @@ TEST_P(Determinism, RecomputingChangesNothing) {
   ThreadPool pool(2);
   for (const ModelCase& c : model_cases()) {
     SCOPED_TRACE(c.name());
-    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto model = load_model(c.folder, load_options(), pool);
     const auto state = make_pool(*model);
     const std::size_t n = c.length();
     const Logits alone = in_chunks(*model, *state, pool, c, begin_case(*model, c, *state, pool), 0, n, n);
@@ -157,7 +161,7 @@ TEST_P(Determinism, BeamsAreWhatTheyWouldBeAlone) {
   ThreadPool pool(2);
   for (const ModelCase& c : model_cases()) {
     SCOPED_TRACE(c.name());
-    const auto model = load_model(c.folder, {.bits = GetParam().bits}, pool);
+    const auto model = load_model(c.folder, load_options(), pool);
     const auto state = make_pool(*model);
     const std::size_t start = c.prompt.size();
     const std::size_t steps = std::min<std::size_t>(12, c.greedy.size());
@@ -195,8 +199,10 @@ TEST_P(Determinism, BeamsAreWhatTheyWouldBeAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, Determinism, testing::ValuesIn(settings()),
-                         [](const auto& info) { return info.param.table + "_bits" + std::to_string(info.param.bits); });
+INSTANTIATE_TEST_SUITE_P(Tables, Determinism, testing::ValuesIn(settings()), [](const auto& info) {
+  const std::string kv = info.param.kv_bits > 0 ? "_kv" + std::to_string(info.param.kv_bits) : "";
+  return info.param.table + "_bits" + std::to_string(info.param.bits) + kv;
+});
 
 }  // namespace
 }  // namespace skald::models

@@ -177,6 +177,25 @@ TEST(Load, BitsChooseTheFormatAndTheStateType) {
   expect_contains(message_of(f32, {.bits = 7}), {"--bits", "7", "32, 16, 8 or 4"});
 }
 
+TEST(Load, BitsOfKeysAndValues) {
+  ThreadPool pool(1);
+  const fs::path f32 = fs::path(SKALD_TEST_DATA "/models") / kCase;
+  const auto type = [&](int bits, int kv_bits) {
+    return load_model(f32, {.bits = bits, .kv_bits = kv_bits}, pool)->shape().kv_type;
+  };
+  for (const int bits : {0, 16, 4}) {
+    EXPECT_EQ(type(bits, 32), kernels::KvType::f32);
+    EXPECT_EQ(type(bits, 16), kernels::KvType::bf16);
+    EXPECT_EQ(type(bits, 8), kernels::KvType::int8);
+  }
+  for (const int wrong : {-8, 1, 4, 12, 64}) {
+    expect_contains(message_of(f32, {.kv_bits = wrong}), {"--kv-bits", std::to_string(wrong), "32, 16 or 8"});
+  }
+  const Notices notices;
+  EXPECT_EQ(message_of(SKALD_TEST_DATA "/models/mamba2_groups_biases", {.kv_bits = 8}), "loaded");
+  expect_contains(notices.text, {"--kv-bits", "no effect"});
+}
+
 TEST(Load, BlocksOfGgufAreKeptAsTheyAre) {
   ThreadPool pool(2);
   const std::string file = SKALD_TEST_DATA "/gguf/llama-q8_0.gguf";
