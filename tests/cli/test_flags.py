@@ -35,8 +35,9 @@ def test_help_has_usage_flags_and_examples(command):
 
 def test_help_names_every_option():
     flags = (
-        "prompt prompt-file ids batch-file interactive escape config json no-stream threads bits kv-bits strict max-tokens "
-        "max-new-tokens temperature top-k top-p min-p repetition-penalty num-samples seed stop no-sample do-sample"
+        "prompt prompt-file ids batch-file interactive escape config json no-stream threads bits kv-bits strict "
+        "max-tokens max-new-tokens temperature top-k top-p min-p repetition-penalty num-samples seed stop no-sample "
+        "do-sample"
     )
     text = run("generate", "--help").out
     assert [name for name in flags.split() if not re.search(rf"--{name}\b", text)] == []
