@@ -32,7 +32,7 @@ void BlockHeap::grow() {
     references_.resize(slabs_.size() * slab_blocks_);
     free_.reserve(references_.size());
   }
-  slot->memory = Buffer(slab_blocks_ * block_bytes_);
+  slot->memory = Buffer(slab_size());
   slot->base = slot->memory.data();
   ++mapped_slabs_;
   const auto first = static_cast<BlockId>(static_cast<std::size_t>(slot - slabs_.begin()) * slab_blocks_);

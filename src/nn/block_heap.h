@@ -32,7 +32,8 @@ class BlockHeap {
 
   [[nodiscard]] std::size_t block_bytes() const { return block_bytes_; }
   [[nodiscard]] std::size_t used_blocks() const { return used_; }
-  [[nodiscard]] std::size_t slab_bytes() const { return mapped_slabs_ * slab_blocks_ * block_bytes_; }
+  [[nodiscard]] std::size_t slab_size() const { return slab_blocks_ * block_bytes_; }  // of one
+  [[nodiscard]] std::size_t slab_bytes() const { return mapped_slabs_ * slab_size(); }
   [[nodiscard]] bool has_free() const { return !free_.empty(); }
   /// Gives slabs without a used block back to the system.
   void trim();

@@ -14,9 +14,17 @@ namespace {
 using Kind = StateGroup::Kind;
 
 constexpr auto kBlockSize = static_cast<std::int64_t>(kernels::kBlock);
-constexpr std::size_t kSlabBytes = std::size_t{2} << 20;  // one huge page
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kMostPages = 8;  // of a slab
 
 std::int64_t blocks_of(std::int64_t positions) { return (positions + kBlockSize - 1) / kBlockSize; }
+
+// Blocks of `bytes` that a slab holds: of as few huge pages as leave less than a tenth of them empty.
+std::size_t slab_blocks(std::size_t bytes) {
+  std::size_t pages = 1;
+  while (pages < kMostPages && pages * kHugePage % bytes * 10 > pages * kHugePage) ++pages;
+  return pages * kHugePage / bytes;
+}
 
 // The recurrent state at the end of an earlier pass.
 struct Snapshot {
@@ -66,13 +74,13 @@ struct Group {
 Group make_group(const StateGroup& spec, kernels::KvType type) {
   if (spec.kind == Kind::recurrent) {
     const std::size_t bytes = std::max<std::size_t>(spec.bytes * spec.layers.size(), 1);
-    return Group{spec, 0, 0, BlockHeap(bytes, kSlabBytes / bytes)};
+    return Group{spec, 0, 0, BlockHeap(bytes, slab_blocks(bytes))};
   }
   const kernels::KvKernels& kv = kernels::table().kv[static_cast<int>(type)];
   const std::size_t k_bytes = kv.k_block_bytes(spec.k_dim);
   const std::size_t v_bytes = spec.v_dim > 0 ? kv.v_block_bytes(spec.v_dim) : 0;
   const std::size_t bytes = std::max<std::size_t>((k_bytes + v_bytes) * spec.kv_heads * spec.layers.size(), 1);
-  return Group{spec, k_bytes, v_bytes, BlockHeap(bytes, kSlabBytes / bytes)};
+  return Group{spec, k_bytes, v_bytes, BlockHeap(bytes, slab_blocks(bytes))};
 }
 
 }  // namespace
@@ -125,7 +133,7 @@ struct StatePool::Impl {
   // A block of `group`; slabs that lie idle in other groups are given back before the pool maps more than its budget.
   BlockId take(Group& group) {
     if (!group.heap.has_free()) {
-      std::size_t mapped = kSlabBytes;
+      std::size_t mapped = group.heap.slab_size();
       for (const Group& other : groups) mapped += other.heap.slab_bytes();
       if (mapped > options.budget_bytes) {
         for (Group& other : groups) other.heap.trim();

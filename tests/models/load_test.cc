@@ -189,7 +189,7 @@ TEST(Load, BitsOfKeysAndValues) {
     EXPECT_EQ(type(bits, 8), kernels::KvType::int8);
   }
   for (const int wrong : {-8, 1, 4, 12, 64}) {
-    expect_contains(message_of(f32, {.kv_bits = wrong}), {"--kv-bits", std::to_string(wrong), "32, 16 or 8"});
+    expect_contains(message_of(f32, {.kv_bits = wrong}), {"--kv-bits", std::to_string(wrong).c_str(), "32, 16 or 8"});
   }
   const Notices notices;
   EXPECT_EQ(message_of(SKALD_TEST_DATA "/models/mamba2_groups_biases", {.kv_bits = 8}), "loaded");

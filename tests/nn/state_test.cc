@@ -296,5 +296,11 @@ TEST(StatePool, EqualsASimpleModelUnderRandomUse) {
   }
 }
 
+TEST(StatePool, KeysAndValuesInEightBitsTakeAByteAndTheirScales) {
+  const StateLayout layout{{paged({0, 1})}};
+  const StatePool pool(layout, {.kv_type = kernels::KvType::int8});
+  EXPECT_EQ(pool.bytes_per_position(), 2 * kHeads * ((kDim + 4) + (16 + 4)));
+}
+
 }  // namespace
 }  // namespace skald::nn
