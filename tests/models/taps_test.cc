@@ -89,7 +89,7 @@ class Taps : public testing::TestWithParam<ModelCase> {};
 TEST_P(Taps, EqualTheReference) { check_taps(GetParam(), 0, kTolerance); }
 
 // Random models have sharp attention: their scores are large, and so is what rounding does to a probability.
-TEST_P(Taps, AreNearItWithKeysAndValuesInEightBits) { check_taps(GetParam(), 8, 0.15F); }
+TEST_P(Taps, AreNearItWithKeysAndValuesInEightBits) { check_taps(GetParam(), 8, 0.25F); }
 
 std::vector<ModelCase> tap_cases() {
   std::vector<ModelCase> cases = model_cases();

@@ -233,7 +233,7 @@ TEST_P(LatentAttentionTest, EqualsExpandedKeysAndValuesHoweverTheRowsAreCut) {
   const std::vector<double> wanted = reference(x);
   // Else stored vectors that lie near a tie are rounded elsewhere; with weights of bf16 some tables round activations
   const bool exact = GetParam().format == WeightFormat::f32 && GetParam().kv_type == KvType::f32;
-  const double tolerance = exact ? 2e-5 : GetParam().format == WeightFormat::f32 ? 2e-2 : 4e-2;
+  const double tolerance = exact ? 2e-5 : GetParam().format == WeightFormat::f32 ? 2e-2 : 6e-2;
   for (std::size_t i = 0; i < x.size(); ++i) {
     ASSERT_NEAR(together[i] - x[i], wanted[i], tolerance) << "position " << i / kHidden;
   }
