@@ -153,5 +153,9 @@ MAKERS = {
     "bart-ct2-f32": lambda m, out: m.ctranslate2(out, "bart", None),
     "bart-ct2-int8": lambda m, out: m.ctranslate2(out, "bart", "int8"),
     "shipped-F16.gguf": lambda m, out: m.gguf(out, SHIPPED),
+    **{
+        f"shipped-{kind}.gguf": lambda m, out, kind=kind: m.quantized_gguf(out, "shipped-F16.gguf", kind)
+        for kind in ("Q8_0", "Q4_0", "Q4_K_M")
+    },
     **{adversary_file(name): adversary(unit) for name, unit in ADVERSARIES.items()},
 }

@@ -23,6 +23,7 @@ import report  # noqa: E402
 import svg  # noqa: E402
 from contest import Contest, Results, run_group  # noqa: E402
 from peers import CONVERT, LLAMA, RUN, NotAvailable, Peers, has_amx, say  # noqa: E402
+from quality import quality_table  # noqa: E402
 from recipes import ROOT, Models  # noqa: E402
 from work import GROUPS  # noqa: E402
 
@@ -109,6 +110,12 @@ def parse_arguments():
     )
     parser.add_argument("--text", type=Path, help="text for the tokenizers (default: as the shipped model writes)")
     parser.add_argument("--anew", action="store_true", help="forget the results that are kept")
+    parser.add_argument(
+        "--quality",
+        type=Path,
+        metavar="F",
+        help="instead: perplexity of the shipped model in each precision, of the token ids in F (one JSON array)",
+    )
     parser.add_argument("--setup", action="store_true", help="only install the programs and make the models")
     parser.add_argument("--report", action="store_true", help="only print what is kept")
     parser.add_argument("--json", action="store_true", help="print every figure as one JSON object, not as tables")
@@ -135,7 +142,10 @@ def set_up(contest, chosen):
 def main():
     options = parse_arguments()
     peers = Peers(options.cache)
-    contest = Contest(peers, Models(options.cache / "models", peers, options), options)
+    models = Models(options.cache / "models", peers, options)
+    if options.quality:
+        return print(quality_table(options.skald, models, peers, options.quality.resolve(), options.threads))
+    contest = Contest(peers, models, options)
     results = Results(options.cache / "results.jsonl", options.anew)
     chosen = chosen_by(options.only)
     if not options.report:
