@@ -26,7 +26,7 @@ WeightFormat weight_format(const TensorInfo& tensor, const MatrixUse& use, int b
   if (bits == 32) return WeightFormat::f32;
   if (bits == 16 || use.factor || use.routes) return half_format(tensor);
   if (bits == 8 || !use.product) return WeightFormat::int8;
-  if (use.looked_up || use.scores) return WeightFormat::int6;
+  if (use.looked_up || use.scores || use.early) return WeightFormat::int6;
   return use.values ? WeightFormat::int8 : WeightFormat::int4;
 }
 

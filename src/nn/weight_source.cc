@@ -47,6 +47,16 @@ void report_not_finite(const TensorInfo& tensor, std::size_t count) {
   log_notice(LogLevel::warning, "tensor " + quoted(tensor.name) + ": " + std::to_string(count) + " NaN or Inf weights");
 }
 
+// Whether the first number in `name` is 0: "layers.0.mlp.up_proj", "h.0.mlp.c_fc".
+bool in_first_layer(std::string_view name) {
+  const std::size_t at = name.find_first_of("0123456789");
+  return at != std::string_view::npos && at > 0 && name.substr(at - 1, 3) == ".0.";
+}
+
+bool in_attention(std::string_view name) {
+  return name.find("attn") != std::string_view::npos || name.find("ttention") != std::string_view::npos;
+}
+
 }  // namespace
 
 WeightSource::WeightSource(const TensorSource& source, std::string base_prefix)
@@ -150,6 +160,7 @@ void WeightSource::note_product(Job& job, const std::string& name) const {
   job.use.product = true;
   job.use.scores = job.use.scores || name.ends_with("lm_head");
   job.use.routes = name.ends_with("gate") || name.ends_with("router") || name.ends_with("router.weight");
+  job.use.early = in_first_layer(name) && !in_attention(name);
   job.use.values = name.ends_with(".v_proj") && job.matrix->rows() < job.matrix->columns();
 }
 

@@ -14,9 +14,7 @@ TensorInfo stored(DType dtype) { return {.name = "w", .dtype = dtype, .shape = {
 
 TensorInfo in_blocks(std::string_view name) {
   TensorInfo tensor = stored(DType::u8);
-  for (const quant::BlockFormat& format : quant::block_formats()) {
-    if (format.name == name) tensor.block = &format;
-  }
+  tensor.block = quant::find_block_format(name);
   EXPECT_NE(tensor.block, nullptr);
   return tensor;
 }
@@ -51,6 +49,7 @@ TEST(WeightPrecision, InFourBitsWhatIsSensitiveHasMore) {
   const TensorInfo tensor = stored(DType::bf16);
   EXPECT_EQ(weight_format(tensor, {.product = true, .scores = true}, 4), WeightFormat::int6);
   EXPECT_EQ(weight_format(tensor, {.product = true, .looked_up = true}, 4), WeightFormat::int6);
+  EXPECT_EQ(weight_format(tensor, {.product = true, .early = true}, 4), WeightFormat::int6);
   EXPECT_EQ(weight_format(tensor, {.product = true, .values = true}, 4), WeightFormat::int8);
   EXPECT_EQ(weight_format(tensor, {.looked_up = true}, 4), WeightFormat::int8);
 }
