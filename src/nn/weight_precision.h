@@ -23,7 +23,8 @@ struct MatrixUse {
 ///
 /// In 8 bits all that matters for speed is int8. In 4 bits the logits' matrix, embeddings and the first layer's
 /// feed-forward are int6, values that many queries share are int8 and the rest is int4: measured by how far the output
-/// distribution of a trained model moves per bit. Embeddings that are only looked up have 8 bits at least, factors and routers 16: they weigh little.
+/// distribution of a trained model moves per bit. Embeddings that are only looked up have 8 bits at least, factors and
+/// routers 16: they weigh little.
 kernels::WeightFormat weight_format(const TensorInfo& tensor, const MatrixUse& use, int bits);
 
 /// 32, 16, 8, 6, 5, 4, 3 or 2: bits of a weight's code in `format`.
