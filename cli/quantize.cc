@@ -53,7 +53,7 @@ class Quantize final : public Command {
     const QuantizeResult result = write(named_model(positional[0]), positional[1]);
     if (result.kept_matrices > 0 && !quiet_) {
       write_notice(std::to_string(result.kept_matrices) +
-                   " matrices stay in 16 bits: the lengths of their rows are no multiples of 64");
+                   " matrices stay in 16 bits: the model takes parts of them that would cut blocks");
     }
     write_output(json_ ? as_json(positional[1], result) : as_line(positional[1], result));
     return 0;

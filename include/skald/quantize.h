@@ -19,7 +19,7 @@ struct QuantizeOptions {
 struct QuantizeResult {
   std::uint64_t bytes_before = 0;  // of all tensors
   std::uint64_t bytes_after = 0;
-  int kept_matrices = 0;  // stored in 16 bits: their rows are no whole blocks
+  int kept_matrices = 0;  // stored in 16 bits: the model takes parts that would cut blocks
 };
 
 /// Writes the model folder `path` to the folder `out`, its weights in blocks of our own formats (docs/precision.md): a

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <system_error>
 
 #include "base/checked.h"
@@ -54,15 +55,16 @@ std::string blocks_entry(const quant::BlockFormat& format, std::uint64_t inputs,
 }
 
 void apply_block_metadata(const std::string& file, const json::Value& metadata, std::vector<TensorInfo>& tensors) {
+  std::map<std::string_view, TensorInfo*> by_name;  // a header may hold a hundred thousand entries
+  for (TensorInfo& tensor : tensors) by_name[tensor.name] = &tensor;
   for (const json::Member& member : metadata.as_object()) {
     if (!member.key.starts_with(kBlocksKey)) continue;
-    const std::string_view name = std::string_view(member.key).substr(kBlocksKey.size());
-    const auto tensor = std::ranges::find(tensors, name, &TensorInfo::name);
-    if (tensor == tensors.end()) {
+    const auto tensor = by_name.find(std::string_view(member.key).substr(kBlocksKey.size()));
+    if (tensor == by_name.end()) {
       throw FormatError(
           ErrorFields{.file = file, .field = "__metadata__[" + quoted(member.key) + "]", .rule = "names no tensor"});
     }
-    apply(file, member.value.as_string(), *tensor);
+    apply(file, member.value.as_string(), *tensor->second);
   }
 }
 

@@ -13,7 +13,7 @@ namespace skald::models {
 struct QuantizedWeights {
   std::uint64_t bytes_before = 0;  // of all tensors
   std::uint64_t bytes_after = 0;
-  int kept_matrices = 0;  // in 16 bits, because their rows are no whole blocks
+  int kept_matrices = 0;  // in 16 bits, because the model takes parts that would cut blocks
 };
 
 /// Reads the model in `folder` and writes its weights in `bits` of 8 or 4 to the safetensors file `out`, a few MiB at a
