@@ -14,10 +14,9 @@ void StoragePlan::add(const StoredMatrix& part, WeightFormat wanted) {
            .part = {.planes = part.part.planes, .transposed = part.part.transposed},
            .n = part.part.stored_outputs(part.n),
            .k = part.part.stored_inputs(part.k)};
-  if (!kernels::in_blocks(wanted)) return;
-  const std::size_t block = kernels::stored_blocks(wanted).block;
-  const std::size_t end = part.part.first_input + part.k;
-  if (part.part.first_input % block != 0 || (end % block != 0 && end != whole.k)) cuts_blocks = true;
+  if (kernels::in_blocks(wanted) && !part.part.whole_blocks(part.k, kernels::stored_blocks(wanted).block)) {
+    cuts_blocks = true;
+  }
 }
 
 std::optional<WeightFormat> StoragePlan::stored_format() const {

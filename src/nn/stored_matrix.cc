@@ -59,9 +59,7 @@ std::size_t StoredMatrix::row_bytes() const { return run_bytes(*tensor, k); }
 
 bool StoredMatrix::whole_blocks() const {
   const std::size_t numbers = stored_unit(*tensor).numbers;
-  if (numbers == 1) return true;
-  const bool ends = k % numbers == 0 || part.first_input + k == part.stored_inputs(k);
-  return !part.transposed && part.first_input % numbers == 0 && ends;
+  return numbers == 1 || (!part.transposed && part.whole_blocks(k, numbers));
 }
 
 // Neighbours in the file are read at once.

@@ -28,6 +28,11 @@ struct Part {
   }
   [[nodiscard]] std::size_t stored_outputs(std::size_t n) const { return outputs == 0 ? n : outputs; }
   [[nodiscard]] std::size_t stored_inputs(std::size_t k) const { return inputs == 0 ? k : inputs; }
+  /// Whether the inputs of a matrix [n, k] begin and end with a block of `block` of them, or with the stored row.
+  [[nodiscard]] bool whole_blocks(std::size_t k, std::size_t block) const {
+    const std::size_t end = first_input + k;
+    return first_input % block == 0 && (end % block == 0 || end == stored_inputs(k));
+  }
   /// Shape of the tensor that holds a matrix [n, k].
   [[nodiscard]] std::vector<std::uint64_t> stored_shape(std::size_t n, std::size_t k) const {
     std::vector<std::uint64_t> shape{stored_outputs(n), stored_inputs(k)};
