@@ -11,6 +11,9 @@ package, for all 1,112,064 code points that UTF-8 can carry.
     python tools/make_unicode_tables.py src/text/unicode_tables.cc
 """
 
+import base64
+import json
+import struct
 import sys
 
 import tokenizers
@@ -19,6 +22,11 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 PINNED = "0.23.3"
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 CATEGORIES = "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
+# What may be Prepend of the grapheme clusters: asked one by one, since each needs a charsmap of its own.
+PREPEND_CANDIDATES = [
+    *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0xD4E, 0x110BD, 0x110CD, 0x111C2, 0x111C3, 0x113D1,
+    0x1193F, 0x11941, *range(0x11A3A, 0x11A3B), *range(0x11A84, 0x11A8A), 0x11D46, 0x11F02,
+]  # fmt: skip
 SCRIPTS = (
     "Other Latin Greek Cyrillic Armenian Hebrew Arabic Devanagari Bengali Tamil Thai Lao Tibetan Myanmar Georgian "
     "Hangul Ethiopic Khmer Mongolian Hiragana Katakana Bopomofo Han Common Inherited".split()
@@ -43,6 +51,11 @@ def removed_by(pre_tokenizer):
 def isolated_by(pre_tokenizer):
     """The code points that `pre_tokenizer` cuts from a letter before them."""
     return {c for c in CODE_POINTS if len(pre_tokenizer.pre_tokenize_str("a" + chr(c))) == 2}
+
+
+def dropped_by(normalizer):
+    """The code points that `normalizer` drops behind a letter."""
+    return {c for c in CODE_POINTS if normalizer.normalize_str("a" + chr(c)) == "a"}
 
 
 def word_characters():
@@ -105,6 +118,73 @@ def compositions(canonical):
     return pairs
 
 
+def charsmap_normalizer(pairs):
+    """A Precompiled normalizer that maps each key of `pairs` (texts none of which begins another) to its value."""
+    units, used, strings = [0] * 4096, {0}, b""
+
+    def place(node, items):  # the children of `node`, whose units lie at base ^ label
+        labels = sorted({key[0] for key, _ in items})
+        base = next(b for b in range(256, len(units)) if b not in used and all(b ^ x not in used for x in labels))
+        used.update([base, *(base ^ label for label in labels)])
+        units[node] |= (node ^ base) << 10
+        for label in labels:
+            rest = [(key[1:], value) for key, value in items if key[0] == label]
+            units[base ^ label] = label
+            if rest[0][0]:
+                place(base ^ label, rest)
+                continue
+            leaf = next(b for b in range(256, len(units)) if b not in used)
+            used.add(leaf)
+            units[base ^ label] |= 1 << 8 | (base ^ label ^ leaf) << 10
+            units[leaf] = 1 << 31 | rest[0][1]
+
+    items = []
+    for key, value in pairs.items():
+        items.append((key.encode(), len(strings)))
+        strings += value.encode() + b"\0"
+    place(0, items)
+    blob = struct.pack(f"<I{len(units)}I", 4 * len(units), *units) + strings
+    stage = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(blob).decode()}
+    model = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+    return tokenizers.Tokenizer.from_str(json.dumps({"normalizer": stage, "model": model})).normalizer
+
+
+def cluster_flags():
+    """The code points that a grapheme cluster goes on with, those that a pictogram and a joiner go on with, and those
+    that begin a cluster with what follows: seen by what Precompiled makes of a cluster that begins with a known key."""
+    change = charsmap_normalizer({"a": "X", "\u00a9": "Y"}).normalize_str
+    joins = {c for c in CODE_POINTS if change("a" + chr(c)) == "X"}
+    pictograms = {c for c in CODE_POINTS if c not in joins and change("\u00a9\u200d" + chr(c)) != "Y" + change(chr(c))}
+    prepends = {c for c in PREPEND_CANDIDATES if charsmap_normalizer({chr(c): "Z"}).normalize_str(chr(c) + "a") == "Z"}
+    assert 0x301 in joins and 0x200D in joins and 0x1F600 in pictograms and 0x600 in prepends
+    return joins, pictograms, prepends
+
+
+def script_classes():
+    """Runs (first, last, class) of the code points that UnicodeScripts keeps together; 0 are those that go with any."""
+    scripts = pre_tokenizers.UnicodeScripts()
+
+    def apart(first, second):
+        return len(scripts.pre_tokenize_str(chr(first) + chr(second))) == 2
+
+    classes, runs = [ord("a"), 0x4E00], []
+    for c in CODE_POINTS:
+        if runs and runs[-1][1] == c - 1 and not apart(c - 1, c) and apart(c, ord("a")) == apart(c - 1, ord("a")):
+            if runs[-1][2] == 0 or apart(c, classes[1 if runs[-1][2] == 1 else 0]):
+                if runs[-1][2] != 0 or not any(apart(c, x) for x in classes[:2]):
+                    runs[-1] = (runs[-1][0], c, runs[-1][2])
+                    continue
+        if not any(apart(c, x) for x in classes[:2]):
+            runs.append((c, c, 0))
+            continue
+        number = next((i for i, x in enumerate(classes) if not apart(c, x)), len(classes))
+        if number == len(classes):
+            classes.append(c)
+        runs.append((c, c, number + 1))
+    assert len(classes) < 256
+    return [run for run in runs if run[2]]
+
+
 def two_stage(values):
     """Row of each code point's block, and the distinct blocks, of a value per code point."""
     blocks, rows = {}, []
@@ -161,7 +241,10 @@ def character_flags():
         word_characters(),
         isolated_by(pre_tokenizers.Digits(individual_digits=True)),
         isolated_by(pre_tokenizers.Punctuation()),
-        {c for c in CODE_POINTS if normalizers.StripAccents().normalize_str("a" + chr(c)) == "a"},
+        dropped_by(normalizers.StripAccents()),
+        dropped_by(normalizers.BertNormalizer(False, False, True, False)),
+        dropped_by(normalizers.BertNormalizer(True, False, False, False)),
+        *cluster_flags(),
     ]
     # One whitespace class serves all: the regex engine's, the standard library's, and that of Strip.
     assert columns[0] == removed_by(pre_tokenizers.WhitespaceSplit())
@@ -196,6 +279,15 @@ def inert_forms(classes, canonical, compatible, pairs):
     ]
 
 
+def write_lines(path, lines):
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def row(item):
+    return "{" + ", ".join(f"{x:#x}" if abs(x) > 9 else str(x) for x in item) + "}"
+
+
 def main(path):
     assert tokenizers.__version__ == PINNED, f"tokenizers {PINNED} defines the tables, not {tokenizers.__version__}"
     category, script = numbered(CATEGORIES, {"Cn", "Cs"}), numbered(SCRIPTS, {SCRIPTS[0]})
@@ -207,6 +299,7 @@ def main(path):
     lower = mapped(normalizers.Lowercase())
     assert [c for c, image in lower.items() if len(image) > 1] == [0x130] and lower[0x130] == [0x69, 0x307]
 
+    scripts = script_classes()
     inert = inert_forms(classes, canonical, compatible, pairs)
     keys = list(zip(category, flags, (classes.get(c, 0) for c in range(0x110000)), inert))
     records = {}
@@ -224,9 +317,6 @@ def main(path):
     def decomposition_rows(table):
         return [(c, index[tuple(i)], len(i)) for c, i in sorted(table.items())]
 
-    def row(item):
-        return "{" + ", ".join(f"{x:#x}" if abs(x) > 9 else str(x) for x in item) + "}"
-
     only_compatible = {c: i for c, i in compatible.items() if canonical.get(c) != i}
     out = [
         f"// Generated by tools/make_unicode_tables.py from `tokenizers` {PINNED}. Do not edit.",
@@ -242,6 +332,8 @@ def main(path):
         c_array("Composition", "kCompositions", [(*pair, c) for pair, c in sorted(pairs.items())], row),
         c_array("LowerCaseRun", "kLowerCase", lower_case_runs(lower), row),
         c_array("ScriptRun", "kScripts", script_runs(script), row),
+        c_array("ScriptRun", "kScriptClasses", scripts, row),
+        f"const std::size_t kScriptClassesSize = {len(scripts)};",
         f"const std::size_t kScriptsSize = {len(script_runs(script))};",
         f"const std::size_t kCanonicalSize = {len(canonical)};",
         f"const std::size_t kCompatibleSize = {len(only_compatible)};",
@@ -250,8 +342,7 @@ def main(path):
         "\n}  // namespace skald::text::tables",
         "// clang-format on",
     ]
-    with open(path, "w", encoding="ascii") as file:
-        file.write("\n".join(out) + "\n")
+    write_lines(path, out)
     print(
         f"{path}: {len(records)} records, {len(blocks)} blocks, {len(canonical)} canonical, "
         f"{len(only_compatible)} compatible, {len(pairs)} compositions, {len(classes)} marks"

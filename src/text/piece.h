@@ -48,6 +48,14 @@ class AlignedText {
     origins_.insert(origins_.end(), text.size(), origin);
   }
   void append(char32_t character, ByteRange origin);
+  void append(char ascii, ByteRange origin) {
+    text_ += ascii;
+    origins_.push_back(origin);
+  }
+  void drop_last(std::size_t bytes) {
+    text_.resize(text_.size() - bytes);
+    origins_.resize(origins_.size() - bytes);
+  }
   /// Bytes [begin, end) of `piece`, with their origins.
   void append(const Piece& piece, std::size_t begin, std::size_t end);
 

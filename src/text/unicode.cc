@@ -184,6 +184,13 @@ char32_t lower_case(char32_t c) {
   return static_cast<char32_t>(static_cast<std::int32_t>(c) + run.difference);
 }
 
+std::uint8_t script_class(char32_t c) {
+  const std::span<const tables::ScriptRun> runs(tables::kScriptClasses, tables::kScriptClassesSize);
+  const auto after = std::upper_bound(runs.begin(), runs.end(), c,
+                                      [](char32_t x, const tables::ScriptRun& run) { return x < run.first; });
+  return after != runs.begin() && c <= (after - 1)->last ? (after - 1)->script : 0;
+}
+
 std::vector<NormalizedChar> normalize(std::u32string_view text, NormalForm form) {
   const bool compatible = form == NormalForm::nfkd || form == NormalForm::nfkc;
   std::vector<NormalizedChar> out;

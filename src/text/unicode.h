@@ -47,13 +47,18 @@ enum Category : std::uint8_t {
 };  // clang-format off: one line a kind
 // clang-format on
 
-enum CharFlag : std::uint8_t {
-  kIsSpace = 1,         // \s, Rust's char::is_whitespace
-  kIsWord = 2,          // \w of split patterns
-  kIsCrateWord = 4,     // \w of the `regex` crate: Whitespace, single_word
-  kIsNumeric = 8,       // Rust's char::is_numeric: Digits
-  kIsPunctuation = 16,  // the Punctuation pre-tokenizer
-  kIsAccent = 32,       // what StripAccents removes
+enum CharFlag : std::uint16_t {
+  kIsSpace = 1,             // \s, Rust's char::is_whitespace
+  kIsWord = 2,              // \w of split patterns
+  kIsCrateWord = 4,         // \w of the `regex` crate: Whitespace, single_word
+  kIsNumeric = 8,           // Rust's char::is_numeric: Digits
+  kIsPunctuation = 16,      // the Punctuation pre-tokenizer
+  kIsAccent = 32,           // what StripAccents removes
+  kIsBertAccent = 64,       // what BertNormalizer removes as accents
+  kIsBertControl = 128,     // and what as control characters
+  kJoinsCluster = 256,      // a grapheme cluster goes on with it
+  kIsPictogram = 512,       // a cluster that ends with a joiner goes on with it
+  kPrependsCluster = 1024,  // what follows belongs to its cluster
 };
 
 enum class NormalForm : std::uint8_t { nfd, nfkd, nfc, nfkc };
@@ -103,6 +108,9 @@ std::vector<NormalizedChar> normalize(std::u32string_view text, NormalForm form)
 inline bool is_inert(char32_t c, NormalForm form) {
   return (char_record(c).inert >> static_cast<unsigned>(form) & 1) != 0;
 }
+
+/// The number of the scripts that UnicodeScripts keeps together; 0: goes with any.
+std::uint8_t script_class(char32_t c);
 
 /// The byte-level alphabet of GPT-2: a printable character for each byte, and back (-1 where `c` is none).
 char32_t byte_to_char(std::uint8_t byte);

@@ -8,7 +8,7 @@ namespace skald::text::tables {
 
 struct CharRecord {
   std::uint8_t category;  // text::Category
-  std::uint8_t flags;     // bits of text::CharFlag
+  std::uint16_t flags;    // bits of text::CharFlag
   std::uint8_t combining_class;
   std::uint8_t inert;  // bit 0 NFD, 1 NFKD, 2 NFC, 3 NFKC: stays as it is whatever its neighbours
 };
@@ -45,5 +45,7 @@ struct ScriptRun {
 };
 extern const ScriptRun kScripts[];  // by ascending code point
 extern const std::size_t kScriptsSize;
+extern const ScriptRun kScriptClasses[];  // what UnicodeScripts keeps together, numbered from 1; the rest goes with any
+extern const std::size_t kScriptClassesSize;
 
 }  // namespace skald::text::tables

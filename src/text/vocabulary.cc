@@ -48,6 +48,30 @@ Vocabulary::Vocabulary(const json::Fields& fields, std::string_view key) {
   size_ = members.size();
 }
 
+Vocabulary::Vocabulary(const std::vector<std::string_view>& tokens) {
+  std::size_t bytes = 0;
+  for (const std::string_view token : tokens) bytes += token.size();
+  characters_.reserve(bytes);  // views into it stay valid
+  entries_.reserve(tokens.size());
+  for (const std::string_view token : tokens) {
+    entries_.push_back({static_cast<std::uint32_t>(characters_.size()), static_cast<std::uint32_t>(token.size())});
+    characters_ += token;
+  }
+  ids_.reserve(tokens.size());
+  for (TokenId id = id_limit(); id-- > 0;) size_ += ids_.insert(token(id), id);
+}
+
+void Vocabulary::require_short_tokens(const json::Fields& fields) const {
+  for (TokenId id = 0; id < id_limit(); ++id) {
+    if (token(id).size() <= kMaxWalked) continue;
+    throw LimitError(
+        ErrorFields{.file = fields.file(),
+                    .field = fields.name("vocab"),
+                    .value = "token " + std::to_string(id) + " of " + std::to_string(token(id).size()) + " bytes",
+                    .rule = "a token of this kind of model has at most " + std::to_string(kMaxWalked)});
+  }
+}
+
 std::string_view Vocabulary::token(TokenId id) const {
   if (!contains(id)) return {};
   const Entry& entry = entries_[static_cast<std::size_t>(id)];

@@ -35,7 +35,7 @@ TEST(BadTokenizer, WrongTypesNameTheField) {
   expect_error<FormatError>([] { parse("[]"); }, "must be an object");
   expect_error<FormatError>([] { parse("{}"); }, "model");
   expect_error<FormatError>([] { parse(R"({"model":5})"); }, "model");
-  expect_error<FormatError>([] { parse(R"({"model":{"vocab":{}}})"); }, "model.type");
+  expect_error<FormatError>([] { parse(R"({"model":{"vocab":{}}})"); }, "model.unk_token");
   expect_error<FormatError>([] { parse(tiny("", R"(,"vocab":[],"merges":[])")); }, "model.vocab");
   expect_error<FormatError>([] { parse(tiny("", R"(,"vocab":{"a":0},"merges":{})")); }, "model.merges");
   expect_error<FormatError>([] { parse(tiny(R"(,"normalizer":7)")); }, "normalizer");
@@ -99,14 +99,14 @@ TEST(BadTokenizer, AddedTokensAreNeitherEmptyNorColliding) {
 }
 
 TEST(BadTokenizer, UnknownTypesAreNamedWithTheKnownOnes) {
-  expect_error<UnsupportedError>([] { parse(R"({"model":{"type":"Unigram"}})"); },
-                                 "'Unigram': is not supported; known types: BPE");
-  expect_error<UnsupportedError>([] { parse(tiny(R"(,"normalizer":{"type":"Nmt"})")); }, "known types: NFC");
+  expect_error<UnsupportedError>([] { parse(R"({"model":{"type":"Bigram"}})"); },
+                                 "'Bigram': is not supported; known types: BPE");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"normalizer":{"type":"Nmtt"})")); }, "known types: NFC");
   expect_error<UnsupportedError>([] { parse(tiny(R"(,"pre_tokenizer":{"type":"Foo"})")); }, "'Foo'");
-  expect_error<UnsupportedError>([] { parse(tiny(R"(,"decoder":{"type":"CTC"})")); }, "decoder.type");
+  expect_error<UnsupportedError>([] { parse(tiny(R"(,"decoder":{"type":"CTCC"})")); }, "decoder.type");
   expect_error<UnsupportedError>([] { parse(tiny(R"(,"post_processor":{"type":"X"})")); }, "post_processor.type");
   expect_error<UnsupportedError>(
-      [] { parse(tiny(R"(,"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"CTC"}]})")); },
+      [] { parse(tiny(R"(,"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"CTCC"}]})")); },
       "decoder.decoders[1].type");
 }
 

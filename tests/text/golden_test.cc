@@ -64,7 +64,8 @@ TEST_P(TokenizerGolden, StreamsExactlyWhatItDecodes) {
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                          testing::Values("gpt2", "roberta", "llama3", "qwen2", "o200k", "tekken", "deepseek",
-                                         "deepseek-coder", "llama2"),
+                                         "deepseek-coder", "llama2", "bert", "wordpiece-cased", "wordlevel", "ctc",
+                                         "unigram", "unigram-bytes", "clip", "prefixed"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase(name, '-');
@@ -73,17 +74,19 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
 
 // Calls check(stage, case) for every case of a kind of stage.
 void for_each_stage(const char* kind, auto&& check) {
-  const json::Value stages = json::parse_file(test::data("stages.json"));
-  const json::Array& texts = stages.find("texts")->as_array();
-  ASSERT_FALSE(stages.find(kind)->as_array().empty());
-  for (const json::Value& stage : stages.find(kind)->as_array()) {
-    SCOPED_TRACE(json::dump(*stage.find("stage")));
-    const json::Fields fields(*stage.find("stage"), "stages.json");
-    for (const json::Value& entry : stage.find("cases")->as_array()) {
-      const json::Value& key = entry.as_array()[0];  // the input, or its index in "texts"
-      const json::Value& input = key.is_integer() ? texts[static_cast<std::size_t>(key.as_integer())] : key;
-      SCOPED_TRACE(json::dump(input));
-      check(fields, input, entry.as_array()[1]);
+  for (const char* file : {"stages.json", "models.json"}) {
+    const json::Value stages = json::parse_file(test::data(file));
+    const json::Array& texts = stages.find("texts")->as_array();
+    ASSERT_FALSE(stages.find(kind)->as_array().empty());
+    for (const json::Value& stage : stages.find(kind)->as_array()) {
+      SCOPED_TRACE(json::dump(*stage.find("stage")).substr(0, 300));
+      const json::Fields fields(*stage.find("stage"), file);
+      for (const json::Value& entry : stage.find("cases")->as_array()) {
+        const json::Value& key = entry.as_array()[0];  // the input, or its index in "texts"
+        const json::Value& input = key.is_integer() ? texts[static_cast<std::size_t>(key.as_integer())] : key;
+        SCOPED_TRACE(json::dump(input));
+        check(fields, input, entry.as_array()[1]);
+      }
     }
   }
 }

@@ -5,10 +5,15 @@ namespace skald::text {
 namespace {
 
 constexpr StageType<Decoder> kTypes[] = {
-    {"ByteLevel", make_as<ByteLevelDecoder, Decoder>}, {"ByteFallback", make_as<ByteFallbackDecoder, Decoder>},
-    {"Metaspace", make_as<MetaspaceDecoder, Decoder>}, {"Fuse", make_as<Fuse, Decoder>},
-    {"Replace", make_as<ReplaceDecoder, Decoder>},     {"Strip", make_as<StripDecoder, Decoder>},
+    {"ByteLevel", make_as<ByteLevelDecoder, Decoder>},
+    {"ByteFallback", make_as<ByteFallbackDecoder, Decoder>},
+    {"Metaspace", make_as<MetaspaceDecoder, Decoder>},
+    {"Fuse", make_as<Fuse, Decoder>},
+    {"Replace", make_as<ReplaceDecoder, Decoder>},
+    {"Strip", make_as<StripDecoder, Decoder>},
     {"BPEDecoder", make_as<BpeDecoder, Decoder>},
+    {"WordPiece", make_as<WordPieceDecoder, Decoder>},
+    {"CTC", make_as<CtcDecoder, Decoder>},
 };
 
 }  // namespace

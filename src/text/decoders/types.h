@@ -89,6 +89,33 @@ class BpeDecoder final : public Decoder {
   std::string suffix_;
 };
 
+/// Tokens with the prefix go to the one before, all others get a space; with `cleanup` spaces before punctuation and in
+/// English contractions are taken out again.
+class WordPieceDecoder final : public Decoder {
+ public:
+  explicit WordPieceDecoder(const json::Fields& fields);
+  [[nodiscard]] std::unique_ptr<DecoderStream> start() const override;
+  [[nodiscard]] std::string token_bytes(std::string token) const override;
+  /// The text of a token, which may be the first one.
+  [[nodiscard]] std::string text(std::string_view token, bool first) const;
+
+ private:
+  std::string prefix_;
+  bool cleanup_;
+};
+
+/// What a CTC model repeats is once there, its padding is nothing.
+class CtcDecoder final : public Decoder {
+ public:
+  explicit CtcDecoder(const json::Fields& fields);
+  [[nodiscard]] std::unique_ptr<DecoderStream> start() const override;
+  [[nodiscard]] std::string token_bytes(std::string token) const override;
+
+ private:
+  std::string padding_, delimiter_;
+  bool cleanup_;
+};
+
 /// Where a tokenizer has no decoder: a space between tokens.
 class SpaceBetween final : public Decoder {
  public:

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "skald/error.h"
+#include "text/models/word_cache.h"
 #include "text/unicode.h"
 #include "text/utf8_walk.h"
 
@@ -18,54 +19,6 @@ constexpr std::string_view kBadMerge = "must be \"left right\" or [\"left\", \"r
 std::string merge_name(const json::Fields& fields, std::size_t number) {
   return fields.name("merges") + "[" + std::to_string(number) + "]";
 }
-
-// Words and their tokens. A direct-mapped table of fixed size: bounded, and a miss costs one line of memory.
-class WordCache {
- public:
-  /// Appends the tokens of `word`, whose first byte is `begin`; false where it is not known.
-  bool find(std::string_view word, std::uint32_t begin, std::vector<WordToken>& out) const {
-    if (slots_.empty() || word.size() > kMaxBytes) return false;
-    const Slot& slot = slots_[index(word)];
-    if (slot.size != word.size() || std::memcmp(slot.bytes, word.data(), word.size()) != 0) return false;
-    const std::uint32_t first = begin;
-    for (std::size_t i = 0; i < slot.count; ++i) {
-      const std::uint32_t end = first + (slot.tokens[i] >> 24);
-      out.push_back({static_cast<TokenId>(slot.tokens[i] & kMaxTokenId), begin, end});
-      begin = end;
-    }
-    return true;
-  }
-
-  void store(std::string_view word, std::uint32_t first, std::span<const WordToken> tokens) {
-    if (word.size() > kMaxBytes || tokens.size() > kMaxTokens) return;
-    std::uint32_t begin = first;
-    for (const WordToken& token : tokens) {  // dropped characters leave gaps, which a slot cannot tell
-      if (token.begin != begin) return;
-      begin = token.end;
-    }
-    if (slots_.empty()) slots_.resize(kSlots);
-    Slot& slot = slots_[index(word)];
-    slot.size = static_cast<std::uint8_t>(word.size());
-    slot.count = static_cast<std::uint8_t>(tokens.size());
-    std::memcpy(slot.bytes, word.data(), word.size());
-    std::uint32_t* packed = slot.tokens;
-    for (const WordToken& token : tokens) *packed++ = static_cast<std::uint32_t>(token.id) | (token.end - first) << 24;
-  }
-
- private:
-  static constexpr std::size_t kSlots = 1U << 14;
-  static constexpr std::size_t kMaxBytes = 30;
-  static constexpr std::size_t kMaxTokens = 8;
-  struct Slot {
-    std::uint8_t size = 0;  // 0: empty; words are never empty
-    std::uint8_t count = 0;
-    char bytes[kMaxBytes] = {};
-    std::uint32_t tokens[kMaxTokens] = {};  // id, and above its 24 bits the end in the word
-  };
-  static_assert(sizeof(Slot) == 64 && kMaxTokenId < 1 << 24);
-  static std::size_t index(std::string_view word) { return hash_bytes(word) % kSlots; }
-  std::vector<Slot> slots_;
-};
 
 struct BpeScratch final : Model::Scratch {
   WordCache cache;
@@ -101,12 +54,7 @@ void Bpe::read_unknown(const json::Fields& fields) {
     unknown_ = vocabulary_.find(*token);
     if (unknown_ < 0) fields.fail("unk_token", "is not in vocab");
   }
-  if (!fields.get_bool("byte_fallback").value_or(false)) return;
-  byte_fallback_.emplace();
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    constexpr char kHex[] = "0123456789ABCDEF";
-    (*byte_fallback_)[byte] = vocabulary_.find(std::string("<0x") + kHex[byte >> 4] + kHex[byte & 15] + ">");
-  }
+  if (fields.get_bool("byte_fallback").value_or(false)) byte_fallback_.emplace(vocabulary_);
 }
 
 void Bpe::read_merges(const json::Fields& fields) {
@@ -281,11 +229,11 @@ void Bpe::split_bytes(std::string_view word, std::vector<WordToken>& symbols) co
 
 bool Bpe::fall_back_to_bytes(std::string_view symbol, ByteRange place, std::vector<WordToken>& symbols) const {
   if (!byte_fallback_) return false;
-  const auto token = [&](char byte) { return (*byte_fallback_)[static_cast<unsigned char>(byte)]; };
-  if (std::any_of(symbol.begin(), symbol.end(), [&](char byte) { return token(byte) < 0; })) return false;
+  const std::size_t first = symbols.size();
+  if (!byte_fallback_->put(symbol, place, symbols)) return false;
   for (std::uint32_t i = 0; i < symbol.size(); ++i) {  // a prefix or suffix has more bytes than the word
-    symbols.push_back(
-        {token(symbol[i]), std::min(place.begin + i, place.end - 1), std::min(place.begin + i + 1, place.end)});
+    symbols[first + i].begin = std::min(place.begin + i, place.end - 1);
+    symbols[first + i].end = std::min(place.begin + i + 1, place.end);
   }
   return true;
 }

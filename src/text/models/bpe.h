@@ -7,6 +7,7 @@
 
 #include "text/flat_map.h"
 #include "text/model.h"
+#include "text/models/byte_fallback.h"
 
 namespace skald::text {
 
@@ -63,12 +64,12 @@ class Bpe final : public Model {
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;  // a word that is a token is that token, whatever the merges say
   bool takes_bytes_ = false;
-  std::string prefix_, suffix_;                            // of symbols after the first, and of the last
-  std::array<TokenId, 256> byte_symbols_{};                // token of each byte-level character; -1: none
-  std::optional<std::array<TokenId, 256>> byte_fallback_;  // tokens "<0x00>" ...; -1: none
-  std::vector<bool> excluded_;                             // by id, see exclude_words()
-  std::string word_bytes_;                                 // the byte form of every token, for words_
-  StringMap words_;  // tokens by their bytes, where takes_bytes_ and ignore_merges_
+  std::string prefix_, suffix_;              // of symbols after the first, and of the last
+  std::array<TokenId, 256> byte_symbols_{};  // token of each byte-level character; -1: none
+  std::optional<ByteFallback> byte_fallback_;
+  std::vector<bool> excluded_;  // by id, see exclude_words()
+  std::string word_bytes_;      // the byte form of every token, for words_
+  StringMap words_;             // tokens by their bytes, where takes_bytes_ and ignore_merges_
 };
 
 /// Merges `symbols` until no pair of neighbours is in `merges`: lowest rank first, leftmost first among equals.

@@ -15,6 +15,10 @@ constexpr StageType<Normalizer> kTypes[] = {
     {"Replace", make_as<ReplacePattern, Normalizer>},
     {"Prepend", make_as<Prepend, Normalizer>},
     {"ByteLevel", make_as<ByteLevelNormalizer, Normalizer>},
+    {"BertNormalizer", make_as<BertNormalizer, Normalizer>},
+    {"Nmt", make_as<Nmt, Normalizer>},
+    {"Precompiled", make_as<Precompiled, Normalizer>},
+    {"PieceNormalizer", make_as<PieceNormalizer, Normalizer>},  // ours: what SentencePiece does
 };
 
 }  // namespace

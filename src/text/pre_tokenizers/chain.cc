@@ -12,6 +12,10 @@ constexpr StageType<PreTokenizer> kTypes[] = {
     {"Punctuation", make_as<PunctuationSplit, PreTokenizer>},
     {"Whitespace", make_as<Whitespace, PreTokenizer>},
     {"WhitespaceSplit", make_as<WhitespaceSplit, PreTokenizer>},
+    {"BertPreTokenizer", make_as<BertPreTokenizer, PreTokenizer>},
+    {"CharDelimiterSplit", make_as<CharDelimiterSplit, PreTokenizer>},
+    {"FixedLength", make_as<FixedLength, PreTokenizer>},
+    {"UnicodeScripts", make_as<UnicodeScripts, PreTokenizer>},
 };
 
 }  // namespace

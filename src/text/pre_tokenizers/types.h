@@ -119,6 +119,40 @@ class Whitespace final : public PreTokenizer {
   void split(const Piece& piece, PieceSink out) const override;
 };
 
+/// At whitespace, which is dropped, and punctuation characters, each alone.
+class BertPreTokenizer final : public PreTokenizer {
+ public:
+  explicit BertPreTokenizer(const json::Fields&) {}
+  void split(const Piece& piece, PieceSink out) const override;
+};
+
+/// At a character, which is dropped.
+class CharDelimiterSplit final : public PreTokenizer {
+ public:
+  explicit CharDelimiterSplit(const json::Fields& fields);
+  void split(const Piece& piece, PieceSink out) const override;
+
+ private:
+  std::string delimiter_;
+};
+
+/// Every so many characters.
+class FixedLength final : public PreTokenizer {
+ public:
+  explicit FixedLength(const json::Fields& fields);
+  void split(const Piece& piece, PieceSink out) const override;
+
+ private:
+  std::size_t length_;
+};
+
+/// Where the script changes; spaces go with what is before them, and those at the beginning are dropped.
+class UnicodeScripts final : public PreTokenizer {
+ public:
+  explicit UnicodeScripts(const json::Fields&) {}
+  void split(const Piece& piece, PieceSink out) const override;
+};
+
 /// At whitespace, which is dropped.
 class WhitespaceSplit final : public PreTokenizer {
  public:

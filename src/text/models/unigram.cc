@@ -1,0 +1,128 @@
+#include "text/models/unigram.h"
+
+#include <algorithm>
+#include <cfloat>
+
+#include "text/models/pieces.h"
+#include "text/utf8_walk.h"
+
+namespace skald::text {
+namespace {
+
+constexpr float kUnknownPenalty = 10;  // of both references
+constexpr TokenId kUnreached = -1;
+
+// The best path to a place.
+struct Node {
+  double score = 0;
+  std::uint32_t begin = 0;  // of the last token
+  TokenId id = kUnreached;  // which it is
+};
+
+struct UnigramScratch final : Model::Scratch {
+  std::vector<Node> nodes;  // [bytes since the last place that no token reaches across, + 1]
+  std::vector<WordToken> path;
+};
+
+TokenId read_unknown(const json::Fields& fields, const Vocabulary& vocabulary) {
+  if (vocabulary.id_limit() == 0 && fields.has("unk_id")) fields.fail("unk_id", "the vocabulary is empty");
+  return static_cast<TokenId>(fields.get_integer("unk_id", 0, vocabulary.id_limit() - 1).value_or(-1));
+}
+
+}  // namespace
+
+Unigram::Unigram(const json::Fields& fields)
+    : vocabulary_(piece_texts(fields)), unknown_(fields, read_unknown(fields, vocabulary_)) {
+  vocabulary_.require_short_tokens(fields);
+  if (fields.get_bool("byte_fallback").value_or(false)) bytes_.emplace(vocabulary_);
+  single_precision_ = fields.has("piece_types");
+  scores_ = piece_scores(fields);
+  const std::vector<PieceType> types = piece_types(fields, scores_.size());
+  of_user_.assign(scores_.size(), false);
+  float lowest = FLT_MAX, highest = FLT_MIN;
+  std::vector<ByteTrie::Entry> entries;
+  for (TokenId id = 0; id < vocabulary_.id_limit(); ++id) {
+    const auto at = static_cast<std::size_t>(id);
+    if (types[at] == PieceType::normal) {
+      lowest = std::min(lowest, static_cast<float>(scores_[at]));
+      highest = std::max(highest, static_cast<float>(scores_[at]));
+    }
+    of_user_[at] = types[at] == PieceType::user_defined;
+    if (types[at] == PieceType::normal || of_user_[at]) entries.push_back({vocabulary_.token(id), id});
+  }
+  trie_ = ByteTrie(std::move(entries));
+  user_score_ = highest;
+  if (single_precision_) {
+    unknown_score_ = lowest - kUnknownPenalty;
+  } else if (!scores_.empty()) {
+    unknown_score_ = *std::ranges::min_element(scores_) - kUnknownPenalty;
+  }
+}
+
+std::unique_ptr<Model::Scratch> Unigram::make_scratch() const { return std::make_unique<UnigramScratch>(); }
+
+void Unigram::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
+  single_precision_ ? find_best<float>(word, scratch, out) : find_best<double>(word, scratch, out);
+}
+
+template <typename Score>
+void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
+  auto& own = static_cast<UnigramScratch&>(scratch);
+  std::vector<Node>& nodes = own.nodes;
+  nodes.assign(1, {});
+  std::uint32_t first = 0;  // place of nodes[0]
+  ByteRange unknown;        // characters that are no token, not yet put out: they make one
+  const auto settle = [&](std::uint32_t end) {
+    own.path.clear();
+    for (std::uint32_t at = end; at > first; at = nodes[at - first].begin) {
+      own.path.push_back({nodes[at - first].id, nodes[at - first].begin, at});
+    }
+    for (auto token = own.path.rbegin(); token != own.path.rend(); ++token) {
+      if (token->id == unknown_.id()) {
+        unknown = {unknown.begin == unknown.end ? token->begin : unknown.begin, token->end};
+        continue;
+      }
+      if (unknown.begin != unknown.end) put_unknown(word, unknown, out);
+      unknown = {};
+      out.push_back(*token);
+    }
+    nodes = {{nodes[end - first].score, end, kUnreached}};
+    first = end;
+  };
+  const auto reach = [&](std::uint32_t begin, std::uint32_t end, double score, TokenId id) {
+    if (nodes.size() <= end - first) nodes.resize(end - first + 1);
+    Node& node = nodes[end - first];
+    if (node.id == kUnreached || score > node.score) node = {static_cast<Score>(score), begin, id};
+  };
+  const auto size = static_cast<std::uint32_t>(word.size());
+  for (std::uint32_t at = 0; at < size;) {
+    if (at - first + 1 == nodes.size() && at > first) settle(at);  // no token reaches further
+    const double here = nodes[at - first].score;
+    const std::size_t length = std::min<std::size_t>(char_length(word[at]), size - at);
+    bool has_char = false;
+    trie_.for_each_prefix(word.substr(at), [&](std::size_t bytes, TokenId id) {
+      const auto i = static_cast<std::size_t>(id);
+      const double score = of_user_[i]
+                               ? static_cast<double>(static_cast<float>(bytes) * static_cast<float>(user_score_)) - 0.1
+                               : scores_[i];
+      reach(at, at + static_cast<std::uint32_t>(bytes), score + here, id);
+      has_char = has_char || bytes == length;
+    });
+    if (!has_char) {
+      const auto end = at + static_cast<std::uint32_t>(length);
+      reach(at, end, static_cast<Score>(unknown_score_ + here), unknown_.id(word.substr(at, length)));
+    }
+    at += static_cast<std::uint32_t>(length);
+  }
+  settle(size);
+  if (unknown.begin != unknown.end) put_unknown(word, unknown, out);
+}
+
+void Unigram::put_unknown(std::string_view word, ByteRange place, std::vector<WordToken>& out) const {
+  const std::string_view text = word.substr(place.begin, place.end - place.begin);
+  const TokenId id = single_precision_ ? -1 : vocabulary_.find(text);
+  if (id < 0 && bytes_ && bytes_->put(text, place, out)) return;
+  out.push_back({id >= 0 ? id : unknown_.id(), place.begin, place.end});
+}
+
+}  // namespace skald::text
