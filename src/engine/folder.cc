@@ -11,6 +11,7 @@
 #include "models/config_file.h"
 #include "skald/error.h"
 #include "text/access.h"
+#include "text/files/vocabulary_files.h"
 #include "text/roles.h"
 
 namespace skald::engine {
@@ -33,7 +34,7 @@ void require_model(const std::string& path) {
 
 bool has_tokenizer_file(const std::string& path) {
   if (is_gguf_file(path)) return open_gguf(path)->find_entry("tokenizer.ggml.model") != nullptr;
-  return is_there(std::filesystem::path(path) / "tokenizer.json");
+  return is_there(std::filesystem::path(path) / "tokenizer.json") || text::has_vocabulary_file(path);
 }
 
 bool has_chat_template(const std::string& path) {

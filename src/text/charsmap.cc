@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "base/base64.h"
 #include "base/bounded_reader.h"
 #include "base/utf8.h"
 
@@ -16,31 +17,6 @@ struct Unit {
   [[nodiscard]] std::uint32_t label() const { return bits & 0x800000ffU; }
   [[nodiscard]] std::uint32_t offset() const { return bits >> 10 << ((bits & 0x200U) >> 6); }
 };
-
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-std::string decode_base64(const json::Fields& fields, std::string_view key, std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int digit = base64_digit(c);
-    if (digit < 0) fields.fail(key, "must be base64");
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -84,7 +60,9 @@ Charsmap read_charsmap(const json::Fields& fields) {
   constexpr const char* kKey = "precompiled_charsmap";
   const auto text = fields.get_string(kKey);
   if (!text || text->empty()) return {};
-  return {decode_base64(fields, kKey, *text), fields.file(), fields.name(kKey)};
+  const auto blob = decode_base64(*text);
+  if (!blob) fields.fail(kKey, "must be base64");
+  return {*blob, fields.file(), fields.name(kKey)};
 }
 
 }  // namespace skald::text

@@ -119,9 +119,10 @@ AddedToken read_added_token(const json::Fields& fields) {
   return token;
 }
 
-TokenSettings read_token_settings(const std::string& folder) {
+TokenSettings read_token_settings(const std::string& folder, const json::Value& usual) {
   const std::filesystem::path path(folder);
   Named named;
+  read_named({usual, folder}, named);
   TokenSettings settings;
   std::optional<json::Fields> decoder;
   const auto config = read_if_there(path / "tokenizer_config.json");

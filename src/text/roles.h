@@ -24,8 +24,8 @@ struct TokenSettings {
 };
 
 /// Reads tokenizer_config.json, and where it has no `added_tokens_decoder` special_tokens_map.json (whose roles come
-/// first) and added_tokens.json, of `folder`, whichever is there.
-TokenSettings read_token_settings(const std::string& folder);
+/// first) and added_tokens.json, of `folder`, whichever is there. `usual` names the roles where these do not.
+TokenSettings read_token_settings(const std::string& folder, const json::Value& usual = json::Object{});
 
 /// The same from a parsed tokenizer_config.json alone; `file` names it in errors.
 TokenSettings read_token_settings(const json::Value& tokenizer_config, const std::string& file);

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "skald/error.h"
 #include "text/char_level.h"
+#include "text/files/vocabulary_files.h"
 #include "text/lossy_utf8.h"
 #include "text/parts.h"
 #include "text/roles.h"
@@ -107,6 +108,11 @@ Tokenizer Tokenizer::from_json(const json::Value& json, const std::string& file,
 Tokenizer Tokenizer::load(const std::string& folder) {
   require_folder(folder);
   const std::string file = (std::filesystem::path(folder) / "tokenizer.json").string();
+  if (!std::filesystem::exists(file)) {
+    if (const auto found = read_vocabulary_file(folder)) {
+      return from_json(found->tokenizer, found->path, read_token_settings(folder, found->roles));
+    }
+  }
   const json::Value json = json::parse_file(file, kFileLimits);
   return from_json(json, file, read_token_settings(folder));
 }

@@ -39,7 +39,7 @@ struct SpecialTokens {
 /// loading; every method may be called from many threads at once.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json, and where they lie beside it tokenizer_config.json, special_tokens_map.json and
+  /// Reads tokenizer.json, or what else holds a vocabulary (text/files/vocabulary_files.h), and where they lie beside it tokenizer_config.json, special_tokens_map.json and
   /// added_tokens.json, whose tokens are added as transformers' AutoTokenizer does. Throws
   /// PathError, FormatError, LimitError, or UnsupportedError that names an unknown stage type and lists the known ones.
   static Tokenizer load(const std::string& folder);

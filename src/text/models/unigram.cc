@@ -92,7 +92,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
   const auto reach = [&](std::uint32_t begin, std::uint32_t end, double score, TokenId id) {
     if (nodes.size() <= end - first) nodes.resize(end - first + 1);
     Node& node = nodes[end - first];
-    if (node.id == kUnreached || score > node.score) node = {static_cast<Score>(score), begin, id};
+    if (node.id == kUnreached || score > node.score) node = {score, begin, id};
   };
   const auto size = static_cast<std::uint32_t>(word.size());
   for (std::uint32_t at = 0; at < size;) {
@@ -105,7 +105,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
       const double score = of_user_[i]
                                ? static_cast<double>(static_cast<float>(bytes) * static_cast<float>(user_score_)) - 0.1
                                : scores_[i];
-      reach(at, at + static_cast<std::uint32_t>(bytes), score + here, id);
+      reach(at, at + static_cast<std::uint32_t>(bytes), static_cast<Score>(static_cast<Score>(score) + here), id);
       has_char = has_char || bytes == length;
     });
     if (!has_char) {
