@@ -90,7 +90,12 @@ def main(path):
         write_set(name, [c for c in CODE_POINTS if test(chr(c))])
     write_set("CaseIgnorable", [c for c in CODE_POINTS if case_ignorable(c)])
     write_set("Cased", [c for c in CODE_POINTS if cased(c) or chr(c).islower() or chr(c).isupper()])
-    for name, method in {"ToUpper": str.upper, "ToLower": str.lower, "ToTitle": str.title, "ToFold": str.casefold}.items():
+    for name, method in {
+        "ToUpper": str.upper,
+        "ToLower": str.lower,
+        "ToTitle": str.title,
+        "ToFold": str.casefold,
+    }.items():
         runs, several = mapping(method)
         rows = [f"{{{a:#x}, {b:#x}, {step}, {shift}}}" for a, b, step, shift in runs]
         out.append(f"static constexpr Shift kShifts{name}[] = {{\n{wrapped(rows)}\n}};")

@@ -1,5 +1,6 @@
 // Renders the templates that test_templates.py asks for: one JSON object a line, {"template": ..., "variables": {...},
-// "tokens": {...}}, answered by {"text": ..., "generated": [[a, b], ...], "from_caller": [[a, b], ...]} or {"error": ...}.
+// "tokens": {...}}, answered by {"text": ..., "generated": [[a, b], ...], "from_caller": [[a, b], ...]} or {"error":
+// ...}.
 #include <iostream>
 
 #include "json/value.h"

@@ -228,7 +228,7 @@ std::vector<Value> iterate(Frame& frame, const Value& value) {
     frame.machine.step(text.size());
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = begin + character_length(std::string_view(text.bytes()).substr(begin));
-      values.push_back(frame.machine.text(text.slice(begin, end), value.string().markup));
+      values.push_back(frame.machine.text(text.slice(begin, end)));
       begin = end;
     }
   } else if (value.is_sequence()) {

@@ -28,6 +28,17 @@ Value follow(Frame& frame, Value value, const std::vector<Value>& path, const Va
   return value;
 }
 
+// What `make` gives for a frame, when it is asked for.
+template <typename Make>
+Value lazily(Frame& frame, const Value& input, Make make) {
+  return frame.machine.iterator(
+      [frame, make = std::move(make)]() mutable {
+        const Deeper deeper(frame.machine);
+        return make(frame);
+      },
+      input.depth());
+}
+
 Value ignoring_case(Frame& frame, const Value& value) {
   return value.is_string() ? frame.machine.text(cased(value.text(), Case::lower)) : value;
 }
@@ -128,16 +139,17 @@ Value groupby(Frame& frame, const Value& input, const Arguments& arguments) {
 
 Value unique(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("unique", {"case_sensitive", "attribute"});
-  const Key key(bound[1], bound[0]);
-  Dict seen;
-  std::vector<Value> values;
-  for (const Value& value : iterate(frame, input)) {
-    const Value name = key(frame, value);
-    if (seen.find(name) != nullptr) continue;
-    seen.set(name, true);
-    values.push_back(value);
-  }
-  return frame.machine.iterator(std::move(values));
+  return lazily(frame, input, [input, key = Key(bound[1], bound[0])](Frame& inner) {
+    Dict seen;
+    std::vector<Value> values;
+    for (const Value& value : iterate(inner, input)) {
+      const Value name = key(inner, value);
+      if (seen.find(name) != nullptr) continue;
+      seen.set(name, true);
+      values.push_back(value);
+    }
+    return values;
+  });
 }
 
 template <bool greatest>
@@ -194,7 +206,7 @@ Value first(Frame& frame, const Value& input, const Arguments& arguments) {
 
 Value last(Frame& frame, const Value& input, const Arguments& arguments) {
   arguments.expect_none("last");
-  if (input.is_undefined() || input.is_object()) fail("'" + input.type_name() + "' object is not reversible");
+  if (input.is_object()) fail("'" + input.type_name() + "' object is not reversible");
   if (input.is_string() && !input.text().empty()) return get_item(frame, input, Value(-1));
   const std::vector<Value> values = iterate(frame, input);
   return values.empty() ? Value::undefined("No last item, sequence was empty.") : values.back();
@@ -219,66 +231,82 @@ Value reverse(Frame& frame, const Value& input, const Arguments& arguments) {
   std::vector<Value> values = iterate(frame, input);
   std::ranges::reverse(values);
   const bool reversible = input.is_sequence() || input.is_dict();
-  return reversible ? frame.machine.iterator(std::move(values)) : frame.machine.list(std::move(values));
+  if (!reversible) return frame.machine.list(std::move(values));
+  return lazily(frame, input, [values = std::move(values)](Frame&) { return values; });
 }
 
 Value items(Frame& frame, const Value& input, const Arguments& arguments) {
   arguments.expect_none("items");
-  if (input.is_undefined()) return frame.machine.iterator({});
-  if (!input.is_dict()) fail("Can only get item pairs from a mapping.");
-  std::vector<Value> values;
-  for (const auto& [key, value] : input.dict().items()) values.push_back(frame.machine.tuple({key, value}));
-  return frame.machine.iterator(std::move(values));
+  return lazily(frame, input, [input](Frame& inner) {
+    std::vector<Value> values;
+    if (input.is_undefined()) return values;
+    if (!input.is_dict()) fail("Can only get item pairs from a mapping.");
+    for (const auto& [key, value] : input.dict().items()) values.push_back(inner.machine.tuple({key, value}));
+    return values;
+  });
+}
+
+std::vector<Value> batches(Frame& frame, const Value& input, const Value& count, const Value& fill) {
+  std::vector<Value> rows, row;
+  const auto is_full = [&] { return equal(Value(static_cast<std::int64_t>(row.size())), count); };
+  for (const Value& value : iterate(frame, input)) {
+    if (is_full()) rows.push_back(frame.machine.list(std::exchange(row, {})));
+    row.push_back(value);
+  }
+  if (row.empty()) return rows;
+  if (!fill.is_none()) {
+    const auto size = static_cast<std::size_t>(std::max<std::int64_t>(need_integer(count, "linecount"), 0));
+    frame.machine.make_room_for_items(size);
+    if (row.size() < size) row.resize(size, fill);
+  }
+  rows.push_back(frame.machine.list(std::move(row)));
+  return rows;
 }
 
 Value batch(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("batch", {"linecount", "fill_with"}, 1);
-  const std::int64_t size = need_integer(*bound[0], "linecount");
-  const Value* const fill = not_none(bound[1]);
-  std::vector<Value> rows, row;
-  for (const Value& value : iterate(frame, input)) {
-    if (static_cast<std::int64_t>(row.size()) == size) rows.push_back(frame.machine.list(std::exchange(row, {})));
-    row.push_back(value);
-  }
-  if (!row.empty()) {
-    if (fill != nullptr && static_cast<std::int64_t>(row.size()) < size) {
-      frame.machine.make_room_for_items(static_cast<std::size_t>(size));
-      row.resize(static_cast<std::size_t>(size), *fill);
-    }
-    rows.push_back(frame.machine.list(std::move(row)));
-  }
-  return frame.machine.iterator(std::move(rows));
+  return lazily(frame, input,
+                [input, count = *bound[0], fill = bound[1] != nullptr ? *bound[1] : Value()](Frame& inner) {
+                  return batches(inner, input, count, fill);
+                });
 }
 
-Value slice(Frame& frame, const Value& input, const Arguments& arguments) {
-  const auto bound = arguments.bind("slice", {"slices", "fill_with"}, 1);
-  const std::int64_t n = need_integer(*bound[0], "slices");
+std::vector<Value> slices(Frame& frame, const Value& input, const Value& count, const Value& fill) {
+  const std::vector<Value> values = iterate(frame, input);
+  const std::int64_t n = need_integer(count, "slices");
   if (n == 0) fail("integer division or modulo by zero");
   frame.machine.make_room_for_items(static_cast<std::size_t>(std::max<std::int64_t>(n, 0)));
-  const Value* const fill = not_none(bound[1]);
-  const std::vector<Value> values = iterate(frame, input);
   const auto size = static_cast<std::int64_t>(values.size());
-  std::vector<Value> slices;
+  std::vector<Value> out;
   auto at = values.begin();
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t taken = size / n + (i < size % n ? 1 : 0);
     std::vector<Value> part(at, at + taken);
-    if (fill != nullptr && i >= size % n) part.push_back(*fill);
+    if (!fill.is_none() && i >= size % n) part.push_back(fill);
     at += taken;
-    slices.push_back(frame.machine.list(std::move(part)));
+    out.push_back(frame.machine.list(std::move(part)));
   }
-  return frame.machine.iterator(std::move(slices));
+  return out;
 }
 
-Value map(Frame& frame, const Value& input, const Arguments& arguments) {
+Value slice(Frame& frame, const Value& input, const Arguments& arguments) {
+  const auto bound = arguments.bind("slice", {"slices", "fill_with"}, 1);
+  return lazily(frame, input,
+                [input, count = *bound[0], fill = bound[1] != nullptr ? *bound[1] : Value()](Frame& inner) {
+                  return slices(inner, input, count, fill);
+                });
+}
+
+std::vector<Value> mapped(Frame& frame, const Value& input, const Arguments& arguments) {
   std::vector<Value> out;
-  if (!input.truth()) return frame.machine.iterator({});
-  if (arguments.positional.empty() && !arguments.named.empty() && arguments.named.front().first == "attribute") {
+  if (!input.truth()) return out;
+  const auto is_attribute = [](const auto& named) { return named.first == "attribute"; };
+  if (arguments.positional.empty() && std::ranges::any_of(arguments.named, is_attribute)) {
     const auto bound = arguments.bind("map", {"attribute", "default"});
     const std::vector<Value> path = path_of(bound[0]);
     const Value* const otherwise = not_none(bound[1]);
     for (const Value& value : iterate(frame, input)) out.push_back(follow(frame, value, path, otherwise));
-    return frame.machine.iterator(std::move(out));
+    return out;
   }
   if (arguments.positional.empty()) fail("map requires a filter argument");
   const std::string& name = need_text(arguments.positional.front(), "the filter's name").bytes();
@@ -287,18 +315,25 @@ Value map(Frame& frame, const Value& input, const Arguments& arguments) {
   const Arguments rest{{arguments.positional.begin() + 1, arguments.positional.end()}, arguments.named};
   for (const Value& value : iterate(frame, input)) {
     frame.machine.step();
-    const Deeper deeper(frame.machine);
     out.push_back(filter(frame, value, rest));
   }
-  return frame.machine.iterator(std::move(out));
+  return out;
 }
 
-template <bool selects, bool by_attribute>
-Value choose(Frame& frame, const Value& input, const Arguments& arguments) {
-  if (!input.truth()) return frame.machine.iterator({});
+Value map(Frame& frame, const Value& input, const Arguments& arguments) {
+  return lazily(frame, input, [input, arguments](Frame& inner) { return mapped(inner, input, arguments); });
+}
+
+struct Choice {
+  bool selects, by_attribute;
+};
+
+std::vector<Value> chosen(Frame& frame, const Value& input, const Arguments& arguments, Choice choice) {
+  std::vector<Value> out;
+  if (!input.truth()) return out;
   std::size_t used = 0;
   std::vector<Value> path;
-  if (by_attribute) {
+  if (choice.by_attribute) {
     if (arguments.positional.empty()) fail("Missing parameter for attribute name");
     path = path_of(&arguments.positional[used++]);
   }
@@ -308,15 +343,24 @@ Value choose(Frame& frame, const Value& input, const Arguments& arguments) {
     test = find_test(name);
     if (test == nullptr) fail("No test named " + quoted_name(name) + ".");
   }
-  const Arguments rest{{arguments.positional.begin() + static_cast<std::ptrdiff_t>(used), arguments.positional.end()},
-                       test != nullptr ? arguments.named : decltype(arguments.named){}};
-  std::vector<Value> out;
+  Arguments rest;
+  if (test != nullptr) {
+    rest = {{arguments.positional.begin() + static_cast<std::ptrdiff_t>(used), arguments.positional.end()},
+            arguments.named};
+  }
   for (const Value& value : iterate(frame, input)) {
     frame.machine.step();
     const Value tested = follow(frame, value, path);
-    if ((test != nullptr ? test(frame, tested, rest) : tested.truth()) == selects) out.push_back(value);
+    if ((test != nullptr ? test(frame, tested, rest) : tested.truth()) == choice.selects) out.push_back(value);
   }
-  return frame.machine.iterator(std::move(out));
+  return out;
+}
+
+template <bool selects, bool by_attribute>
+Value choose(Frame& frame, const Value& input, const Arguments& arguments) {
+  return lazily(frame, input, [input, arguments](Frame& inner) {
+    return chosen(inner, input, arguments, {selects, by_attribute});
+  });
 }
 
 constexpr FilterRow kFilters[] = {{"batch", batch},

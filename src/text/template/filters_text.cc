@@ -120,9 +120,10 @@ Value truncate(Frame& frame, const Value& input, const Arguments& arguments) {
     fail("expected length >= " + std::to_string(end_size) + ", got " + std::to_string(length));
   }
   if (leeway < 0) fail("expected leeway >= 0, got " + std::to_string(leeway));
+  const auto size = length_of(frame, input);
+  if (!size) fail("object of type '" + input.type_name() + "' has no len()");
+  if (static_cast<std::int64_t>(*size) - length <= leeway) return input;
   const TrackedText& text = need_text(input, "the text to truncate");
-  const auto size = static_cast<std::int64_t>(count_characters(text.bytes()));
-  if (size - length <= leeway) return input;
   TrackedText out = text.slice(0, byte_of(text, static_cast<std::size_t>(length - end_size)));
   if (!truth_or(bound[1], false)) {
     const std::size_t space = out.bytes().rfind(' ');

@@ -214,6 +214,7 @@ TrackedText format_string(Frame& frame, const TrackedText& text, const Spec& spe
   }
   if (spec.align == '=' && spec.fill != "0") fail("'=' alignment not allowed in string format specifier");
   if (spec.sign != '-') fail("Sign not allowed in string format specifier");
+  if (spec.grouping != '\0') fail(std::string("Cannot specify '") + spec.grouping + "' with 's'.");
   const char align = spec.align == '\0' || spec.align == '=' ? '<' : spec.align;
   return padded(frame, spec, "", cut(text, spec.precision), align);
 }
@@ -238,7 +239,8 @@ class PercentFormat {
       if (next < bytes.size()) directive();
       frame_.machine.make_room(out_.size());
     }
-    const bool is_mapping = values_.is_dict() || (values_.is_sequence() && values_.sequence().is_list());
+    const bool is_mapping = values_.is_dict() || values_.is_undefined() ||
+                            (values_.is_sequence() && !values_.sequence().is_tuple() && !values_.sequence().is_view());
     if (used_ < arguments_.size() && !is_mapping && !by_name_) {
       fail("not all arguments converted during string formatting");
     }

@@ -93,10 +93,17 @@ Value Machine::list(std::vector<Value> values, Sequence::Kind kind) {
   return make_list(std::move(values), kind);
 }
 
-Value Machine::iterator(std::vector<Value> values) {
-  make_room_for_items(values.size());
-  charge(values.size() * sizeof(Value));
-  return object<Iterator>(std::move(values));
+Value Machine::iterator(std::function<std::vector<Value>()> make, int depth) {
+  constexpr int kOwnLists = 2;  // that `make` may put its values in
+  if (depth + kOwnLists >= kMaxValueDepth) fail_limit("iterators lie too deep in one another");
+  return object<Iterator>(
+      [this, make = std::move(make)] {
+        std::vector<Value> values = make();
+        make_room_for_items(values.size());
+        charge(values.size() * sizeof(Value));
+        return values;
+      },
+      depth + kOwnLists);
 }
 
 const Value* Machine::find_global(NameId name) const {

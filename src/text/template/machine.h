@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,7 +76,8 @@ class Machine {
   Value text(std::string bytes) { return text(TrackedText(std::move(bytes))); }
   Value list(std::vector<Value> values, Sequence::Kind kind = Sequence::Kind::list);
   Value tuple(std::vector<Value> values) { return list(std::move(values), Sequence::Kind::tuple); }
-  Value iterator(std::vector<Value> values);
+  /// `make` is called when the first value is asked for; `depth` is that of what it works on.
+  Value iterator(std::function<std::vector<Value>()> make, int depth);
   template <typename T, typename... Args>
   Value object(Args&&... args) {
     charge(sizeof(T));

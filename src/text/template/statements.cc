@@ -90,7 +90,9 @@ Flow FilterBlock::run(Frame& frame) const {
   Frame inner = frame.inner(text);
   const Flow flow = inner.run(body_);
   if (flow != Flow::next) return flow;
-  frame.print(to_text(frame, filtered(inner, filters_, frame.machine.text(std::move(text)))));
+  const Value value = filtered(inner, filters_, frame.machine.text(std::move(text)));
+  if (!value.is_string()) fail("the filter makes " + value.type_name() + " of the block, and a str is needed");
+  frame.print(value.text());
   return Flow::next;
 }
 

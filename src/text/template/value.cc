@@ -35,6 +35,10 @@ bool equal_sequences(const Sequence& a, const Sequence& b) {
   });
 }
 
+bool is_hashable(Sequence::Kind kind) {
+  return kind != Sequence::Kind::list && kind != Sequence::Kind::keys && kind != Sequence::Kind::items;
+}
+
 bool equal_dicts(const Dict& a, const Dict& b) {
   if (a.size() != b.size()) return false;
   return std::ranges::all_of(a.items(), [&b](const Dict::Item& item) {
@@ -95,9 +99,13 @@ bool Value::same_as(const Value& other) const {
 
 Sequence::Sequence(std::vector<Value> items, Kind of) : kind(of), values(std::move(items)), depth(depth_over(values)) {}
 
-Iterator::Iterator(std::vector<Value> values) : values_(std::move(values)), depth_(depth_over(values_)) {}
+const Value* Iterator::next() {
+  if (make_) values_ = std::exchange(make_, nullptr)();
+  return at_ < values_.size() ? &values_[at_++] : nullptr;
+}
 
 std::vector<Value> Iterator::rest() {
+  if (make_) values_ = std::exchange(make_, nullptr)();
   std::vector<Value> out(values_.begin() + static_cast<std::ptrdiff_t>(at_), values_.end());
   at_ = values_.size();
   return out;
@@ -172,8 +180,7 @@ std::size_t hash(const Value& value) {
     return whole ? std::hash<std::int64_t>{}(static_cast<std::int64_t>(number)) : std::hash<double>{}(number);
   }
   if (value.is_string()) return std::hash<std::string>{}(value.bytes());
-  if (value.is_dict() || (value.is_sequence() && !value.sequence().is_tuple() && !value.sequence().is_view() &&
-                          value.sequence().kind != Sequence::Kind::range)) {
+  if (value.is_dict() || (value.is_sequence() && !is_hashable(value.sequence().kind))) {
     fail("unhashable type: '" + value.type_name() + "'");
   }
   if (!value.is_sequence()) return value.is_object() ? std::hash<Object*>{}(&value.object()) : 1;

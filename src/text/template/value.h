@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -157,20 +158,23 @@ class Object : public std::enable_shared_from_this<Object> {
   [[nodiscard]] virtual int depth() const { return 0; }
 };
 
-/// Values that come one after the other, once: what `map`, `select` and others make.
+/// Values that come one after the other, once: what `map`, `select` and others make. They are made when the first is
+/// asked for, so that what fails in making them fails there.
 class Iterator final : public Object {
  public:
-  explicit Iterator(std::vector<Value> values);
+  /// `depth` is at least that of the values.
+  Iterator(std::function<std::vector<Value>()> make, int depth) : make_(std::move(make)), depth_(depth + 1) {}
   [[nodiscard]] std::string type_name() const override { return "generator"; }
   [[nodiscard]] int depth() const override { return depth_; }
   /// nullptr at the end.
-  [[nodiscard]] const Value* next() { return at_ < values_.size() ? &values_[at_++] : nullptr; }
+  [[nodiscard]] const Value* next();
   [[nodiscard]] std::vector<Value> rest();
 
  private:
+  std::function<std::vector<Value>()> make_;  // empty once they are made
   std::vector<Value> values_;
   std::size_t at_ = 0;
-  int depth_ = 1;
+  int depth_;
 };
 
 /// {% set ns.x = ... %}
