@@ -16,8 +16,8 @@ namespace skald::cli {
 
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto* make : {make_generate, make_inspect, make_tokenize, make_eval, make_quantize, make_control, make_detect,
-                     make_bench, make_info, make_completion}) {
+  for (auto* make : {make_generate, make_chat, make_inspect, make_tokenize, make_template, make_eval, make_quantize,
+                     make_control, make_detect, make_bench, make_info, make_completion}) {
     commands.push_back(make());
   }
   return commands;
@@ -50,7 +50,7 @@ constexpr int kRefused = 2;
 constexpr int kInterrupted = 130;
 
 // Subcommands of later versions: refused by name, so that a mistyped one is told from a missing one.
-constexpr std::array<std::string_view, 5> kNotYet = {"chat", "complete-step", "template", "pull", "serve"};
+constexpr std::array<std::string_view, 3> kNotYet = {"complete-step", "pull", "serve"};
 
 std::size_t help_width() {
   winsize size = {};

@@ -5,6 +5,7 @@
 //   for (const auto& completion : model.generate("Once upon a time", config)) std::puts(completion.text.c_str());
 #pragma once
 
+#include "skald/chat.h"
 #include "skald/control_vector.h"
 #include "skald/error.h"
 #include "skald/generation_config.h"

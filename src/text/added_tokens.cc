@@ -135,14 +135,14 @@ AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken* const> tokens,
   if (!tokens_.empty()) finder_.emplace_back(contents);
 }
 
-void AddedTokenFinder::split(std::string_view text, bool parse_special, Visit visit) const {
+void AddedTokenFinder::split(std::string_view text, Reads reads, Visit visit) const {
   std::size_t at = 0;  // [0, at) is visited
   if (!finder_.empty()) {
     SpaceRuns runs(text);
     for (const StringFinder::Match& match : finder_.front().find(text)) {
       const AddedToken& token = *tokens_[match.number];
       std::size_t begin = match.begin, end = match.end;
-      if (token.special && !parse_special) continue;
+      if (!reads(begin, end, token)) continue;
       if (token.single_word && (is_word_before(text, begin) || is_word_after(text, end))) continue;
       // A token inside the whitespace that the one before took along is a token all the same.
       if (token.lstrip) begin = std::min(std::max(spaces_before(text, begin, at), at), end);

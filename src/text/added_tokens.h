@@ -50,9 +50,10 @@ class AddedTokenFinder {
   AddedTokenFinder(std::span<const AddedToken* const> tokens, std::span<const std::string_view> contents);
 
   /// Calls visit(begin, end, token) for all stretches of `text` in order: tokens, and between them text (token is
-  /// null). Where not `parse_special`, special tokens are text.
+  /// null). A token that `reads` says no to is text.
   using Visit = FunctionRef<void(std::size_t begin, std::size_t end, const AddedToken* token)>;
-  void split(std::string_view text, bool parse_special, Visit visit) const;
+  using Reads = FunctionRef<bool(std::size_t begin, std::size_t end, const AddedToken& token)>;
+  void split(std::string_view text, Reads reads, Visit visit) const;
 
  private:
   std::vector<const AddedToken*> tokens_;

@@ -36,9 +36,10 @@ AlignedText make_valid(std::string_view text) {
 /// One call of encode().
 class Encoder {
  public:
-  Encoder(const Tokenizer::Parts& parts, bool parse_special, Encoding& out)
+  Encoder(const Tokenizer::Parts& parts, const EncodeOptions& options, Encoding& out)
       : parts_(parts),
-        parse_special_(parse_special && parts.special_in_text),
+        parse_special_(options.parse_special && parts.special_in_text),
+        reads_(options.reads),
         out_(out),
         scratch_(parts.scratch.take(*parts.model)) {}
   ~Encoder() { parts_.scratch.give_back(std::move(scratch_)); }
@@ -46,14 +47,25 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
 
   void encode(const Piece& text) {
-    parts_.raw_finder.split(text.text, parse_special_,
-                            [&](std::size_t begin, std::size_t end, const AddedToken* token) {
-                              const Piece piece = text.slice(begin, end);
-                              token != nullptr ? put(piece, token->id) : encode_text(piece);
-                            });
+    const auto visit = [&](std::size_t begin, std::size_t end, const AddedToken* token) {
+      const Piece piece = text.slice(begin, end);
+      token != nullptr ? put(piece, token->id) : encode_text(piece);
+    };
+    parts_.raw_finder.split(text.text, ReadsIn{*this, text}, visit);
   }
 
  private:
+  using Reads = std::function<bool(const AddedToken&, ByteRange)>;
+  /// Which added tokens in `text` are read as such.
+  struct ReadsIn {
+    const Encoder& encoder;
+    const Piece& text;
+    bool operator()(std::size_t begin, std::size_t end, const AddedToken& token) const {
+      if (token.special && !encoder.parse_special_) return false;
+      return !encoder.reads_ || encoder.reads_(token, text.origin(begin, end));
+    }
+  };
+
   void encode_text(const Piece& text) {
     AlignedText buffers[2];
     const Piece normal = parts_.normalizer.normalize(text, buffers);
@@ -61,7 +73,7 @@ class Encoder {
       const Piece piece = normal.slice(begin, end);
       token != nullptr ? put(piece, token->id) : parts_.pre_tokenizer.split(piece, word_sink_);
     };
-    parts_.normalized_finder.split(normal.text, parse_special_, visit);
+    parts_.normalized_finder.split(normal.text, ReadsIn{*this, normal}, visit);
   }
 
   void put(const Piece& piece, TokenId id) {
@@ -80,6 +92,7 @@ class Encoder {
 
   const Tokenizer::Parts& parts_;
   bool parse_special_;
+  const Reads& reads_;
   Encoding& out_;
   std::unique_ptr<Model::Scratch> scratch_;
   std::vector<WordToken> tokens_;
@@ -125,7 +138,7 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
                                  .rule = "at most " + std::to_string(kMaxTextBytes) + " bytes are encoded at once"});
   }
   Encoding out;
-  Encoder encoder(*parts_, options.parse_special, out);
+  Encoder encoder(*parts_, options, out);
   if (first_invalid_utf8(text) == text.size()) {
     encoder.encode({text});
   } else {

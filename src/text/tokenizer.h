@@ -2,6 +2,7 @@
 // Reference: Hugging Face `tokenizers` 0.23, whose ids, texts and offsets it gives.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,9 +15,13 @@
 
 namespace skald::text {
 
+struct AddedToken;
+
 struct EncodeOptions {
   bool add_special_tokens = true;  // what the post-processor adds (bos, eos, ...)
   bool parse_special = true;       // false: the text of a special token in the input is plain text
+  /// Whether an added token that stands at these bytes of the input is one there, not plain text. Empty: all are.
+  std::function<bool(const AddedToken& token, ByteRange at)> reads = {};
 };
 
 /// A token that is found in the text before the model sees it.
@@ -39,9 +44,10 @@ struct SpecialTokens {
 /// loading; every method may be called from many threads at once.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json, or what else holds a vocabulary (text/files/vocabulary_files.h), and where they lie beside it tokenizer_config.json, special_tokens_map.json and
-  /// added_tokens.json, whose tokens are added as transformers' AutoTokenizer does. Throws
-  /// PathError, FormatError, LimitError, or UnsupportedError that names an unknown stage type and lists the known ones.
+  /// Reads tokenizer.json, or what else holds a vocabulary (text/files/vocabulary_files.h), and where they lie beside
+  /// it tokenizer_config.json, special_tokens_map.json and added_tokens.json, whose tokens are added as transformers'
+  /// AutoTokenizer does. Throws PathError, FormatError, LimitError, or UnsupportedError that names an unknown stage
+  /// type and lists the known ones.
   static Tokenizer load(const std::string& folder);
   /// The same from a parsed tokenizer.json; `file` names it in errors.
   static Tokenizer from_json(const json::Value& json, const std::string& file);

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import BINARY, refused, run
 
-COMMANDS = ["generate", "inspect", "tokenize", "detect", "bench", "info", "completion"]
+COMMANDS = ["generate", "chat", "inspect", "tokenize", "template", "detect", "bench", "info", "completion"]
 
 
 def test_without_arguments_it_explains_itself():
@@ -43,7 +43,7 @@ def test_help_names_every_option():
     assert [name for name in flags.split() if not re.search(rf"--{name}\b", text)] == []
 
 
-@pytest.mark.parametrize("name", ["chat", "complete-step", "template", "pull", "serve"])
+@pytest.mark.parametrize("name", ["complete-step", "pull", "serve"])
 def test_later_commands_are_refused_by_name(name):
     assert f"'{name}' is not in this version" in refused(name)
 
@@ -52,7 +52,7 @@ def test_later_commands_are_refused_by_name(name):
     ("arguments", "wanted"),
     [
         (["generat"], "unknown command 'generat': did you mean 'generate'?"),
-        (["frobnicate"], "the commands are generate, inspect"),
+        (["frobnicate"], "the commands are generate, chat"),
         (["--prompt", "x"], "stands before the command"),
         (["generate", "--temprature", "1"], "unknown flag '--temprature': did you mean --temperature?"),
         (["generate", "--temp", "1"], "did you mean --temperature?"),

@@ -1,5 +1,7 @@
 """Small templates, drawn: every operator, filter, test and method on values of every kind."""
 
+import re
+
 VARIABLES = {
     "messages": [{"role": "user", "content": "Hé llo 'x'"}, {"role": "assistant", "content": "a\nb", "n": 3}],
     "xs": [3, 1, 2, 1],
@@ -52,8 +54,8 @@ ATOMS += [
     "d.keys()",
 ]
 BINARY = "+ - * / // % ** ~ == != < <= > >= in and or".split() + ["not in"]
-FILTERS = """abs capitalize count d default dictsort e escape first float forceescape int join last length list lower items
-max min reject reverse round safe select sort string striptags sum title tojson trim unique upper urlencode
+FILTERS = """abs capitalize count d default dictsort e escape first float forceescape int join last length list
+lower items max min reject reverse round safe select sort string striptags sum title tojson trim unique upper urlencode
 filesizeformat center""".split()
 CALLS = [
     "batch(2)",
@@ -300,39 +302,39 @@ def expression(rng, depth):
     return f"'<{{0{rng.choice(SPECS)}}}>'.format({inner})"
 
 
+# Statements: E is an expression, A a value, BODY a statement inside, SIGN and {% %} draw whitespace control.
+STATEMENTS = [
+    "{% if E %}\nBODY\n{% else %}no{% endif %}\n",
+    "{% for x in E %}\n  BODY{{ loop.index }}/{{ loop.last }} {{ x }}\n{% else %}none\n{% endfor %}",
+    "{% set v = E %}  \nBODY{{ v }}",
+    "{% set v | upper %}BODY text{% endset %}{{ v }}",
+    "{% macro m(a, b=A) %}[{{ a }},{{ b }}]{% endmacro %}{{ m(E) }}",
+    "{% set ns = namespace(v=0) %}{% for x in xs %}{% set ns.v = ns.v + x %}BODY{% endfor %}{{ ns.v }}",
+    "  {% with v = E %}\n {{ v }}BODY{% endwith %}",
+    "{% filter upper %}BODY Ab {% endfilter %}",
+    "{% filter indent(2) %}BODY Ab {% endfilter %}",
+    "{% for x in xs if x != A %}{{ loop.length }}{% if x == 2 %}{% break %}{% endif %}BODY{% endfor %}",
+    "{% for x in xs if x != A %}{{ loop.nextitem }}{% if x == 2 %}{% continue %}{% endif %}BODY{% endfor %}",
+    "{% macro w() %}<{{ caller(1) }}>{% endmacro %}{% call(q) w() %}{{ q }}BODY{% endcall %}",
+    "a\n {% generation %}\nBODYe {% endgeneration %}\n b {#- a comment #}\n",
+    "{% raw %} {{ E }} {% endraw %}",
+]
+
+
+def whitespace_control(rng, tags):
+    """`tags` with signs at some of its blocks."""
+    out = []
+    for piece in tags.split("{%"):
+        out.append(piece if not out else "{%" + rng.choice(["", "", "-", "+"]) + piece)
+    closed = "".join(out).split("%}")
+    return "".join(piece + rng.choice(["", "", "-"]) + "%}" for piece in closed[:-1]) + closed[-1]
+
+
 def statement(rng, depth):
-    e = expression(rng, 2)
-    kind = rng.randrange(13) if depth else 0
-    sign = rng.choice(["", "", "-", "+"])
-    body = statement(rng, depth - 1) if depth else ""
-    begin, end = "{%" + sign, rng.choice(["", "-", "+"]) + "%}"
-    if kind == 0:
-        return rng.choice(["{{ %s }}", "{{- %s -}}", " {{ %s }}\n"]) % e
-    if kind == 1:
-        return f"{begin} if {e} {end}\n{body}\n{{% else %}}no{{% endif %}}\n"
-    if kind == 2:
-        return f"{begin} for x in {e} {end}\n  {body}{{{{ loop.index }}}}/{{{{ loop.last }}}} {{{{ x }}}}\n{{% else %}}none\n{{% endfor %}}"
-    if kind == 3:
-        return f"{begin} set v = {e} {end}  \n{body}{{{{ v }}}}"
-    if kind == 4:
-        return f"{begin} set v | upper {end}{body} text{{% endset %}}{{{{ v }}}}"
-    if kind == 5:
-        return (
-            f"{begin} macro m(a, b={rng.choice(ATOMS)}) {end}[{{{{ a }}}},{{{{ b }}}}]{{% endmacro %}}{{{{ m({e}) }}}}"
-        )
-    if kind == 6:
-        return f"{{% set ns = namespace(v=0) %}}{begin} for x in xs {end}{{% set ns.v = ns.v + x %}}{body}{{% endfor %}}{{{{ ns.v }}}}"
-    if kind == 7:
-        return f"  {begin} with v = {e} {end}\n {{{{ v }}}}{body}{{% endwith %}}"
-    if kind == 8:
-        return f"{begin} filter {rng.choice(['upper', 'trim', 'length', 'indent(2)'])} {end}{body} Ab {{% endfilter %}}"
-    if kind == 9:
-        return f"{begin} for x in xs if x != {rng.choice(ATOMS)} {end}{{{{ loop.length }}}}{{{{ loop.previtem }}}}{{% if x == 2 %}}{{% {rng.choice(['break', 'continue'])} %}}{{% endif %}}{body}{{% endfor %}}"
-    if kind == 10:
-        return f"{{% macro w() %}}<{{{{ caller(1) }}}}>{{% endmacro %}}{begin} call(q) w() {end}{{{{ q }}}}{body}{{% endcall %}}"
-    if kind == 11:
-        return f"a\n {begin} generation {end}\n{body}e {{% endgeneration %}}\n b {{#- {body.replace('#', '')} #}}\n"
-    return f"{begin} raw {rng.choice(['', '-'])}%}} {{{{ {e} }}}} {{% endraw {end}"
+    if depth == 0:
+        return rng.choice(["{{ %s }}", "{{- %s -}}", " {{ %s }}\n"]) % expression(rng, 2)
+    out = whitespace_control(rng, rng.choice(STATEMENTS)).replace("BODY", statement(rng, depth - 1))
+    return re.sub(r"\bE\b", lambda _: expression(rng, 2), re.sub(r"\bA\b", lambda _: rng.choice(ATOMS), out))
 
 
 def template(rng):

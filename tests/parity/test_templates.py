@@ -1,6 +1,6 @@
 """Chat templates beside jinja2, as transformers sets it up: the same bytes, and an error where that has one.
 
-    SKALD_RUN_TEMPLATES=build/tests/run_templates SKALD_TEMPLATES=<folder of *.jinja> pytest tests/parity/test_templates.py
+    SKALD_RUN_TEMPLATES=build/tests/run_templates SKALD_TEMPLATES=<folder> pytest tests/parity/test_templates.py
 
 SKALD_TEMPLATES is the folder `vendor/llama.cpp/models/templates` of llama-cpp-python's source; without it the real
 templates are left out, and drawn expressions and statements are compared all the same.

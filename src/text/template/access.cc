@@ -164,7 +164,10 @@ std::optional<Value> python_attribute(Frame& frame, const Value& object, std::st
 }
 
 Value get_attribute(Frame& frame, const Value& object, std::string_view name) {
-  if (object.is_undefined()) fail(object.as_undefined().message);
+  if (object.is_undefined()) {
+    if (is_internal(name)) return unsafe(object, name);
+    fail(object.as_undefined().message);
+  }
   if (auto found = python_attribute(frame, object, name)) return *found;
   if (object.is_dict()) {
     if (const Value* const found = object.dict().find(name)) return *found;

@@ -98,6 +98,7 @@ Body Parser::parse_body(Names ends) {
       body.push_back(parse_statement(ends));
       expect(Kind::block_end, "the end of the tag, '%}'");
     }
+    if (unknown_) throw SyntaxFailure(unknown_->second, unknown_->first.line, unknown_->first.column);
     body.back()->line = token.place.line;
   }
   if (ends.size() != 0) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <set>
 
 #include "text/template/lexer.h"
@@ -91,6 +92,7 @@ class Parser {
   void parse_argument(CallArguments& arguments);
   std::unique_ptr<FilterCall> parse_filter(ExpressionPtr input);
   ExpressionPtr parse_test(ExpressionPtr input);
+  void note_unknown(const Token& name, const std::string& message);
   std::string parse_dotted_name();
   ExpressionPtr parse_list();
   ExpressionPtr parse_dict();
@@ -116,6 +118,7 @@ class Parser {
   std::size_t at_ = 0;
   int nesting_ = 0;
   bool lenient_ = false;  // inside a condition, where jinja2 looks for filters and tests only when it gets there
+  std::optional<std::pair<Place, std::string>> unknown_;  // the first filter or test outside of conditions
   std::vector<std::string> open_tags_;
   std::vector<std::string> names_;
   std::map<std::string, NameId, std::less<>> ids_;

@@ -24,17 +24,12 @@ int depth_of(const CallArguments& arguments) {
 ExpressionPtr Parser::parse_conditional() {
   const Level level(*this);
   const bool outer = lenient_;
+  const auto unknown = unknown_;
   int line = current().place.line;
-  const std::size_t begin = at_;
   ExpressionPtr value = parse_or();
   while (skip_name("if")) {
-    // What stands before the `if` is in the condition too: it is read again, now that this is known.
-    if (!lenient_) {
-      lenient_ = true;
-      at_ = begin;
-      value = parse_or();
-      expect_name("if");
-    }
+    unknown_ = unknown;  // what stands before the `if` is in the condition too
+    lenient_ = true;
     ExpressionPtr test = parse_or();
     ExpressionPtr otherwise = skip_name("else") ? parse_conditional() : nullptr;
     const int depth = std::max({depth_of(value), depth_of(test), depth_of(otherwise)});
@@ -43,6 +38,10 @@ ExpressionPtr Parser::parse_conditional() {
   }
   lenient_ = outer;
   return value;
+}
+
+void Parser::note_unknown(const Token& name, const std::string& message) {
+  if (!lenient_ && !unknown_) unknown_.emplace(name.place, message);
 }
 
 ExpressionPtr Parser::parse_or() {
@@ -379,8 +378,7 @@ std::string Parser::parse_dotted_name() {
 std::unique_ptr<FilterCall> Parser::parse_filter(ExpressionPtr input) {
   const Token begin = current();
   std::string name = parse_dotted_name();
-  if (find_filter(name) == nullptr && !lenient_)
-    fail_at(begin, "there is no filter named '" + name.substr(0, 64) + "'");
+  if (find_filter(name) == nullptr) note_unknown(begin, "there is no filter named '" + name.substr(0, 64) + "'");
   CallArguments arguments;
   if (current().is_symbol("(")) arguments = parse_arguments();
   const int depth = std::max(depth_of(input), depth_of(arguments));
@@ -391,7 +389,7 @@ ExpressionPtr Parser::parse_test(ExpressionPtr input) {
   const bool negated = skip_name("not");
   const Token begin = current();
   std::string name = parse_dotted_name();
-  if (find_test(name) == nullptr && !lenient_) fail_at(begin, "there is no test named '" + name.substr(0, 64) + "'");
+  if (find_test(name) == nullptr) note_unknown(begin, "there is no test named '" + name.substr(0, 64) + "'");
   CallArguments arguments;
   const bool named_argument =
       is_kind(Kind::name) && !current().is_name("else") && !current().is_name("or") && !current().is_name("and");

@@ -34,7 +34,7 @@ std::vector<TrackedText> split_words(const TrackedText& text, std::int64_t most)
     const auto [begin, end] = next_word(bytes, at);
     if (begin == end) return out;
     if (most >= 0 && static_cast<std::int64_t>(out.size()) == most) {
-      out.push_back(stripped(text.slice(begin, text.size()), nullptr, false, true));
+      out.push_back(text.slice(begin, text.size()));  // with the whitespace at its end, as Python has it
       return out;
     }
     out.push_back(text.slice(begin, end));
@@ -53,7 +53,7 @@ std::vector<TrackedText> split_words_from_right(const TrackedText& text, std::in
     }
     rest = strip_right(rest);
   }
-  std::vector<TrackedText> out = {stripped(text.slice(0, rest.size()), nullptr, true, false)};
+  std::vector<TrackedText> out = {text.slice(0, rest.size())};
   out.insert(out.end(), words.end() - static_cast<std::ptrdiff_t>(most), words.end());
   return out;
 }
