@@ -210,9 +210,10 @@ ChatTokens encode_chat(const RenderedChat& chat, const CompiledTemplate& compile
   text::Encoding encoding = tokenizer.encode(chat.text, options);
   ChatTokens out{.ids = std::move(encoding.ids), .generated = std::vector<bool>(encoding.offsets.size())};
   for (std::size_t i = 0; i < encoding.offsets.size(); ++i) {
-    const auto [begin, end] = encoding.offsets[i];
-    out.generated[i] = std::ranges::any_of(
-        chat.generated, [&](const RenderedChat::Range& range) { return begin < range.second && end > range.first; });
+    const text::ByteRange at = encoding.offsets[i];
+    out.generated[i] = std::ranges::any_of(chat.generated, [at](const RenderedChat::Range& range) {
+      return at.begin < range.second && at.end > range.first;
+    });
   }
   return out;
 }
