@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 
 import pytest
 from conftest import MODEL, refused, run
@@ -139,3 +140,24 @@ def test_chat_is_template_and_generate(tmp_path):
     options = ["--no-sample", "--max-new-tokens", "10"]
     want = run("generate", MODEL, "--ids", ids, *options).out
     assert run("chat", MODEL, "--system", "Be brief.", *options, stdin=b"Hello").out == want
+
+
+def gguf(entries):
+    """A GGUF file of text entries alone."""
+
+    def text(value):
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    body = b"".join(text(key) + struct.pack("<I", 8) + text(value) for key, value in entries.items())
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(entries)) + body
+
+
+def test_templates_of_a_gguf_file(chat, tmp_path):
+    path = tmp_path / "m.gguf"
+    entries = {"general.architecture": "llama", "tokenizer.chat_template": "D{{ messages | length }}"}
+    path.write_bytes(gguf(entries | {"tokenizer.chat_template.rag": "R"}))
+    assert template(path, "-m", chat).out == "D2"
+    assert template(path, "-m", chat, "-t", "rag").out == "R"
+    assert "the model's are: default, rag" in refused("template", path, "-m", chat, "-t", "x")
+    path.write_bytes(gguf({"general.architecture": "llama"}))
+    assert "has no chat template" in refused("template", path, "-m", chat)

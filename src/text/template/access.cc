@@ -229,6 +229,7 @@ std::vector<Value> iterate(Frame& frame, const Value& value) {
     const TrackedText& text = value.text();
     frame.machine.make_room_for_items(text.size());
     frame.machine.step(text.size());
+    values.reserve(count_characters(text.bytes()));
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = begin + character_length(std::string_view(text.bytes()).substr(begin));
       values.push_back(frame.machine.text(text.slice(begin, end)));

@@ -83,7 +83,8 @@ void Machine::make_room_for_items(std::size_t items) {
 
 Value Machine::text(TrackedText text, bool markup) {
   make_room(text.size());
-  charge(text.size() + sizeof(String));
+  constexpr std::size_t kOverhead = 48;  // of an allocation with its counts
+  charge(text.size() + sizeof(String) + kOverhead);
   return make_string(std::move(text), markup);
 }
 
