@@ -62,6 +62,7 @@ class Tokenize final : public Command {
         "--no-special-tokens", no_special_tokens_,
         "Leave out what the tokenizer adds around a text (bos, eos, ...); with --decode leave out special tokens.");
     flags.toggle("--plain", plain_, "Read the text of a special token in the input as plain text.");
+    flags.toggle("--file-lengths", file_lengths_, "Truncate and pad as tokenizer.json says; else it does neither.");
     flags.group("Output");
     flags.toggle("--ids", ids_, "Write the ids alone, as --decode and `skald generate --ids` take them.");
     flags.toggle("--json", json_,
@@ -111,7 +112,8 @@ class Tokenize final : public Command {
     if (const std::size_t offset = find_invalid_utf8(text); offset != text.size()) {
       write_notice(source + ": byte " + std::to_string(offset) + " and maybe more are not UTF-8: read as U+FFFD");
     }
-    return tokenizer.encode(text, {.add_special_tokens = !no_special_tokens_, .parse_special = !plain_});
+    return tokenizer.encode(
+        text, {.add_special_tokens = !no_special_tokens_, .parse_special = !plain_, .file_lengths = file_lengths_});
   }
 
   void encode_batch(const Tokenizer& tokenizer) const {
@@ -139,6 +141,7 @@ class Tokenize final : public Command {
   std::optional<std::string> file_, batch_file_, decode_;
   bool no_special_tokens_ = false;
   bool plain_ = false;
+  bool file_lengths_ = false;
   bool ids_ = false;
   bool json_ = false;
 };

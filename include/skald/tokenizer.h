@@ -26,6 +26,7 @@ struct TokenizedText {
 struct TokenizeOptions {
   bool add_special_tokens = true;  // bos, eos, ... as the tokenizer's post-processor adds them
   bool parse_special = true;       // false: the text of a special token in the input is plain text
+  bool file_lengths = false;       // truncate and pad as tokenizer.json says; else its settings are not applied
 };
 
 struct TokenizerAccess;

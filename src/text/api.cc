@@ -18,8 +18,9 @@ Tokenizer TokenizerAccess::wrap(text::Tokenizer tokenizer) {
 namespace {
 
 text::Encoding encode_with(const text::Tokenizer& tokenizer, std::string_view text, const TokenizeOptions& options) {
-  return tokenizer.encode(text,
-                          {.add_special_tokens = options.add_special_tokens, .parse_special = options.parse_special});
+  return tokenizer.encode(text, {.add_special_tokens = options.add_special_tokens,
+                                 .parse_special = options.parse_special,
+                                 .file_lengths = options.file_lengths});
 }
 
 }  // namespace

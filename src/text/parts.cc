@@ -19,9 +19,7 @@ void describe(AddedToken& token, const AddedToken& description) {
   token.special |= description.special;
 }
 
-// Truncation and padding are the caller's business here; a file that holds something else in their place is malformed.
-void check_unused(const json::Fields& fields) {
-  for (const std::string_view key : {"truncation", "padding"}) static_cast<void>(fields.get_object(key));
+void check_version(const json::Fields& fields) {
   const std::string version = fields.get_string("version").value_or("1.0");
   if (version == "1.0") return;
   throw UnsupportedError(
@@ -49,7 +47,9 @@ void ScratchPool::give_back(std::unique_ptr<Model::Scratch> scratch) {
 
 Tokenizer::Parts::Parts(const json::Value& json, const std::string& file, const TokenSettings& settings) {
   const json::Fields fields(json, file);
-  check_unused(fields);
+  check_version(fields);
+  truncation = read_truncation(fields);
+  padding = read_padding(fields);
   const auto model_fields = fields.get_object("model");
   if (!model_fields) fields.fail("model", "must be an object");
   if (const auto stage = fields.get_object("normalizer")) normalizer = NormalizerChain(*stage);

@@ -9,6 +9,7 @@
 
 #include "text/added_tokens.h"
 #include "text/decoder.h"
+#include "text/lengths.h"
 #include "text/model.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
@@ -58,6 +59,8 @@ struct Tokenizer::Parts final : TokenLookup {
   std::size_t size = 0;         // number of tokens
   TokenId limit = 0;            // one past the largest id
   SpecialTokens roles;
+  std::optional<Truncation> truncation;
+  std::optional<Padding> padding;
   mutable ScratchPool scratch;
   std::once_flag bytes_once;
   std::optional<TokenBytes> bytes;  // set by the first that asks

@@ -36,8 +36,11 @@ class PostProcessorChain {
   /// Throws FormatError where a stage adds an id that is no token.
   PostProcessorChain(const json::Fields& fields, const TokenLookup& tokens);
   void process(std::string_view text, const TokenLookup& tokens, bool add_special_tokens, Encoding& encoding) const;
+  /// How many tokens are added to a text.
+  [[nodiscard]] std::size_t added_count() const { return added_count_; }
 
  private:
+  std::size_t added_count_ = 0;
   std::vector<std::unique_ptr<PostProcessor>> stages_;
 };
 

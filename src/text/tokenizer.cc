@@ -145,7 +145,11 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
     const AlignedText valid = make_valid(text);
     encoder.encode(valid.piece());
   }
+  if (options.file_lengths && parts_->truncation) {
+    truncate(*parts_->truncation, options.add_special_tokens ? parts_->post_processor.added_count() : 0, out);
+  }
   parts_->post_processor.process(text, *parts_, options.add_special_tokens, out);
+  if (options.file_lengths && parts_->padding) pad(*parts_->padding, out);
   return out;
 }
 

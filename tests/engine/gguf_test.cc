@@ -108,7 +108,7 @@ TEST_F(BadGguf, Settings) {
 }
 
 TEST_F(BadGguf, Tokenizer) {
-  refuse<UnsupportedError>({{"tokenizer.ggml.model", "t5"}}, "tokenizer.ggml.model = 't5': known are gpt2");
+  refuse<UnsupportedError>({{"tokenizer.ggml.model", "plamo2"}}, "tokenizer.ggml.model = 'plamo2': known are gpt2");
   refuse({{"tokenizer.ggml.model", "gpt2"}}, "tokenizer.ggml.tokens: is missing, or has no tokens");
 }
 

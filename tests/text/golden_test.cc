@@ -72,6 +72,18 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                            return name;
                          });
 
+TEST(TokenizerLengths, AreTheReferencesWhereAskedFor) {
+  const Tokenizer tokenizer = test::load("prefixed");
+  const json::Value goldens = json::parse_file(test::data("prefixed/lengths.json"));
+  for (const json::Value& golden : goldens.as_array()) {
+    const std::string& text = golden.find("text")->as_string();
+    SCOPED_TRACE(text);
+    const Encoding encoding = tokenizer.encode(text, {.file_lengths = true});
+    EXPECT_EQ(json::dump(ids_of(encoding)), json::dump(*golden.find("ids")));
+    EXPECT_EQ(json::dump(offsets_of(encoding)), json::dump(*golden.find("offsets")));
+  }
+}
+
 // Calls check(stage, case) for every case of a kind of stage.
 void for_each_stage(const char* kind, auto&& check) {
   for (const char* file : {"stages.json", "models.json"}) {

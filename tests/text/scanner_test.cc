@@ -27,9 +27,22 @@ TEST_P(Scanner, FindsWhatItsRegexFinds) {
   }
 }
 
+TEST_P(Scanner, FindsWhatItsRegexFindsInNumbers) {
+  const auto scanner = make_scanner(GetParam());
+  const auto regex = make_regex(std::string(GetParam()), "tokenizer.json", "pattern");
+  const std::vector<std::string> parts = {"1", "23", "456", "7890", "\u0661\u0662", "\u00bd",
+                                          " ", "a",  "_",   ".",    "\u216b",       "\n"};
+  std::mt19937 random(12);
+  for (int round = 0; round < 5000; ++round) {
+    std::string text;
+    for (unsigned i = random() % 9; i > 0; --i) text += parts[random() % parts.size()];
+    ASSERT_EQ(matches(*scanner, text), matches(*regex, text)) << json::dump(text);
+  }
+}
+
 TEST_P(Scanner, TakesLinearTime) {
   const auto scanner = make_scanner(GetParam());
-  for (const char* unit : {"A", "a", " ", "\n", " \n", "_", "\u4e2d", "\u0301", "1", "'", "\u00aaA", " \u0301"}) {
+  for (const char* unit : {"A", "a", " ", "\n", " \n", "_", "\u4e2d", "\u0301", "1", "1a", "'", "\u00aaA", " \u0301"}) {
     std::string text;
     while (text.size() < (1U << 21)) text += unit;
     text += "x";
@@ -39,7 +52,8 @@ TEST_P(Scanner, TakesLinearTime) {
 
 INSTANTIATE_TEST_SUITE_P(Known, Scanner,
                          testing::Values(kGpt2Pattern, kGpt2ShortPattern, kLlama3Pattern, kQwen2Pattern, kO200kPattern,
-                                         kTekkenPattern, kNumbers3Pattern, kDeepSeek3Pattern, kTrailingSpacesPattern));
+                                         kTekkenPattern, kNumbers3Pattern, kDeepSeek3Pattern, kTrailingSpacesPattern,
+                                         kThousandsPattern, kNumberThousandsPattern, kBeforeThousandsPattern));
 
 TEST(Scanner, LeavesOtherPatternsToTheRegexEngine) { EXPECT_EQ(make_scanner(R"(\p{L}+|\s)"), nullptr); }
 

@@ -1,6 +1,7 @@
 // The decoders that make characters of bytes.
 #include "base/utf8.h"
 #include "text/decoders/types.h"
+#include "text/escaped_bytes.h"
 #include "text/lossy_utf8.h"
 #include "text/unicode.h"
 #include "text/utf8_walk.h"
@@ -8,12 +9,11 @@
 namespace skald::text {
 namespace {
 
-class ByteLevelStream final : public DecoderStream {
+// Each token to bytes, and all of them as UTF-8.
+class BytesStream final : public DecoderStream {
  public:
-  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override {
-    return std::make_unique<ByteLevelStream>(*this);
-  }
-  explicit ByteLevelStream(const ByteLevelDecoder& decoder) : decoder_(decoder) {}
+  [[nodiscard]] std::unique_ptr<DecoderStream> clone() const override { return std::make_unique<BytesStream>(*this); }
+  explicit BytesStream(const Decoder& decoder) : decoder_(decoder) {}
   void push(std::string_view part, bool ends, PartSink out) override {
     token_ += part;
     if (!ends) return;
@@ -29,7 +29,7 @@ class ByteLevelStream final : public DecoderStream {
   }
 
  private:
-  const ByteLevelDecoder& decoder_;
+  const Decoder& decoder_;
   std::string token_;  // parts of a token that is not complete
   LossyUtf8 utf8_;
 };
@@ -84,7 +84,7 @@ class ByteFallbackStream final : public DecoderStream {
 
 }  // namespace
 
-std::unique_ptr<DecoderStream> ByteLevelDecoder::start() const { return std::make_unique<ByteLevelStream>(*this); }
+std::unique_ptr<DecoderStream> ByteLevelDecoder::start() const { return std::make_unique<BytesStream>(*this); }
 
 std::string ByteLevelDecoder::token_bytes(std::string token) const {
   std::string bytes;
@@ -95,6 +95,12 @@ std::string ByteLevelDecoder::token_bytes(std::string token) const {
     bytes += static_cast<char>(byte);
   });
   return mapped ? bytes : token;  // an added token outside the alphabet stands for itself
+}
+
+std::unique_ptr<DecoderStream> RwkvDecoder::start() const { return std::make_unique<BytesStream>(*this); }
+
+std::string RwkvDecoder::token_bytes(std::string token) const {
+  return unescape_bytes(token).value_or(token);  // an added token may be spelled plainly
 }
 
 std::unique_ptr<DecoderStream> ByteFallbackDecoder::start() const { return std::make_unique<ByteFallbackStream>(); }

@@ -14,6 +14,7 @@ constexpr StageType<Decoder> kTypes[] = {
     {"BPEDecoder", make_as<BpeDecoder, Decoder>},
     {"WordPiece", make_as<WordPieceDecoder, Decoder>},
     {"CTC", make_as<CtcDecoder, Decoder>},
+    {"RWKV", make_as<RwkvDecoder, Decoder>},
 };
 
 }  // namespace

@@ -27,6 +27,15 @@ class ByteLevelDecoder final : public Decoder {
   [[nodiscard]] bool joins_tokens() const override { return true; }
 };
 
+/// Escapes of RWKV's vocabularies to bytes, and these as UTF-8 (not a type of tokenizer.json).
+class RwkvDecoder final : public Decoder {
+ public:
+  explicit RwkvDecoder(const json::Fields&) {}
+  [[nodiscard]] std::unique_ptr<DecoderStream> start() const override;
+  [[nodiscard]] std::string token_bytes(std::string token) const override;
+  [[nodiscard]] bool joins_tokens() const override { return true; }
+};
+
 /// Runs of "<0x..>" to text; every token of a run that is no UTF-8 becomes U+FFFD.
 class ByteFallbackDecoder final : public Decoder {
  public:

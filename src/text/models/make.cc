@@ -1,5 +1,6 @@
 #include "text/models/bpe.h"
 #include "text/models/piece_bpe.h"
+#include "text/models/rwkv.h"
 #include "text/models/unigram.h"
 #include "text/models/word_level.h"
 #include "text/models/wordpiece.h"
@@ -8,13 +9,14 @@
 namespace skald::text {
 namespace {
 
-// The last one is ours: what vocabularies of SentencePiece are read into.
+// The last two are ours: what vocabularies of SentencePiece and RWKV are read into.
 constexpr StageType<Model> kTypes[] = {
     {"BPE", make_as<Bpe, Model>},
     {"Unigram", make_as<Unigram, Model>},
     {"WordPiece", make_as<WordPiece, Model>},
     {"WordLevel", make_as<WordLevel, Model>},
     {"PieceBPE", make_as<PieceBpe, Model>},
+    {"RWKV", make_as<Rwkv, Model>},
 };
 
 // Files from before models had a type.

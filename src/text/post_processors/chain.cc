@@ -17,6 +17,7 @@ PostProcessorChain::PostProcessorChain(const json::Fields& fields, const TokenLo
   append_stages<PostProcessor>(fields, "processors", kTypes, stages_);
   std::vector<TokenId> ids;
   for (const auto& stage : stages_) stage->added_ids(ids);
+  added_count_ = ids.size();
   for (const TokenId id : ids) {
     if (tokens.is_token(id)) continue;
     throw FormatError(ErrorFields{.file = fields.file(),

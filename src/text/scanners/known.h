@@ -1,7 +1,10 @@
 // The split patterns of well-known tokenizers, by the exact text that their tokenizer.json holds.
 #pragma once
 
+#include <memory>
 #include <string_view>
+
+#include "text/pattern.h"
 
 namespace skald::text {
 
@@ -22,5 +25,12 @@ inline constexpr std::string_view kNumbers3Pattern = R"(\p{N}{1,3})";
 inline constexpr std::string_view kDeepSeek3Pattern =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kTrailingSpacesPattern = R"(\s+$)";  // the first DeepSeek LLM
+// Groups of three digits from the right, as thousands are written: Cohere's, AFMoE's, and only the places between them.
+inline constexpr std::string_view kThousandsPattern = R"(\d{1,3}(?=(?:\d{3})*\b))";
+inline constexpr std::string_view kNumberThousandsPattern = R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N})))";
+inline constexpr std::string_view kBeforeThousandsPattern = R"((?=(\d{3})+(?!\d)))";
+
+/// The scanner for one of the last three; nullptr for any other regex.
+std::unique_ptr<Pattern> make_thousands_scanner(std::string_view regex);
 
 }  // namespace skald::text

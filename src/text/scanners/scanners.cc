@@ -147,7 +147,7 @@ std::unique_ptr<Pattern> make_scanner(std::string_view regex) {
   for (const KnownPattern& known : kKnown) {
     if (known.regex == regex) return std::make_unique<ScannerPattern>(known.rule);
   }
-  return nullptr;
+  return make_thousands_scanner(regex);
 }
 
 }  // namespace skald::text
