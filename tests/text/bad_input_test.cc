@@ -168,7 +168,8 @@ TEST(BadTokenizer, FilesAreNamed) {
 }
 
 TEST(HostileText, TakesLinearTime) {
-  for (const char* name : {"gpt2", "llama3", "qwen2", "o200k", "deepseek", "llama2"}) {
+  for (const char* name : {"gpt2", "llama3", "qwen2", "o200k", "deepseek", "llama2", "bert", "wordlevel", "unigram",
+                           "unigram-bytes", "clip", "prefixed", "sp-unigram", "sp-bpe"}) {
     const Tokenizer tokenizer = test::load(name);
     for (const char* unit :
          {"A", "_", " ", "\n", "\u4e2d", "\u0301", "e\u0323\u0301", "\U0001f468\u200d", "<|eot_id|>", "ab", "\xff"}) {
@@ -190,7 +191,7 @@ TEST(HostileText, TimeGrowsWithTheLengthOfAWord) {
   std::mt19937 random(5);
   std::string letters(kLong, ' ');
   for (char& c : letters) c = static_cast<char>('a' + random() % 26);
-  for (const char* name : {"gpt2", "llama3", "llama2"}) {
+  for (const char* name : {"gpt2", "llama3", "llama2", "unigram", "unigram-bytes", "bert", "sp-unigram", "sp-bpe"}) {
     const Tokenizer tokenizer = test::load(name);
     for (const std::string& text : {repeated("a", kLong), repeated("th", kLong), repeated(" ", kLong), letters}) {
       const auto best_of = [&](int runs, std::size_t bytes) {
