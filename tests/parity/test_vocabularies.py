@@ -2,8 +2,8 @@
 
 SKALD_LLAMA_CPP_MODELS is the folder `models` of a llama.cpp source tree (llama-cpp-python: vendor/llama.cpp/models).
 Each ggml-vocab-NAME.gguf with NAME.gguf.inp and .out must give the ids of .out; and each those that `tokenizers` or
-`sentencepiece` give on the same vocabulary. (What transformers makes of a GGUF file is no reference: it adds tokens that
-the file does not have, and knows how words are cut for some names of tokenizer.ggml.pre only.)
+`sentencepiece` give on the same vocabulary. (What transformers makes of a GGUF file is no reference: it adds tokens
+that the file does not have, and knows how words are cut for some names of tokenizer.ggml.pre only.)
 """
 
 import json

@@ -157,9 +157,7 @@ TEST_F(BadPieceModel, CutOrChangedAnywhereIsRefusedOrRead) {
 
 class VocabularyFolder : public testing::Test {
  protected:
-  void write(const std::string& name, const std::string& text) const {
-    static_cast<void>(folder_.write(name, text));
-  }
+  void write(const std::string& name, const std::string& text) const { static_cast<void>(folder_.write(name, text)); }
   [[nodiscard]] Tokenizer load() const { return Tokenizer::load(folder_.path().string()); }
   skald::test::TempDir folder_;
 };
