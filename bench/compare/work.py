@@ -138,7 +138,14 @@ STORY = Group(
     ),
 )
 
-TOKENIZERS = {"gpt2 kind": "tokenizer-gpt2", "llama kind": "tokenizer-llama", "shipped": "shipped"}
+TOKENIZERS = {
+    "gpt2 kind": "tokenizer-gpt2",
+    "llama kind": "tokenizer-llama",
+    "t5 kind": "tokenizer-t5",
+    "bert kind": "tokenizer-bert",
+    "words kind": "tokenizer-words",
+    "shipped": "shipped",
+}
 
 
 def encode(name, tokenizer, file, how):

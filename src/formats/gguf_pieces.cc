@@ -9,7 +9,6 @@
 namespace skald {
 namespace {
 
-constexpr std::string_view kScores = "tokenizer.ggml.scores";
 constexpr std::string_view kCharsmap = "tokenizer.ggml.precompiled_charsmap";
 constexpr const char* kSpace = "\u2581";  // what SentencePiece writes for a space
 

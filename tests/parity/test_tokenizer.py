@@ -18,7 +18,9 @@ CLI = os.environ.get("SKALD_CLI", str(ROOT / "build" / "release" / "cli" / "skal
 FIXTURES = ROOT / "tests" / "data" / "tokenizers"
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/tokenizer.json"))
 NAMES += [str(path.parent) for path in sorted(ROOT.glob("models/*/tokenizer.json"))]
-STRINGS = 1_500  # for each tokenizer: more than 10,000 in all
+STRINGS = 1_500  # for each tokenizer of a kind that several have
+ALL_STRINGS = 10_000  # for those that stand for a kind
+KIND_NAMES = {"gpt2", "llama2", "bert", "wordlevel", "unigram", "unigram-bytes", "clip", "ctc"}
 
 CODE = [
     "def f(x):\n    return x+1\n",
@@ -110,11 +112,11 @@ KINDS = [
 ]  # fmt: skip
 
 
-def strings(seed):
+def strings(seed, count=STRINGS):
     draw = random.Random(seed)
     yield from (chr(c) for c in range(256))
     yield ""
-    for _ in range(STRINGS - 257):
+    for _ in range(count - 257):
         yield "".join(draw.choice(KINDS)(draw) for _ in range(draw.choice([1, 1, 2, 4, 7])))
 
 
@@ -133,7 +135,9 @@ def in_bytes(text, spans):
 def test_same_as_tokenizers(name, tmp_path):
     folder = FIXTURES / name
     reference = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    texts = list(strings(name))
+    reference.no_truncation()  # settings of a file are applied where asked for
+    reference.no_padding()
+    texts = list(strings(name, ALL_STRINGS if name in KIND_NAMES else STRINGS))
     batch = tmp_path / "texts.jsonl"
     batch.write_text("".join(json.dumps(text) + "\n" for text in texts))
     lines = run(folder, "--batch-file", batch, "--json").split("\n")[:-1]
@@ -154,3 +158,46 @@ def test_decodes_as_tokenizers(name):
         ids = [draw.randrange(reference.get_vocab_size()) for _ in range(draw.randrange(1, 40))]
         want = reference.decode(ids, skip_special_tokens=False)
         assert run(folder, "--decode", ",".join(map(str, ids))) in (want, want + "\n"), ids
+
+
+PIECE_MODELS = {
+    "unigram": dict(model_type="unigram", user_defined_symbols=["<user>", " the ", "ing"]),
+    "unigram-bytes": dict(model_type="unigram", byte_fallback=True, normalization_rule_name="nfkc_cf"),
+    "bpe": dict(
+        model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False
+    ),
+    "bpe-unknown": dict(model_type="bpe", split_by_whitespace=False, user_defined_symbols=["<user>", "ing", "in"]),
+    "char": dict(model_type="char", add_dummy_prefix=False),
+}
+
+
+def trained_pieces(name, path):
+    """A model of SentencePiece with its usual charsmap, learnt from the project's own pages."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    lines = [line for page in sorted(ROOT.glob("docs/*.md")) for line in page.read_text().splitlines() if line]
+    options = dict(vocab_size=900, character_coverage=0.995, hard_vocab_limit=False, num_threads=1, minloglevel=2)
+    with open(path, "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines), model_writer=file, **options, **PIECE_MODELS[name]
+        )
+    return sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+@pytest.mark.parametrize("name", PIECE_MODELS)
+def test_same_as_sentencepiece(name, tmp_path):
+    reference = trained_pieces(name, tmp_path / "tokenizer.model")
+    texts = [*strings(name, ALL_STRINGS), *(f"{a}<user>{b}" for a, b in zip(strings(1), strings(2)))]
+    batch = tmp_path / "texts.jsonl"
+    batch.write_text("".join(json.dumps(text) + "\n" for text in texts))
+    lines = run(tmp_path, "--batch-file", batch, "--json", "--plain", "--no-special-tokens").split("\n")[:-1]
+    wrong = []
+    for text, line in zip(texts, lines, strict=True):
+        got, want = json.loads(line), reference.encode(text)
+        if got["ids"] != want:
+            wrong.append((text, got["tokens"], reference.encode(text, out_type=str)))
+    assert not wrong, (len(wrong), wrong[0])
+    for text in texts[300:330]:
+        ids = [i for i in reference.encode(text) if not reference.is_unknown(i)]
+        if ids:
+            want = reference.decode(ids)
+            assert run(tmp_path, "--decode", ",".join(map(str, ids))) in (want, want + "\n"), text

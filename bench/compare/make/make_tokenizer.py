@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""make_tokenizer.py FOLDER TEXT gpt2|llama SIZE: a tokenizer of `SIZE` tokens, learnt from the file TEXT.
+"""make_tokenizer.py FOLDER TEXT gpt2|llama|t5|bert|words SIZE: a tokenizer of `SIZE` tokens, learnt from the file TEXT.
 
 gpt2: byte-level, as GPT-2's and Llama 3's. llama: words that begin with U+2581 and single bytes for what is unknown, as
-Llama 2's. What the text does not fill of the vocabulary are tokens that no text has.
+Llama 2's. What the text does not fill of the vocabulary are tokens that no text has. t5: unigram, bert: WordPiece,
+words: whole words, with as many tokens as the text gives.
 """
 
 import json
@@ -11,7 +12,34 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+
+def other_kind(kind, size):
+    """A tokenizer that is no BPE, and what trains it."""
+    if kind == "t5":
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        return tokenizer, trainers.UnigramTrainer(
+            vocab_size=size, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>"], show_progress=False
+        )
+    if kind == "bert":
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer()
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+        return tokenizer, trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, show_progress=False)
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer, trainers.WordLevelTrainer(vocab_size=size, special_tokens=["[UNK]"], show_progress=False)
+
+
 folder, text, kind, size = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+if kind not in ("gpt2", "llama"):
+    tokenizer, trainer = other_kind(kind, size)
+    tokenizer.train([text], trainer)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    sys.exit()
 special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] if kind == "gpt2" else ["<unk>", "<s>", "</s>"]
 if kind == "gpt2":
     tokenizer = Tokenizer(models.BPE())
