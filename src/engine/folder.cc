@@ -42,7 +42,10 @@ bool has_chat_template(const std::string& path) {
   const std::filesystem::path folder(path);
   if (is_there(folder / "chat_template.jinja")) return true;
   const std::filesystem::path config = folder / "tokenizer_config.json";
-  return is_there(config) && json::parse_file(config).find("chat_template") != nullptr;
+  if (!is_there(config)) return false;
+  const json::Value read = json::parse_file(config);
+  const json::Value* const found = read.find("chat_template");
+  return found != nullptr && !found->is_null();
 }
 
 void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows, const std::string& path) {

@@ -1,6 +1,6 @@
 """Chat templates beside jinja2, as transformers sets it up: the same bytes, and an error where that has one.
 
-    SKALD_RUN_TEMPLATES=build/tests/run_templates SKALD_TEMPLATES=<folder> pytest tests/parity/test_templates.py
+    SKALD_CLI=build/release/cli/skald SKALD_TEMPLATES=<folder> pytest tests/parity/test_templates.py
 
 SKALD_TEMPLATES is the folder `vendor/llama.cpp/models/templates` of llama-cpp-python's source; without it the real
 templates are left out, and drawn expressions and statements are compared all the same.
@@ -21,7 +21,9 @@ chat_templates = pytest.importorskip("transformers.utils.chat_template_utils")
 import drawn_conversations  # noqa: E402
 import drawn_templates  # noqa: E402
 
-RUN = os.environ.get("SKALD_RUN_TEMPLATES", "build/tests/run_templates")
+ROOT = Path(__file__).resolve().parents[2]
+CLI = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
+RUN = CLI.parents[1] / "tests" / "run_templates"
 FOLDER = os.environ.get("SKALD_TEMPLATES")
 REAL = sorted(Path(FOLDER).glob("*.jinja")) if FOLDER else []
 CONVERSATIONS = 50
@@ -40,6 +42,8 @@ class Ours:
 
 @pytest.fixture(scope="module")
 def ours():
+    if not RUN.exists():
+        pytest.skip(f"{RUN} is not built")
     made = Ours()
     yield made
     made.process.stdin.close()
@@ -99,3 +103,52 @@ def test_drawn_templates(ours):
         template = drawn_templates.template(rng)
         found = difference(ours, template, drawn_templates.VARIABLES)
         assert found is None, f"template {number}: {template!r}: {found}"
+
+
+CALLERS, TEMPLATES_OWN = "☃", "☂"  # characters that no template has by itself
+
+
+def marked(value):
+    """The caller's value with a character of its own in every text."""
+    if isinstance(value, str):
+        return value[:1] + CALLERS + value[1:]
+    if isinstance(value, list):
+        return [marked(item) for item in value]
+    return {key: marked(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def misplaced(rendered):
+    """A marked character that counts as somebody else's; None where there is none."""
+    text, at = rendered["text"].encode(), 0
+    ours = bytearray(len(text))
+    for begin, end in rendered["from_caller"]:
+        assert at <= begin < end <= len(text)
+        ours[begin:end] = b"\1" * (end - begin)
+        at = end
+    for character, want in ((CALLERS.encode(), 1), (TEMPLATES_OWN.encode(), 0)):
+        for match in re.finditer(character, text):
+            if set(ours[match.start() : match.end()]) != {want}:
+                return f"{text[max(match.start() - 20, 0) : match.end() + 20].decode(errors='replace')!r}"
+    return None
+
+
+def test_every_byte_knows_who_wrote_it(ours):
+    rng = random.Random(11)
+    variables = {name: marked(value) for name, value in drawn_templates.VARIABLES.items()}
+    found = 0
+    for number in range(DRAWN):
+        template = drawn_templates.template(rng).replace("'a'", f"'{TEMPLATES_OWN}a'") + TEMPLATES_OWN
+        rendered = ours.render(template, variables)
+        if "error" in rendered:
+            continue
+        found += rendered["text"].count(CALLERS)
+        assert (wrong := misplaced(rendered)) is None, f"template {number}: {template!r}: {wrong}"
+    assert found > DRAWN // 10
+
+
+def test_messages_of_real_templates_know_who_wrote_them(ours):
+    for path in REAL:
+        for variables in drawn_conversations.conversations(path.stem, 5):
+            content = [m | {"content": marked(m["content"])} for m in variables["messages"]]
+            rendered = ours.render(path.read_text(), variables | {"messages": content})
+            assert "error" in rendered or misplaced(rendered) is None, path.stem

@@ -69,7 +69,7 @@ TEST(Template, NestingIsBounded) {
   expect_refused<FormatError>("{{ a" + repeated(".b", 100000) + " }}", "deeper in one another than 256");
   expect_refused<FormatError>("{{ a" + repeated("|e", 100000) + " }}", "deeper in one another than 256");
   expect_refused<FormatError>("{{ 1" + repeated(" + 1", 100000) + " }}", "deeper in one another than 256");
-  EXPECT_EQ(text("{{ " + repeated("(", 100) + "1" + repeated(")", 100) + " }}"), "1");
+  EXPECT_EQ(text("{{ " + repeated("(", 250) + "1" + repeated(")", 250) + " }}"), "1");
   EXPECT_EQ(text("{{ 'a'" + repeated(" ~ 'a'", 5000) + " }}"), repeated("a", 5001));
 }
 

@@ -152,9 +152,9 @@ ExpressionPtr Parser::parse_power() {
 }
 
 ExpressionPtr Parser::parse_unary(bool with_filters) {
-  const Level level(*this);
   ExpressionPtr node;
   if (current().is_symbol("-") || current().is_symbol("+")) {
+    const Level level(*this);
     const Token token = next();
     ExpressionPtr operand = parse_unary(false);
     const int depth = depth_of(operand);
