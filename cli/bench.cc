@@ -9,6 +9,7 @@
 #include "generation_flags.h"
 #include "json_object.h"
 #include "report.h"
+#include "row_times.h"
 #include "skald/skald.h"
 #include "terminal.h"
 
@@ -22,49 +23,6 @@ const Clock::time_point process_start = Clock::now();  // before main(): dynamic
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
-
-// Times of one call of `rows` prompts of equal length, as its stream tells them.
-class RowTimes {
- public:
-  explicit RowTimes(std::int64_t rows) : rows_(rows), tokens_(static_cast<std::size_t>(rows)), seen_(tokens_.size()) {}
-
-  void count(const StreamEvent& event) {
-    if (event.token_ids.empty()) return;
-    const auto now = Clock::now();
-    const auto row = static_cast<std::size_t>(event.prompt_index);
-    std::int64_t& tokens = tokens_[row];
-    if (tokens == 0 && ++started_ == rows_) prefilled_ = now;
-    const auto news = static_cast<std::int64_t>(event.token_ids.size());
-    if (started_ == rows_ && now > prefilled_) {
-      decoded_ += news;
-      const double gap = seconds_between(std::max(prefilled_, seen_[row]), now) / static_cast<double>(news);
-      gaps_.insert(gaps_.end(), event.token_ids.size(), gap);
-    }
-    tokens += news;
-    seen_[row] = last_ = now;
-  }
-
-  // From the start of the call until every row has its first token.
-  [[nodiscard]] double prefill_seconds() const { return seconds_between(start_, prefilled_); }
-  // Tokens of all rows a second after that.
-  [[nodiscard]] double decode_rate() const {
-    const double seconds = seconds_between(prefilled_, last_);
-    return seconds > 0 ? static_cast<double>(decoded_) / seconds : 0;
-  }
-  // Of each token after that: seconds since the one before it in its row.
-  [[nodiscard]] const std::vector<double>& gaps() const { return gaps_; }
-
- private:
-  std::int64_t rows_;
-  std::vector<std::int64_t> tokens_;     // [rows]
-  std::vector<Clock::time_point> seen_;  // [rows]: when its last token came
-  std::vector<double> gaps_;
-  std::int64_t started_ = 0;
-  std::int64_t decoded_ = 0;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point prefilled_;
-  Clock::time_point last_;
-};
 
 struct Rates {
   double prefill_seconds = 0;      // from the start of the call until every row has its first token
@@ -186,7 +144,7 @@ class Bench final : public Command {
     config.eos_token_id.emplace();  // none: every row runs to its end
     std::vector<Prompt> prompts = random_prompts(model.info(), rows.prompts, prompt_tokens);
     if (rows.beams > 1) return rates_of_beams(model.submit(std::move(prompts), config).wait(), rows.beams);
-    RowTimes times(rows.prompts);
+    RowTimes times(rows.prompts, tokens);
     model.submit(std::move(prompts), config, [&times](const StreamEvent& event) { times.count(event); }).wait();
     return {
         .prefill_seconds = times.prefill_seconds(), .decode_tokens_per_s = times.decode_rate(), .gaps = times.gaps()};

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "row_times.h"
 #include "skald/skald.h"
 
 namespace {
@@ -48,18 +49,27 @@ std::vector<skald::Prompt> random_prompts(const Work& work, std::int64_t vocabul
   return prompts;
 }
 
-Times run(const skald::Model& model, const Work& work) {
-  skald::GenerationConfig config{.max_new_tokens = work.tokens, .do_sample = false, .num_beams = work.beams};
-  config.eos_token_id.emplace();  // none: every row runs to its end
-  config.prefix_cache = false;    // every run computes its prompts
-  std::vector<skald::Prompt> prompts = random_prompts(work, model.info().vocab_size);
+// A stream of beams tells tokens late: the timings tell when the steps were.
+Times times_of_beams(const std::vector<skald::Completion>& completions) {
   Times times;
-  for (const skald::Completion& each : model.submit(std::move(prompts), config).wait()) {
+  for (const skald::Completion& each : completions) {
     times.first_s = std::max(times.first_s, each.timings.queued + each.timings.prefill);
     const double rate = each.timings.tokens_per_second(std::ssize(each.token_ids));
     if (rate > 0) times.step_s = std::max(times.step_s, 1 / rate);
   }
   return times;
+}
+
+Times run(const skald::Model& model, const Work& work) {
+  skald::GenerationConfig config{.max_new_tokens = work.tokens, .do_sample = false, .num_beams = work.beams};
+  config.eos_token_id.emplace();  // none: every row runs to its end
+  config.prefix_cache = false;    // every run computes its prompts
+  std::vector<skald::Prompt> prompts = random_prompts(work, model.info().vocab_size);
+  if (work.beams > 1) return times_of_beams(model.submit(std::move(prompts), config).wait());
+  skald::cli::RowTimes times(work.rows, work.tokens);
+  model.submit(std::move(prompts), config, [&times](const skald::StreamEvent& event) { times.count(event); }).wait();
+  const double rate = times.decode_rate();
+  return {.first_s = times.prefill_seconds(), .step_s = rate > 0 ? static_cast<double>(work.rows) / rate : 0};
 }
 
 std::string generate(const skald::Model& model, std::istream& words) {

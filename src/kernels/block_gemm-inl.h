@@ -1,13 +1,9 @@
 // y = x · Wᵀ for weights in blocks (block_layout.h) and activations in blocks (block_x.h).
 //
-// A step of up to 512 inputs of one panel is unpacked into L1, whatever the format, and multiplied by all rows of x.
-// For one row the stores and loads of that cost less than memory takes to deliver the next step.
+// A step of up to 512 inputs of one panel is unpacked into L1, whatever the format, and multiplied by all rows of x;
+// few rows take codes without that (direct_gemm-inl.h).
 //
-// Tried on a Zen 5 core (int4, 2048 x 2048; 979 GOPS of byte products, 40 GB/s): 1 row 140 GOPS = 96 % of memory, 5
-// rows 430, 16 rows 570, 512 rows 740. Codes taken from the panel without unpacking: 1 row 123, 5 rows 520. Steps of
-// 512 inputs for few rows: 1 row 117; of 256 for 512 rows: 650. Asking 4 KiB ahead: 1 row 124; 16 KiB: no better.
-// Codes of 8 bits are taken from the panel: 4 to 7 % less time a step of a Q8_0 model than by a copy in L1. Steps of 64
-// or 128 inputs for these: 10 % slower. Prefetches in one burst a run or spread evenly: no difference.
+// Tried on a Zen 5 core (int4, 2048 x 2048; 979 GOPS of byte products): 512 rows 740 GOPS; by steps of 256 inputs 650.
 //
 // An output is, run by run of inputs, ascending: acc = fma(sum of code * q, scale * x_scale, acc), the sum exact in 32
 // bits; with minimums then acc = fma(minimum, x_scale * sum of q, acc). So all splits of rows and panels give the same
@@ -16,9 +12,7 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-inline constexpr std::size_t kStepInputs = 512;  // at most
-inline constexpr std::size_t kStrips = kPanel / kLanes;
-inline constexpr std::size_t kStepAhead = 8192;        // bytes of weights asked for before they are unpacked
+inline constexpr std::size_t kStepInputs = 512;        // at most
 inline constexpr std::size_t kStepXBytes = 384 << 10;  // of x that stay in L2 from panel to panel
 inline constexpr std::size_t kFewRows = 16;
 inline constexpr float kLeastScaled = 0x1p-100F;  // 127 / x is finite from here on; smaller blocks are zeros
@@ -30,89 +24,25 @@ struct alignas(64) UnpackedStep {
   float minimums[kStepInputs / 16 * kPanel];  // [runs][32]
 };
 
-/// The codes of vector `v` of a chunk, from one plane of kBits.
-template <int kBits, int kTo, std::size_t kVector>
-SKALD_INLINE Bytes plane_field(const std::byte* plane) {
-  constexpr std::size_t kPerLine = 8 / kBits;
-  const std::byte* const at = plane + kVector / kPerLine * kVectorBytes;
-  const Bytes line = load_bytes(at);
-  if constexpr (kBits == 8) return line;
-  return field<kVector % kPerLine * kBits, kBits, kTo>(line);
-}
-
-/// The levels of a codebook plus kZero, ready to be looked up.
-template <const BlockLayout& L, int kZero>
-struct Codebook {
-  static constexpr auto kLevels = [] {
-    std::array<std::uint8_t, 64> levels = {};
-    for (std::size_t i = 0; i < 64; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kZero);
-    return levels;
-  }();
-  std::conditional_t<L.tables, Lookup64, Lookup> levels;
-
-  SKALD_INLINE Codebook() : levels(load_lookup<decltype(levels)>(kLevels.data())) {}
-};
-
-/// Codes without sign where there are minimums, else levels + kZero. `tables`: byte by byte the choices that the
-/// chunk's inputs made; not looked at without tables.
-template <const BlockLayout& L, int kZero, std::size_t kVector>
-SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L, kZero>& book,
-                                 const Bytes (&tables)[kStrips]) {
-  Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
-  if constexpr (L.planes[1] > 0) {
-    const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
-    codes = codes | plane_field<L.planes[1], L.planes[0], kVector>(high);
-  }
-  if constexpr (L.tables) {
-    constexpr int kChooser = kVector / kStrips / 2 % 4;
-    return look_up(book.levels, codes, field<2 * kChooser, 2, 4>(tables[kVector % kStrips]));
-  } else if constexpr (L.has_codebook()) {
-    return look_up(book.levels, codes);
-  }
-  if constexpr (!L.minimums && L.zero != kZero) return add_bytes(codes, kZero - L.zero);
-  return codes;
-}
-
 template <const BlockLayout& L, int kZero, std::size_t... V>
 SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L, kZero>& book, const Bytes (&tables)[kStrips],
                                std::byte* codes, std::index_sequence<V...>) {
   (store_bytes(unpack_vector<L, kZero, V>(chunk, book, tables), codes + V * kVectorBytes), ...);
 }
 
-/// The scales, or with their own codes the minimums, of one group: [runs][32].
+/// The scales or minimums at p as floats: [runs][32].
 template <const BlockLayout& L>
 SKALD_INLINE void unpack_scales(const std::byte* p, float* out) {
-  SKALD_UNROLL
-  for (std::size_t s = 0; s < kStrips; ++s) {
-    const std::size_t first = s * kLanes;
-    Vec d = zero();
-    if constexpr (L.scale == BlockLayout::Scale::super) d = load_f16(p + first * 2);
-    for (std::size_t r = 0; r < L.runs(); ++r) {
-      const std::size_t i = r * kPanel + first;
-      if constexpr (L.scale == BlockLayout::Scale::super) store(load_signed_bytes(p + kPanel * 2 + i) * d, out + i);
-      if constexpr (L.scale == BlockLayout::Scale::half) store(load_f16(p + i * 2), out + i);
-      if constexpr (L.scale == BlockLayout::Scale::e8m0) store(load_powers(p + i), out + i);
-    }
+  const GroupScales<L> scales(p);
+  for (std::size_t r = 0; r < L.runs(); ++r) {
+    SKALD_UNROLL
+    for (std::size_t s = 0; s < kStrips; ++s) store(scales.of(r, s), out + r * kPanel + s * kLanes);
   }
 }
 
-/// Whether codes lie in the panel as products take them, so that only scales are unpacked.
-template <const BlockLayout& L, int kZero>
-inline constexpr bool kPlainCodes =
-    L.planes[0] == 8 && !L.minimums && !L.has_codebook() && L.zero == kZero && L.group == L.run;
-
-template <const BlockLayout& L>
-void unpack_scales_alone(const std::byte* p, std::size_t groups, float* scales) {
-  for (std::size_t g = 0; g < groups; ++g, p += L.group_bytes(), scales += kPanel) {
-    __builtin_prefetch(p + kStepAhead);
-    unpack_scales<L>(p, scales);
-  }
-}
-
-/// Asks for each line of memory that it reads and for the one kStepAhead further.
+/// Asks for each line of memory that it reads and for the one kBlocksAhead further.
 template <const BlockLayout& L, int kZero>
 void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
-  if constexpr (kPlainCodes<L, kZero>) return unpack_scales_alone<L>(p, groups, step.scales);
   const Codebook<L, kZero> book;
   float* scales = step.scales;
   float* minimums = step.minimums;
@@ -123,7 +53,7 @@ void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
     for (std::size_t c = 0; c < L.group / kChunk; ++c, codes += kChunkVectors * kVectorBytes) {
       const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
       for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
-        __builtin_prefetch(chunk + kStepAhead + line);
+        __builtin_prefetch(chunk + kBlocksAhead + line);
       Bytes tables[kStrips] = {};
       for (std::size_t s = 0; L.tables && s < kStrips; ++s)
         tables[s] = spread_bytes(p + L.tables_at() + s * kLanes * 2, static_cast<int>(c));
@@ -142,56 +72,11 @@ struct BlockTile {
   std::size_t first_input;  // of the step
   std::size_t inputs;       // of the step that x has, whole runs
   const UnpackedStep* step;
-  const std::byte* codes;  // of the step
-  std::size_t ahead;       // bytes from a code to one that memory shall bring; 0: none
-  std::size_t strip;       // the first one
-  float* y;                // [R, columns], rows y_stride apart
+  std::size_t strip;  // the first one
+  float* y;           // [R, columns], rows y_stride apart
   std::size_t y_stride;
   std::size_t columns;  // outputs from y on that exist
   bool first;           // starts from zero, else from what y holds
-};
-
-/// What the runs of a layout are like, as far as a product cares. kBetween: bytes between the codes of two runs.
-template <std::size_t kRunInputs, bool kHasMinimums, std::size_t kBytesBetween = 0>
-struct RunKind {
-  static constexpr std::size_t kBetween = kBytesBetween;
-  static constexpr std::size_t kRun = kRunInputs;
-  static constexpr std::size_t kBlock = kRun > kChunk ? kRun : kChunk;  // of x
-  static constexpr std::size_t kSums = BlockX::sums_per_block(kBlock);
-  static constexpr bool kMinimums = kHasMinimums;
-  static constexpr bool kSigned = !kMinimums;
-};
-
-/// One packed row of x, seen from a step.
-template <class Kind>
-struct BlockRow {
-  const std::byte* q;
-  const float* scales;
-  const std::int32_t* sums;
-
-  SKALD_INLINE BlockRow(const BlockTile& t, int r) {
-    const std::byte* row = t.x + static_cast<std::size_t>(r) * t.x_stride;
-    const std::size_t block = t.first_input / Kind::kBlock;
-    q = row + t.first_input;
-    scales = reinterpret_cast<const float*>(row + t.form->scales_at()) + block;
-    sums = reinterpret_cast<const std::int32_t*>(row + t.form->sums_at()) + block * Kind::kSums;
-  }
-  BlockRow() = default;
-  SKALD_INLINE void advance(std::size_t bytes) {
-    q += bytes;
-    scales = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(scales) + bytes);
-    sums = reinterpret_cast<const std::int32_t*>(reinterpret_cast<const std::byte*>(sums) + bytes);
-  }
-  [[nodiscard]] SKALD_INLINE std::int32_t four(std::size_t input) const {
-    std::int32_t bytes;
-    std::memcpy(&bytes, q + input, sizeof(bytes));
-    return bytes;
-  }
-  [[nodiscard]] SKALD_INLINE float scale(std::size_t run) const { return scales[run * Kind::kRun / Kind::kBlock]; }
-  [[nodiscard]] SKALD_INLINE std::int32_t minus_sum(std::size_t run) const {
-    if constexpr (Kind::kRun == 16) return sums[run / 2 * Kind::kSums + run % 2];
-    return sums[(run + 1) * Kind::kSums - 1];
-  }
 };
 
 template <int R, int S>
@@ -211,38 +96,22 @@ SKALD_INLINE void load_tile(const BlockTile& t, Vec (&acc)[R][S]) {
   }
 }
 
-template <int R, int S>
-SKALD_INLINE void store_tile(const BlockTile& t, const Vec (&acc)[R][S]) {
-  SKALD_UNROLL
-  for (int r = 0; r < R; ++r) {
-    SKALD_UNROLL
-    for (int s = 0; s < S; ++s) {
-      const std::size_t column = static_cast<std::size_t>(s) * kLanes;
-      float* y = t.y + static_cast<std::size_t>(r) * t.y_stride + column;
-      if (column + kLanes <= t.columns) {
-        store(acc[r][s], y);
-      } else if (column < t.columns) {
-        store_first(acc[r][s], y, t.columns - column);
-      }
-    }
-  }
-}
-
 template <class Kind, int R, int S>
 void block_tile(const BlockTile& t) {
   Vec acc[R][S];
   load_tile(t, acc);
   BlockRow<Kind> rows[R];
   SKALD_UNROLL
-  for (int r = 0; r < R; ++r) rows[r] = BlockRow<Kind>(t, r);
-  const std::byte* codes = t.codes + t.strip * kVectorBytes;
+  for (int r = 0; r < R; ++r)
+    rows[r] = BlockRow<Kind>(t.x + static_cast<std::size_t>(r) * t.x_stride, *t.form, t.first_input);
+  const std::byte* codes = t.step->codes + t.strip * kVectorBytes;
   const float* scales = t.step->scales + t.strip * kLanes;
   const float* minimums = t.step->minimums + t.strip * kLanes;
-  for (std::size_t run = 0; run < t.inputs / Kind::kRun; ++run, codes += Kind::kBetween) {
+  for (std::size_t run = 0; run < t.inputs / Kind::kRun; ++run) {
     IVec sums[R][S];
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) {
-      const IVec begin = begin_dot<Kind::kSigned>(rows[r].minus_sum(run));
+      const IVec begin = begin_dot<Kind::kZero>(rows[r].minus_sum(run));
       SKALD_UNROLL
       for (int s = 0; s < S; ++s) sums[r][s] = begin;
     }
@@ -250,16 +119,12 @@ void block_tile(const BlockTile& t) {
     for (std::size_t i = 0; i < Kind::kRun; i += 4, codes += kStrips * kVectorBytes) {
       Bytes w[S];
       SKALD_UNROLL
-      for (int s = 0; s < S; ++s) {
-        w[s] = load_bytes(codes + static_cast<std::size_t>(s) * kVectorBytes);
-        if constexpr (Kind::kBetween > 0)
-          __builtin_prefetch(codes + static_cast<std::size_t>(s) * kVectorBytes + t.ahead);
-      }
+      for (int s = 0; s < S; ++s) w[s] = load_bytes(codes + static_cast<std::size_t>(s) * kVectorBytes);
       SKALD_UNROLL
       for (int r = 0; r < R; ++r) {
         const std::int32_t x = rows[r].four(run * Kind::kRun + i);
         SKALD_UNROLL
-        for (int s = 0; s < S; ++s) sums[r][s] = dot<Kind::kSigned>(sums[r][s], w[s], x);
+        for (int s = 0; s < S; ++s) sums[r][s] = dot<Kind::kZero>(sums[r][s], w[s], x);
       }
     }
     SKALD_UNROLL
@@ -300,7 +165,6 @@ void multiply_step(BlockTile t, std::size_t m) {
       t.x = step.x + row * t.x_stride;
       t.y = step.y + row * t.y_stride + t.strip * kLanes;
       t.columns = step.columns - t.strip * kLanes;
-      t.ahead = row == 0 ? step.ahead : 0;
       kBlockTiles<Kind>[end - row - 1](t);
     }
     row = end;
@@ -344,8 +208,6 @@ void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t p
                   .first_input = g * L.group,
                   .inputs = std::min(count * L.group, form.blocks * form.block - g * L.group),
                   .step = &step,
-                  .codes = kPlainCodes<L, kZero> ? w + L.codes_at() : step.codes,
-                  .ahead = kStepAhead,
                   .strip = 0,
                   .y = call.y + row * call.y_stride + panel * kPanel,
                   .y_stride = call.y_stride,
@@ -359,9 +221,9 @@ void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t p
 
 template <const BlockLayout& L>
 void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  if (call.m <= kDirectPasses * kDirectRows) return direct_gemm<L>(call, panel_begin, panel_end);
   const StepSizes sizes = {.inputs = step_inputs(call.m), .x_bytes = kStepXBytes, .rows = kByteRows};
-  using Kind = RunKind<L.run, L.minimums, kPlainCodes<L, kSignedZero> ? L.codes_at() : 0>;
-  multiply_steps<L, kSignedZero>(call, panel_begin, panel_end, sizes, multiply_step<Kind>);
+  multiply_steps<L, L.product_zero()>(call, panel_begin, panel_end, sizes, multiply_step<KindOf<L>>);
 }
 
 template <std::size_t kBlock>

@@ -33,7 +33,8 @@ namespace skald::kernels {
 inline constexpr std::size_t kChunk = 32;        // inputs
 inline constexpr std::size_t kVectorBytes = 64;  // 4 inputs of 16 outputs
 inline constexpr std::size_t kChunkVectors = kChunk / 4 * kPanel / 16;
-inline constexpr int kSignedZero = 128;  // unpacked codes of formats without minimums are levels + 128
+inline constexpr int kSignedZero =
+    128;  // levels of codebooks are looked up plus this, which makes them bytes without sign
 
 struct BlockLayout {
   enum class Scale { half, e8m0, super };
@@ -49,6 +50,8 @@ struct BlockLayout {
 
   [[nodiscard]] constexpr int bits() const { return planes[0] + planes[1]; }
   [[nodiscard]] constexpr bool has_codebook() const { return codebook != std::array<std::int8_t, 64>{}; }
+  /// What products subtract from a code: they take (code - zero) * q as code * q - zero * q.
+  [[nodiscard]] constexpr int product_zero() const { return has_codebook() ? kSignedZero : minimums ? 0 : zero; }
   [[nodiscard]] constexpr std::size_t runs() const { return group / run; }  // of a group
   /// Bytes of one kind of scales (or minimums) of a group.
   [[nodiscard]] constexpr std::size_t scale_bytes() const {
@@ -79,7 +82,6 @@ constexpr std::array<std::int8_t, 64> widened(const std::array<std::int8_t, 16>&
   for (std::size_t i = 0; i < levels.size(); ++i) wide[i] = levels[i];
   return wide;
 }
-inline constexpr auto kCentered = widened({-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7});
 inline constexpr auto kIq4 = widened(quant::Iq4NlBlock::kLevels);
 inline constexpr auto kE2m1 = widened(quant::Mxfp4GgmlBlock::kLevels);
 
@@ -87,7 +89,7 @@ inline constexpr BlockLayout kInt8 = {.planes = {8, 0}, .run = 64, .group = 64, 
 inline constexpr BlockLayout kInt6 = {.planes = {4, 2}, .run = 64, .group = 64, .zero = 32};
 inline constexpr BlockLayout kInt4 = {
     .planes = {4, 0}, .run = 64, .group = 64, .codebook = quant::Int4Block::kLevels, .tables = true};
-inline constexpr BlockLayout kQ4_0 = {.planes = {4, 0}, .run = 32, .group = 32, .codebook = kCentered};
+inline constexpr BlockLayout kQ4_0 = {.planes = {4, 0}, .run = 32, .group = 32, .zero = 8};
 inline constexpr BlockLayout kQ4_1 = {.planes = {4, 0}, .run = 32, .group = 32, .minimums = true};
 inline constexpr BlockLayout kQ5_0 = {.planes = {4, 1}, .run = 32, .group = 32, .zero = 16};
 inline constexpr BlockLayout kQ5_1 = {.planes = {4, 1}, .run = 32, .group = 32, .minimums = true};

@@ -5,6 +5,8 @@
 #include "kernels/math-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/gemm-inl.h"
+#include "kernels/block_codes-inl.h"
+#include "kernels/direct_gemm-inl.h"
 #include "kernels/block_gemm-inl.h"
 #include "kernels/attention-inl.h"
 #include "kernels/recurrent-inl.h"

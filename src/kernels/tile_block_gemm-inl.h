@@ -79,10 +79,7 @@ template <class Kind, std::size_t kRuns, bool kWhole>
 void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) {
   const UnitScales<kRuns> scales(step.step->scales + u.run * kPanel);
   const UnitScales<kRuns> minimums(step.step->minimums + u.run * kPanel);
-  BlockTile x = step;
-  x.x = u.x + u.skipped * step.x_stride;
-  x.first_input += u.run * Kind::kRun;
-  BlockRow<Kind> row(x, 0);
+  BlockRow<Kind> row(u.x + u.skipped * step.x_stride, *step.form, step.first_input + u.run * Kind::kRun);
   const std::size_t x_stride = step.x_stride;
   const std::int32_t* sum = sums.of[0][u.skipped];
   const std::int32_t* const end = sum + u.rows * kLanes;
@@ -231,7 +228,7 @@ void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t 
   Tiles tiles(config);
   const StepSizes sizes = {
       .inputs = call.m > kFewRows ? kStepInputs : 256, .x_bytes = kTileStepXBytes, .rows = kSumRows};
-  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, TileSteps<RunKind<L.run, L.minimums>, Tiles>{tiles});
+  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, TileSteps<RunKind<L.run, L.minimums, 0>, Tiles>{tiles});
 }
 
 template <const BlockLayout& L, class Tiles>

@@ -7,8 +7,10 @@ inline constexpr int kLanes = 16;
 inline constexpr int kMaxRows = 6;
 inline constexpr int kAccumulators = 6;
 inline constexpr int kNarrow = 1;
-inline constexpr int kByteRows = 3;    // a tile of blocks: rows,
-inline constexpr int kByteStrips = 1;  // and strips: their sums and accumulators fill the registers
+inline constexpr int kByteRows = 3;      // a tile of blocks: rows,
+inline constexpr int kByteStrips = 1;    // and strips: their sums and accumulators fill the registers
+inline constexpr int kDirectRows = 1;    // rows by codes that are not unpacked to memory,
+inline constexpr int kDirectPasses = 1;  // and how often a panel is taken so
 
 struct Vec {
   __m256 low, high;
@@ -204,25 +206,29 @@ SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
   return {spread_eight_bytes(p, index), spread_eight_bytes(p + 16, index)};
 }
 
-template <bool kSigned>
-SKALD_INLINE IVec begin_dot(std::int32_t) {
-  return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+template <int kZero>
+SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
+  const __m256i begin = _mm256_set1_epi32(kZero == kSignedZero ? 0 : kZero * minus_x_sum);
+  return {begin, begin};
 }
 /// Pairs of products are at most 2 * 128 * 127 in 16 bits: those of signed levels by taking the sign from one to the
 /// other factor.
-template <bool kSigned>
+template <int kZero>
 SKALD_INLINE __m256i dot(__m256i acc, __m256i codes, __m256i x) {
-  if constexpr (kSigned) {
+  if constexpr (kZero == kSignedZero) {
     const __m256i levels = _mm256_xor_si256(codes, _mm256_set1_epi8(static_cast<char>(kSignedZero)));
     x = _mm256_sign_epi8(x, levels);
     codes = _mm256_abs_epi8(levels);
   }
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), _mm256_set1_epi16(1)));
 }
-template <bool kSigned>
+template <int kZero>
 SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
   const __m256i factors = _mm256_set1_epi32(x);
-  return {dot<kSigned>(acc.low, codes.low, factors), dot<kSigned>(acc.high, codes.high, factors)};
+  return {dot<kZero>(acc.low, codes.low, factors), dot<kZero>(acc.high, codes.high, factors)};
+}
+SKALD_INLINE IVec operator+(IVec a, IVec b) {
+  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
 }
 SKALD_INLINE Vec to_float(IVec a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 

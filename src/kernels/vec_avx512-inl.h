@@ -9,6 +9,13 @@ inline constexpr int kAccumulators = 24;
 inline constexpr int kNarrow = 2;
 inline constexpr int kByteRows = 6;    // a tile of blocks: rows,
 inline constexpr int kByteStrips = 2;  // and strips: their sums and accumulators fill the registers
+#if defined(SKALD_VNNI)
+inline constexpr int kDirectRows = 8;    // rows by codes that are not unpacked to memory,
+inline constexpr int kDirectPasses = 4;  // and how often a panel is taken so
+#else
+inline constexpr int kDirectRows = 4;
+inline constexpr int kDirectPasses = 1;
+#endif
 
 struct Vec {
   __m512 v;
@@ -180,26 +187,31 @@ SKALD_INLINE Bytes look_up(const Lookup64& table, Bytes a, Bytes table_bits) {
 }
 #endif
 
-#if defined(SKALD_VNNI)
-template <bool kSigned>
-SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
-  return {kSigned ? _mm512_slli_epi32(_mm512_set1_epi32(minus_x_sum), 7) : _mm512_setzero_si512()};
+template <int kZero>
+SKALD_INLINE IVec minus_zeros(std::int32_t minus_x_sum) {
+  if constexpr (kZero == 0) return {_mm512_setzero_si512()};
+  return {_mm512_slli_epi32(_mm512_set1_epi32(minus_x_sum), std::countr_zero(static_cast<unsigned>(kZero)))};
 }
-template <bool kSigned>
+#if defined(SKALD_VNNI)
+template <int kZero>
+SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
+  return minus_zeros<kZero>(minus_x_sum);
+}
+template <int kZero>
 SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
   return {_mm512_dpbusd_epi32(acc.v, codes.v, _mm512_set1_epi32(x))};
 }
 #else
-template <bool kSigned>
-SKALD_INLINE IVec begin_dot(std::int32_t) {
-  return {_mm512_setzero_si512()};
+template <int kZero>
+SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
+  return minus_zeros < kZero == kSignedZero ? 0 : kZero > (minus_x_sum);
 }
 /// Pairs of products are at most 2 * 128 * 127 in 16 bits: those of signed levels by taking the sign from one to the
 /// other factor.
-template <bool kSigned>
+template <int kZero>
 SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
   __m512i factors = _mm512_set1_epi32(x);
-  if constexpr (kSigned) {
+  if constexpr (kZero == kSignedZero) {
     const __m512i levels = _mm512_xor_si512(codes.v, _mm512_set1_epi8(static_cast<char>(kSignedZero)));
     factors = _mm512_mask_sub_epi8(factors, _mm512_movepi8_mask(levels), _mm512_setzero_si512(), factors);
     codes.v = _mm512_abs_epi8(levels);
@@ -208,6 +220,7 @@ SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
   return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
 }
 #endif
+SKALD_INLINE IVec operator+(IVec a, IVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
 SKALD_INLINE IVec load_ints(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 SKALD_INLINE Vec to_float(IVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SKALD_INLINE IVec round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }

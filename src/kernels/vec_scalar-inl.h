@@ -13,6 +13,8 @@ inline constexpr int kAccumulators = 4;  // Vecs that a tile may keep in registe
 inline constexpr int kNarrow = 1;        // fewest strips of a tile: divides 2
 inline constexpr int kByteRows = 2;      // a tile of blocks: rows,
 inline constexpr int kByteStrips = 1;    // and strips: their sums and accumulators fill the registers
+inline constexpr int kDirectRows = 2;    // rows by codes that are not unpacked to memory,
+inline constexpr int kDirectPasses = 2;  // and how often a panel is taken so
 
 struct Vec {
   float lane[kLanes];
@@ -272,18 +274,18 @@ SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
   return r;
 }
 
-/// What a dot product of codes starts from, given the sum of all of -x. kSigned: codes are levels + 128.
-template <bool kSigned>
+/// What a dot product of codes starts from, given the sum of all of -x. A level is a code - kZero.
+template <int kZero>
 SKALD_INLINE IVec begin_dot(std::int32_t) {
   return {};
 }
-/// acc[i] += the product of level bytes 4 i .. 4 i + 3 and the four signed bytes x, which are not -128. Codes without
-/// sign are below 64.
-template <bool kSigned>
+/// acc[i] += the product of level bytes 4 i .. 4 i + 3 and the four signed bytes x, which are not -128. Codes are
+/// below 64, or kZero is kSignedZero.
+template <int kZero>
 SKALD_INLINE IVec dot(IVec acc, const Bytes& codes, std::int32_t x) {
   for (int i = 0; i < kLanes; ++i) {
     for (int j = 0; j < 4; ++j) {
-      const int level = codes.byte[4 * i + j] - (kSigned ? 128 : 0);
+      const int level = codes.byte[4 * i + j] - kZero;
       acc.lane[i] += level * static_cast<std::int8_t>(x >> 8 * j & 0xff);
     }
   }
@@ -293,6 +295,10 @@ SKALD_INLINE IVec load_ints(const std::int32_t* p) {
   IVec r;
   for (int i = 0; i < kLanes; ++i) r.lane[i] = p[i];
   return r;
+}
+SKALD_INLINE IVec operator+(IVec a, const IVec& b) {
+  for (int i = 0; i < kLanes; ++i) a.lane[i] += b.lane[i];
+  return a;
 }
 SKALD_INLINE Vec to_float(const IVec& a) {
   Vec r;
