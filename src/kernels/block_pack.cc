@@ -40,7 +40,7 @@ const Row& row_of(WeightFormat format) {
 
 // A group of one panel on its way into memory.
 struct Group {
-  std::array<std::array<std::uint8_t, kChunkCodes>, kMaxGroup / kChunk> codes;  // by chunk, as vectors
+  std::array<std::array<std::uint8_t, kChunkCodes>, kMaxGroup / kChunk> codes;  // by chunk, as vectors; on end
   std::array<std::array<std::int8_t, kPanel>, kMaxRuns> scales, minimums;       // [runs][32]
   std::array<std::uint16_t, kPanel> tables;
   std::array<std::array<std::uint16_t, kPanel>, kMaxRuns> d, dmin;  // by stored block; one with super scales
@@ -61,10 +61,8 @@ std::uint16_t tables_of(const BlockParts& parts) {
 // One stored block of output `output`, from input `first` of the group on. Minimums change their sign: w = ... + min.
 void place(const BlockLayout& layout, const BlockParts& parts, std::size_t block, std::size_t first, std::size_t output,
            Group& group) {
-  for (std::size_t i = 0; i < block; i += 4) {
-    std::uint8_t* const chunk = group.codes[(first + i) / kChunk].data();
-    std::memcpy(chunk + code_at((first + i) % kChunk, output), parts.codes.data() + i, 4);
-  }
+  std::uint8_t* to = group.codes[first / kChunk].data() + code_at(first % kChunk, output);
+  for (std::size_t i = 0; i < block; i += 4, to += code_at(4, 0)) std::memcpy(to, parts.codes.data() + i, 4);
   if (layout.tables) group.tables[output] = tables_of(parts);
   group.d[first / block][output] = parts.d;
   group.dmin[first / block][output] = parts.dmin;
@@ -96,20 +94,20 @@ void store_scales(const BlockLayout& layout, const Group& group, std::byte* out)
   }
 }
 
-// One plane of a chunk: bits [from, from + bits) of its codes.
+// One plane of a chunk: bits [from, from + bits) of its codes, eight of them at a time.
 void store_plane(const std::uint8_t* codes, int bits, int from, std::byte* out) {
+  constexpr std::size_t kWords = kVectorBytes / sizeof(std::uint64_t);
   const auto per_line = static_cast<std::size_t>(8 / bits);
-  const unsigned mask = (1U << bits) - 1U;
+  const std::uint64_t mask = 0x0101010101010101U * ((1U << bits) - 1U);
   for (std::size_t line = 0; line < kChunkVectors / per_line; ++line, out += kVectorBytes) {
-    std::array<std::uint8_t, kVectorBytes> bytes = {};
-    for (std::size_t f = 0; f < per_line; ++f) {
-      const std::uint8_t* const vector = codes + (line * per_line + f) * kVectorBytes;
+    std::array<std::uint64_t, kWords> words = {};
+    for (std::size_t f = 0; f < per_line; ++f, codes += kVectorBytes) {
+      std::array<std::uint64_t, kWords> vector;
+      std::memcpy(vector.data(), codes, kVectorBytes);
       const int to = static_cast<int>(f) * bits;
-      for (std::size_t i = 0; i < kVectorBytes; ++i) {
-        bytes[i] |= static_cast<std::uint8_t>((static_cast<unsigned>(vector[i]) >> from & mask) << to);
-      }
+      for (std::size_t i = 0; i < kWords; ++i) words[i] |= (vector[i] >> from & mask) << to;
     }
-    std::memcpy(out, bytes.data(), kVectorBytes);
+    std::memcpy(out, words.data(), kVectorBytes);
   }
 }
 
