@@ -11,9 +11,10 @@ using namespace skald;
 const std::vector<text::Tokenizer>& tokenizers() {
   static const std::vector<text::Tokenizer> all = [] {
     std::vector<text::Tokenizer> out;
-    for (const char* name : {"bert", "clip", "ctc", "deepseek", "gpt2", "llama2", "llama3", "o200k", "prefixed",
-                             "qwen2", "roberta", "sp-bpe", "sp-bpe-unknown", "sp-char", "sp-suffix", "sp-unigram",
-                             "tekken", "unigram", "unigram-bytes", "wordlevel", "wordpiece-cased"}) {
+    for (const char* name :
+         {"bert",      "clip",       "ctc",    "deepseek", "gpt2",          "llama2",         "llama3",
+          "o200k",     "prefixed",   "qwen2",  "roberta",  "sp-bpe",        "sp-bpe-unknown", "sp-char",
+          "sp-suffix", "sp-unigram", "tekken", "unigram",  "unigram-bytes", "wordlevel",      "wordpiece-cased"}) {
       out.push_back(text::Tokenizer::load(std::string(SKALD_FIXTURES "/") + name));
     }
     return out;
