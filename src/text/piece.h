@@ -43,6 +43,10 @@ class AlignedText {
     text_.clear();
     origins_.clear();
   }
+  void reserve(std::size_t bytes) {
+    text_.reserve(bytes);
+    origins_.reserve(bytes);
+  }
   void append(std::string_view text, ByteRange origin) {
     text_ += text;
     origins_.insert(origins_.end(), text.size(), origin);

@@ -33,6 +33,7 @@ Piece NormalizerChain::normalize(const Piece& in, AlignedText (&buffers)[2]) con
   for (const auto& stage : stages_) {
     if (piece.text.empty()) break;
     buffers[free].clear();
+    buffers[free].reserve(piece.text.size() + piece.text.size() / 8);
     if (!stage->normalize(piece, buffers[free])) continue;
     piece = buffers[free].piece();
     free = 1 - free;
