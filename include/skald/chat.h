@@ -37,14 +37,13 @@ SKALD_API std::string chat_json(const std::vector<ChatMessage>& messages);
 
 /// What a template is given. `messages`, `tools`, `documents` and `variables` are JSON texts.
 struct ChatInput {
-  std::string messages;        // [{"role": "user", "content": "Hi"}, ...]; at least one
-  std::string tools = {};      // [{"type": "function", "function": {...}}, ...]; empty: none
-  std::string documents = {};  // [{"title": ..., "text": ...}, ...]; empty: none
-  std::string variables = {};  // {"enable_thinking": false, ...}: further variables of the template
-  std::string template_name =
-      {};  // of several; empty: "tool_use" where there are tools and it is there, else "default"
-  bool add_generation_prompt = false;      // end with what begins the assistant's answer
-  bool continue_final_message = false;     // end inside the last message: it is to be gone on with
+  std::string messages;                 // [{"role": "user", "content": "Hi"}, ...]; at least one
+  std::string tools = {};               // [{"type": "function", "function": {...}}, ...]; empty: none
+  std::string documents = {};           // [{"title": ..., "text": ...}, ...]; empty: none
+  std::string variables = {};           // {"enable_thinking": false, ...}: further variables of the template
+  std::string template_name = {};       // of several; empty: "tool_use" where it is there and tools are, else "default"
+  bool add_generation_prompt = false;   // end with what begins the assistant's answer
+  bool continue_final_message = false;  // end inside the last message: it is to be gone on with
   std::string continue_field = "content";  // of that message
 };
 

@@ -140,6 +140,14 @@ FilePlan plan_file(const TensorSource& source, std::span<const nn::StoragePlan> 
   return file;
 }
 
+void require_original(const TensorSource& source, const TensorInfo& tensor) {
+  if (tensor.block == nullptr) return;
+  throw UnsupportedError({.file = source.file_of(tensor),
+                          .field = tensor.name,
+                          .value = std::string(tensor.block->name),
+                          .rule = "is quantised already: quantise the original weights"});
+}
+
 }  // namespace
 
 QuantizedWeights quantize_weights(const std::string& folder, int bits, const std::filesystem::path& out,
@@ -151,6 +159,7 @@ QuantizedWeights quantize_weights(const std::string& folder, int bits, const std
   nn::WeightSource weights(*source, std::string(architecture.base_prefix));
   const auto model = architecture.make(fields, weights);  // asks for every weight
   const std::vector<nn::StoragePlan> plans = weights.storage(bits);
+  for (const nn::StoragePlan& plan : plans) require_original(*source, *plan.tensor);
   const FilePlan file = plan_file(*source, plans, pool);
 
   std::optional<Rewriter> rewriter;

@@ -58,6 +58,11 @@ TEST_P(Quantize, LoadsAsTheOriginalDoesInSoManyBits) {
 
 INSTANTIATE_TEST_SUITE_P(Bits, Quantize, testing::Values(8, 4));
 
+TEST_F(QuantizeWeights, RefusesBlocks) {
+  quantized(model_cases().front().folder, 8);
+  EXPECT_THROW(quantize_weights(folder_, 4, folder_ / "again.safetensors", pool_), UnsupportedError);
+}
+
 TEST_F(QuantizeWeights, RefusesNumbersThatBlocksCannotHold) {
   const ModelCase c = model_cases().front();
   const auto source = open_safetensors(c.folder / "model.safetensors");
