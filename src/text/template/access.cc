@@ -213,7 +213,8 @@ Value call(Frame& frame, const Value& function, const Arguments& arguments) {
   if (function.is_undefined()) fail(function.as_undefined().message);
   auto* const callable = function.as<Callable>();
   if (callable == nullptr || !callable->callable()) fail("'" + function.type_name() + "' object is not callable");
-  const Value keep = function;  // the call may drop the last other reference
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the call may drop the last other reference
+  const Value keep = function;
   return callable->call(frame, arguments);
 }
 

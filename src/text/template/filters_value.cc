@@ -79,7 +79,7 @@ Value truncated(double value) {
 
 Value to_int(Frame&, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("int", {"default", "base"});
-  const Value otherwise = bound[0] != nullptr ? *bound[0] : Value(0);
+  Value otherwise = bound[0] != nullptr ? *bound[0] : Value(0);
   if (input.is_undefined()) fail(input.as_undefined().message);
   if (input.is_integral()) return input.as_integer();
   if (input.is_float()) return std::isnan(input.as_float()) ? otherwise : truncated(input.as_float());
@@ -91,7 +91,7 @@ Value to_int(Frame&, const Value& input, const Arguments& arguments) {
 
 Value to_float(Frame&, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("float", {"default"});
-  const Value otherwise = bound[0] != nullptr ? *bound[0] : Value(0.0);
+  Value otherwise = bound[0] != nullptr ? *bound[0] : Value(0.0);
   if (input.is_undefined()) fail(input.as_undefined().message);
   if (input.is_number()) return input.as_float();
   const auto value = input.is_string() ? parse_float(input.text()) : std::nullopt;

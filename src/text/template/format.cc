@@ -125,7 +125,7 @@ std::string float_digits(double value, char type, std::int64_t precision) {
 
 // Without a type, with a precision: as %g, but never without a point, and with an exponent one digit earlier.
 std::string untyped_digits(double value, std::int64_t precision) {
-  const std::string general = float_digits(value, 'g', precision);
+  std::string general = float_digits(value, 'g', precision);
   if (!std::isfinite(value)) return general;
   const std::string scientific = float_digits(value, 'e', std::max<std::int64_t>(precision - 1, 0));
   int exponent = 0;

@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::size_t kStepBytes = 256;  // of text are made in the time of a step
 
+[[noreturn]] void fail_argument(const std::string& call, std::string_view what, std::string_view name) {
+  fail(call + std::string(what) + " '" + std::string(name) + "'");
+}
+
 }  // namespace
 
 const Value* Scope::find(NameId name) const {
@@ -41,9 +45,9 @@ std::vector<const Value*> Arguments::bind(std::string_view function, std::initia
   for (std::size_t i = 0; i < positional.size(); ++i) out[i] = &positional[i];
   for (const auto& [name, value] : named) {
     const auto found = std::ranges::find(names, std::string_view(name));
-    if (found == names.end()) fail(call + " got an unexpected keyword argument '" + name + "'");
+    if (found == names.end()) fail_argument(call, " got an unexpected keyword argument", name);
     const auto place = static_cast<std::size_t>(found - names.begin());
-    if (out[place] != nullptr) fail(call + " got multiple values for argument '" + name + "'");
+    if (out[place] != nullptr) fail_argument(call, " got multiple values for argument", name);
     out[place] = &value;
   }
   for (std::size_t i = 0; i < required; ++i) {
