@@ -1,15 +1,14 @@
 // skald chat: a conversation with a model, in the form of its chat template.
 #include "skald/chat.h"
 
-#include <chrono>
 #include <optional>
 
 #include "command.h"
 #include "generation_flags.h"
 #include "input.h"
-#include "live_text.h"
 #include "skald/skald.h"
 #include "terminal.h"
+#include "turns.h"
 
 namespace skald::cli {
 namespace {
@@ -22,8 +21,6 @@ constexpr std::string_view kHelp =
     "  /help   show this\n"
     "  /quit   end, as Ctrl-D does\n";
 
-struct Quit {};
-
 /// What was said so far, and what says the next.
 class Conversation {
  public:
@@ -32,13 +29,20 @@ class Conversation {
     clear();
   }
 
-  /// A turn or a command. Throws Quit where that asks for the end.
-  void take(std::string_view line) {
-    if (line.starts_with("//")) return answer(std::string(line.substr(1)));
-    if (!line.starts_with('/')) {
-      if (!is_blank(line)) answer(std::string(line));
-      return;
+  void answer(std::string_view said) {
+    messages_.push_back({"user", std::string(said)});
+    try {
+      const RenderedChat rendered = chat_.render({.messages = chat_json(messages_), .add_generation_prompt = true});
+      std::vector<TokenId> prompt = chat_.encode(rendered, model_.tokenizer()).ids;
+      messages_.push_back({"assistant", show_answer(model_, std::move(prompt), config_).text});
+    } catch (...) {
+      messages_.pop_back();  // a turn without an answer is as if it had not been
+      throw;
     }
+  }
+
+  /// Throws Quit where the command asks for the end.
+  void command(std::string_view line) {
     if (line == "/quit" || line == "/exit") throw Quit();
     if (line == "/help") return write_error(kHelp);
     if (line != "/clear") {
@@ -55,67 +59,12 @@ class Conversation {
     if (system_) messages_.push_back({"system", *system_});
   }
 
-  void answer(std::string said) {
-    messages_.push_back({"user", std::move(said)});
-    try {
-      const RenderedChat rendered = chat_.render({.messages = chat_json(messages_), .add_generation_prompt = true});
-      std::vector<TokenId> prompt = chat_.encode(rendered, model_.tokenizer()).ids;
-      messages_.push_back({"assistant", stream(std::move(prompt))});
-    } catch (...) {
-      messages_.pop_back();  // a turn without an answer is as if it had not been
-      throw;
-    }
-  }
-
-  // The text of the answer, shown as it comes. Ctrl-C ends it; what is there stays.
-  [[nodiscard]] std::string stream(std::vector<TokenId> prompt) const {
-    const SoftInterrupt soft;
-    LiveText live;
-    Generation generation = model_.submit(
-        {std::move(prompt)}, config_, [&live](const StreamEvent& event) { live.show(event); }, Door::generate_command);
-    bool cancelled = false;
-    while (!generation.wait_for(std::chrono::milliseconds(20))) {
-      if (SoftInterrupt::interrupted() && !cancelled) {
-        generation.cancel();
-        cancelled = true;
-      }
-    }
-    const std::vector<Completion> completions = generation.wait();
-    write_output("\n");
-    if (!completions[0].notice.empty()) write_notice(completions[0].notice);
-    return completions[0].text;
-  }
-
   const Model& model_;
   const ChatTemplate& chat_;
   GenerationConfig config_;
   std::optional<std::string> system_;
   std::vector<ChatMessage> messages_;
 };
-
-void converse(Conversation& conversation) {
-  const bool ask = stdin_is_terminal() && stderr_is_terminal();
-  const std::string_view sign = ask ? "> " : "";
-  if (ask) write_notice("say something; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends");
-  write_error(sign);
-  const auto take = [&](std::string_view line, const std::string& source) {
-    try {
-      require_utf8(line, source);
-      conversation.take(line);
-    } catch (const CancelledError&) {
-      write_output("\n");
-    } catch (const Error& error) {
-      if (!ask) throw;  // a person may try again, a script must see the failure
-      write_notice(error.what());
-    }
-    write_error(sign);
-  };
-  try {
-    read_lines("-", take);
-    if (ask) write_error("\n");
-  } catch (const Quit&) {
-  }
-}
 
 class Chat final : public Command {
  public:
@@ -155,7 +104,10 @@ class Chat final : public Command {
         throw OptionError("a chat has one answer to each turn: leave out --num-samples");
       }
       Conversation conversation(model, chat, config, system_);
-      converse(conversation);
+      take_turns(
+          "say something; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
+          [&](std::string_view line) { conversation.answer(line); },
+          [&](std::string_view line) { conversation.command(line); });
     } catch (const OptionError& error) {
       throw with_flag_name(error);
     }

@@ -1,15 +1,12 @@
 #include "interactive.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 #include "flags.h"
-#include "generation_flags.h"
-#include "input.h"
-#include "live_text.h"
 #include "skald/error.h"
 #include "terminal.h"
+#include "turns.h"
 
 namespace skald::cli {
 namespace {
@@ -46,21 +43,19 @@ std::string settings_lines(std::string_view json) {
   return json.size() > 2 ? out + "\n" : "";
 }
 
-struct Quit {};
-
 class Conversation {
  public:
   Conversation(const Model& model, const GenerationConfig& config) : model_(model), start_(config), config_(config) {
     check_one(config);
   }
 
-  /// A prompt or a command. Throws Quit where that asks for the end.
-  void take(std::string_view line) {
-    if (line.starts_with("//")) return answer(std::string(line.substr(1)));
-    if (!line.starts_with('/')) {
-      if (!is_blank(line)) answer(std::string(line));
-      return;
-    }
+  void answer(std::string_view prompt) const {
+    const std::string before = stdout_is_terminal() ? escape_controls(prompt) : "";
+    show_answer(model_, std::string(prompt), config_, before);
+  }
+
+  /// Throws Quit where the command asks for the end.
+  void command(std::string_view line) {
     const std::size_t space = std::min(line.find_first_of(" \t"), line.size());
     command(line.substr(0, space), trimmed(line.substr(space)));
   }
@@ -115,26 +110,6 @@ class Conversation {
     throw OptionError("--interactive shows one completion of each prompt: leave out --num-samples");
   }
 
-  void answer(const std::string& prompt) const {
-    const SoftInterrupt soft;
-    LiveText live;
-    if (stdout_is_terminal()) live.begin_with(escape_controls(prompt));
-    Generation generation = model_.submit(
-        {prompt}, config_, [&live](const StreamEvent& event) { live.show(event); }, Door::generate_command);
-    bool cancelled = false;
-    while (!generation.wait_for(std::chrono::milliseconds(20))) {
-      if (SoftInterrupt::interrupted() && !cancelled) {
-        generation.cancel();
-        cancelled = true;
-      }
-    }
-    const std::vector<Completion> completions = generation.wait();
-    write_output("\n");
-    for (const Completion& completion : completions) {
-      if (!completion.notice.empty()) write_notice(completion.notice);
-    }
-  }
-
   const Model& model_;
   const GenerationConfig& start_;
   GenerationConfig config_;
@@ -144,28 +119,10 @@ class Conversation {
 
 int run_interactive(const Model& model, const GenerationConfig& config) {
   Conversation conversation(model, config);
-  const bool ask = stdin_is_terminal() && stderr_is_terminal();
-  const std::string_view sign = ask ? "> " : "";
-  if (ask) write_notice("type the beginning of a text; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends");
-  write_error(sign);
-  const auto take = [&](std::string_view line, const std::string& source) {
-    try {
-      require_utf8(line, source);
-      conversation.take(line);
-    } catch (const CancelledError&) {
-      write_output("\n");
-    } catch (const Error& error) {
-      if (!ask) throw;  // a person may try again, a script must see the failure
-      const auto* const option = dynamic_cast<const OptionError*>(&error);
-      write_notice(option != nullptr ? with_flag_name(*option).what() : error.what());
-    }
-    write_error(sign);
-  };
-  try {
-    read_lines("-", take);
-    if (ask) write_error("\n");
-  } catch (const Quit&) {
-  }
+  take_turns(
+      "type the beginning of a text; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
+      [&](std::string_view line) { conversation.answer(line); },
+      [&](std::string_view line) { conversation.command(line); });
   return 0;
 }
 
