@@ -1,8 +1,8 @@
 // A tokenizer of the fixtures, chosen by the first byte, and any text: ids are the tokenizer's own, places lie in the
 // text in order, and a stream decodes as all at once.
 #include "support.h"
-#include "text/detokenizer.h"
 #include "text/tokenizer.h"
+#include "tokenizer_checks.h"
 
 namespace {
 
@@ -30,18 +30,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input = fuzz::as_text(data, size).substr(1);
   fuzz::expect_clean_errors([&] {
     const text::Encoding encoding = tokenizer.encode(input);
-    text::Detokenizer stream(tokenizer);
-    std::string streamed;
-    for (const auto id : encoding.ids) {
-      fuzz::require(!tokenizer.id_to_token(id).empty());
-      streamed += stream.push(id);
-    }
-    streamed += stream.finish();
-    fuzz::require(streamed == tokenizer.decode(encoding.ids));
+    for (const auto id : encoding.ids) fuzz::require(!tokenizer.id_to_token(id).empty());
+    fuzz::require_streams(tokenizer, encoding);
     fuzz::require(encoding.ids.size() == encoding.offsets.size());
-    for (const text::ByteRange range : encoding.offsets) {
-      fuzz::require(range.begin <= range.end && range.end <= input.size());
-    }
+    fuzz::require_places(encoding, input);
   });
   return 0;
 }

@@ -1,9 +1,8 @@
 // Any bytes as a SentencePiece model, and after the last empty line a text: it is refused with a clean error, or it
 // encodes the text to ids that are its own, and a stream of them decodes to the same text as all at once.
 #include "support.h"
-#include "text/detokenizer.h"
 #include "text/files/vocabulary_files.h"
-#include "text/tokenizer.h"
+#include "tokenizer_checks.h"
 
 namespace {
 
@@ -14,17 +13,9 @@ constexpr std::string_view kText = "Once upon a  time,\n\tthe <s>year</s> was 19
 void check_text(const text::Tokenizer& tokenizer, std::string_view input) {
   for (const bool plain : {false, true}) {
     const text::Encoding encoding = tokenizer.encode(input, {.parse_special = !plain});
-    text::Detokenizer stream(tokenizer);
-    std::string streamed;
-    for (const auto id : encoding.ids) {
-      fuzz::require(id >= 0 && id < tokenizer.id_limit());
-      streamed += stream.push(id);
-    }
-    streamed += stream.finish();
-    fuzz::require(streamed == tokenizer.decode(encoding.ids));
-    for (const text::ByteRange range : encoding.offsets) {
-      fuzz::require(range.begin <= range.end && range.end <= input.size());
-    }
+    fuzz::require_ids(tokenizer, encoding);
+    fuzz::require_streams(tokenizer, encoding);
+    fuzz::require_places(encoding, input);
   }
 }
 

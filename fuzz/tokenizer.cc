@@ -3,7 +3,7 @@
 #include "text/tokenizer.h"
 
 #include "support.h"
-#include "text/detokenizer.h"
+#include "tokenizer_checks.h"
 
 namespace {
 
@@ -13,14 +13,8 @@ constexpr std::string_view kText = "Once upon a time,\n\tthe <s>year</s> was 198
 
 void check_text(const text::Tokenizer& tokenizer, std::string_view input) {
   const text::Encoding encoding = tokenizer.encode(input);
-  text::Detokenizer stream(tokenizer);
-  std::string streamed;
-  for (const auto id : encoding.ids) {
-    fuzz::require(id >= 0 && id < tokenizer.id_limit());
-    streamed += stream.push(id);
-  }
-  streamed += stream.finish();
-  fuzz::require(streamed == tokenizer.decode(encoding.ids));
+  fuzz::require_ids(tokenizer, encoding);
+  fuzz::require_streams(tokenizer, encoding);
   fuzz::require(encoding.ids.size() == encoding.offsets.size());
 }
 

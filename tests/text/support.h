@@ -23,6 +23,12 @@ inline Tokenizer parse(const std::string& text) {
   return Tokenizer::from_json(json::parse(text, "tokenizer.json"), "tokenizer.json");
 }
 
+inline json::Array ids_of(const Encoding& encoding) {
+  json::Array out;
+  for (const TokenId id : encoding.ids) out.emplace_back(std::int64_t{id});
+  return out;
+}
+
 /// A tokenizer.json with a tiny BPE model; `more` are further members of the top object, beginning with a comma.
 inline std::string tiny(const std::string& more = "", const std::string& model = "") {
   return R"({"model":{"type":"BPE")" +
