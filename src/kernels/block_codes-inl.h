@@ -120,6 +120,16 @@ struct BlockRow {
   }
 };
 
+/// What a run adds to an output: acc = fma(sum, scale * x_scale, acc), the arithmetic of every block format.
+SKALD_INLINE Vec add_run(IVec sum, Vec scale, Vec x_scale, Vec acc) { return fma(to_float(sum), scale * x_scale, acc); }
+
+/// And what its minimum adds then.
+template <class Kind>
+SKALD_INLINE Vec add_minimum(Vec minimum, const BlockRow<Kind>& row, std::size_t run, Vec acc) {
+  const float x_sum = row.scale(run) * static_cast<float>(-row.minus_sum(run));
+  return fma(minimum, splat(x_sum), acc);
+}
+
 template <class Tile, int R, int S>
 SKALD_INLINE void store_tile(const Tile& t, const Vec (&acc)[R][S]) {
   SKALD_UNROLL

@@ -133,11 +133,8 @@ void block_tile(const BlockTile& t) {
       SKALD_UNROLL
       for (int s = 0; s < S; ++s) {
         const std::size_t i = run * kPanel + static_cast<std::size_t>(s) * kLanes;
-        acc[r][s] = fma(to_float(sums[r][s]), load(scales + i) * x_scale, acc[r][s]);
-        if constexpr (Kind::kMinimums) {
-          const float x_sum = rows[r].scale(run) * static_cast<float>(-rows[r].minus_sum(run));
-          acc[r][s] = fma(load(minimums + i), splat(x_sum), acc[r][s]);
-        }
+        acc[r][s] = add_run(sums[r][s], load(scales + i), x_scale, acc[r][s]);
+        if constexpr (Kind::kMinimums) acc[r][s] = add_minimum(load(minimums + i), rows[r], run, acc[r][s]);
       }
     }
   }

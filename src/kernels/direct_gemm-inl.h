@@ -91,11 +91,8 @@ SKALD_INLINE void direct_run(const DirectGroup<L>& group, const BlockRow<KindOf<
     const Vec scale = group.scales.of(run, s);
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) {
-      acc[r][s] = fma(to_float(sums[r][s]), scale * splat(rows[r].scale(run)), acc[r][s]);
-      if constexpr (L.minimums) {
-        const float x_sum = rows[r].scale(run) * static_cast<float>(-rows[r].minus_sum(run));
-        acc[r][s] = fma(group.minimums.of(run, s), splat(x_sum), acc[r][s]);
-      }
+      acc[r][s] = add_run(sums[r][s], scale, splat(rows[r].scale(run)), acc[r][s]);
+      if constexpr (L.minimums) acc[r][s] = add_minimum(group.minimums.of(run, s), rows[r], run, acc[r][s]);
     }
   }
 }

@@ -95,12 +95,9 @@ void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) 
       const Vec x_scale = splat(row.scale(j));
       SKALD_UNROLL
       for (std::size_t s = 0; s < kStrips; ++s) {
-        const Vec dot = to_float(load_ints(sum + (j * kStrips + s) * kTileRows * kLanes));
-        acc[s] = fma(dot, scales.of[j][s] * x_scale, acc[s]);
-        if constexpr (Kind::kMinimums) {
-          const float x_sum = row.scale(j) * static_cast<float>(-row.minus_sum(j));
-          acc[s] = fma(minimums.of[j][s], splat(x_sum), acc[s]);
-        }
+        const IVec dot = load_ints(sum + (j * kStrips + s) * kTileRows * kLanes);
+        acc[s] = add_run(dot, scales.of[j][s], x_scale, acc[s]);
+        if constexpr (Kind::kMinimums) acc[s] = add_minimum(minimums.of[j][s], row, j, acc[s]);
       }
     }
     SKALD_UNROLL
