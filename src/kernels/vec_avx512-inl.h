@@ -204,8 +204,8 @@ SKALD_INLINE IVec dot(IVec acc, Bytes codes, std::int32_t x) {
 #else
 template <int kZero>
 SKALD_INLINE IVec begin_dot(std::int32_t minus_x_sum) {
-  constexpr int kSubtracted = kZero == kSignedZero ? 0 : kZero;
-  return minus_zeros<kSubtracted>(minus_x_sum);
+  if constexpr (kZero == kSignedZero) return minus_zeros<0>(minus_x_sum);
+  return minus_zeros<kZero>(minus_x_sum);
 }
 /// Pairs of products are at most 2 * 128 * 127 in 16 bits: those of signed levels by taking the sign from one to the
 /// other factor.
