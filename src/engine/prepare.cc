@@ -145,7 +145,7 @@ std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t pr
       throw OptionError({.field = prompt_name(prompt_index),
                          .rule = "is text, and this model's folder has no tokenizer: give token ids"});
     }
-    ids = models_.tokenizer->encode(*text).ids;
+    ids = models_.tokenizer->encode(*text, {.offsets = false}).ids;
   } else {
     ids = std::get<std::vector<TokenId>>(prompt);
   }

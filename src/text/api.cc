@@ -17,16 +17,18 @@ Tokenizer TokenizerAccess::wrap(text::Tokenizer tokenizer) {
 
 namespace {
 
-text::Encoding encode_with(const text::Tokenizer& tokenizer, std::string_view text, const TokenizeOptions& options) {
+text::Encoding encode_with(const text::Tokenizer& tokenizer, std::string_view text, const TokenizeOptions& options,
+                           bool offsets) {
   return tokenizer.encode(text, {.add_special_tokens = options.add_special_tokens,
                                  .parse_special = options.parse_special,
+                                 .offsets = offsets,
                                  .file_lengths = options.file_lengths});
 }
 
 }  // namespace
 
 TokenizedText Tokenizer::encode(std::string_view text, const TokenizeOptions& options) const {
-  text::Encoding encoding = encode_with(impl_->tokenizer, text, options);
+  text::Encoding encoding = encode_with(impl_->tokenizer, text, options, /*offsets=*/true);
   TokenizedText out;
   out.ids = std::move(encoding.ids);
   out.tokens.reserve(out.ids.size());
@@ -37,7 +39,7 @@ TokenizedText Tokenizer::encode(std::string_view text, const TokenizeOptions& op
 }
 
 std::vector<std::int32_t> Tokenizer::encode_ids(std::string_view text, const TokenizeOptions& options) const {
-  return encode_with(impl_->tokenizer, text, options).ids;
+  return encode_with(impl_->tokenizer, text, options, /*offsets=*/false).ids;
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special_tokens) const {

@@ -66,7 +66,7 @@ void truncate(const Truncation& truncation, std::size_t added, Encoding& encodin
   const std::size_t length = truncation.max_length - std::min(added, truncation.max_length);
   if (encoding.ids.size() <= length) return;
   keep(encoding.ids, length, truncation.keep_end);
-  keep(encoding.offsets, length, truncation.keep_end);
+  if (encoding.has_offsets) keep(encoding.offsets, length, truncation.keep_end);
 }
 
 void pad(const Padding& padding, Encoding& encoding) {
@@ -74,10 +74,7 @@ void pad(const Padding& padding, Encoding& encoding) {
   std::size_t length = padding.length.value_or(size);
   length = (length + padding.multiple_of - 1) / padding.multiple_of * padding.multiple_of;
   const std::size_t missing = std::max(length, size) - size;
-  const auto ids_at = padding.in_front ? encoding.ids.begin() : encoding.ids.end();
-  encoding.ids.insert(ids_at, missing, padding.id);
-  const auto offsets_at = padding.in_front ? encoding.offsets.begin() : encoding.offsets.end();
-  encoding.offsets.insert(offsets_at, missing, ByteRange{});
+  encoding.insert(padding.in_front ? 0 : size, std::vector<TokenId>(missing, padding.id));
 }
 
 }  // namespace skald::text

@@ -1,6 +1,7 @@
 // The model stage: words to tokens.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -24,6 +25,7 @@ class Model {
   /// What a model reuses between words: buffers, a cache.
   struct Scratch {
     virtual ~Scratch() = default;
+    [[nodiscard]] virtual std::size_t bytes() const { return 0; }  // of what grows with a word
   };
   virtual ~Model() = default;
 

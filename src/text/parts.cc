@@ -28,21 +28,25 @@ void check_version(const json::Fields& fields) {
 
 }  // namespace
 
-std::unique_ptr<Model::Scratch> ScratchPool::take(const Model& model) {
+EncodeScratch ScratchPool::take(const Model& model) {
   {
     const std::lock_guard lock(mutex_);
     if (!free_.empty()) {
-      auto scratch = std::move(free_.back());
+      EncodeScratch scratch = std::move(free_.back());
       free_.pop_back();
+      bytes_ -= scratch.bytes();
       return scratch;
     }
   }
-  return model.make_scratch();
+  return {.model = model.make_scratch(), .valid = {}, .normal = {}, .tokens = {}};
 }
 
-void ScratchPool::give_back(std::unique_ptr<Model::Scratch> scratch) {
+void ScratchPool::give_back(EncodeScratch scratch) {
+  const std::size_t bytes = scratch.bytes();
   const std::lock_guard lock(mutex_);
-  if (free_.size() < kKept) free_.push_back(std::move(scratch));
+  if (free_.size() == kKept || bytes > kKeptBytes - bytes_) return;
+  bytes_ += bytes;
+  free_.push_back(std::move(scratch));
 }
 
 Tokenizer::Parts::Parts(const json::Value& json, const std::string& file, const TokenSettings& settings) {

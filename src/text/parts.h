@@ -20,16 +20,31 @@
 
 namespace skald::text {
 
-/// Scratch objects that are not in use, so that threads neither share nor rebuild them.
+/// Buffers of one call of encode().
+struct EncodeScratch {
+  std::unique_ptr<Model::Scratch> model;
+  AlignedText valid, normal[2];
+  std::vector<WordToken> tokens;  // of a word
+
+  [[nodiscard]] std::size_t bytes() const {
+    return model->bytes() + valid.bytes() + normal[0].bytes() + normal[1].bytes() +
+           tokens.capacity() * sizeof(WordToken);
+  }
+};
+
+/// Those that are not in use, so that threads neither share nor rebuild them, and texts of some MiB do not begin with
+/// fresh pages, which cost more than the work itself.
 class ScratchPool {
  public:
-  std::unique_ptr<Model::Scratch> take(const Model& model);
-  void give_back(std::unique_ptr<Model::Scratch> scratch);
+  EncodeScratch take(const Model& model);
+  void give_back(EncodeScratch scratch);
 
  private:
   static constexpr std::size_t kKept = 8;
+  static constexpr std::size_t kKeptBytes = std::size_t{256} << 20;  // of all together
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Model::Scratch>> free_;
+  std::size_t bytes_ = 0;  // of those in free_
+  std::vector<EncodeScratch> free_;
 };
 
 struct Tokenizer::Parts final : TokenLookup {

@@ -63,6 +63,7 @@ class AlignedText {
   /// Bytes [begin, end) of `piece`, with their origins.
   void append(const Piece& piece, std::size_t begin, std::size_t end);
 
+  [[nodiscard]] std::size_t bytes() const { return text_.capacity() + origins_.capacity() * sizeof(ByteRange); }
   [[nodiscard]] Piece piece() const { return {text_, origins_.data(), 0}; }
 
  private:

@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
 constexpr json::Limits kFileLimits = {.bytes = 256U << 20, .depth = 128, .nodes = 1U << 22};
 
-// `text` with every ill-formed part as U+FFFD.
-AlignedText make_valid(std::string_view text) {
-  AlignedText out;
+// Writes `text` to `out` with every ill-formed part as U+FFFD.
+void make_valid(std::string_view text, AlignedText& out) {
+  out.clear();
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view rest = text.substr(at);
     const std::size_t good = first_invalid_utf8(rest);
@@ -30,7 +30,6 @@ AlignedText make_valid(std::string_view text) {
     out.append(kReplacement, {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + bad)});
     at += bad;
   }
-  return out;
 }
 
 /// One call of encode().
@@ -46,6 +45,13 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
+  void encode(std::string_view text) {
+    if (first_invalid_utf8(text) == text.size()) return encode(Piece{text});
+    make_valid(text, scratch_.valid);
+    encode(scratch_.valid.piece());
+  }
+
+ private:
   void encode(const Piece& text) {
     const auto visit = [&](std::size_t begin, std::size_t end, const AddedToken* token) {
       const Piece piece = text.slice(begin, end);
@@ -54,7 +60,6 @@ class Encoder {
     parts_.raw_finder.split(text.text, ReadsIn{*this, text}, visit);
   }
 
- private:
   using Reads = std::function<bool(const AddedToken&, ByteRange)>;
   /// Which added tokens in `text` are read as such.
   struct ReadsIn {
@@ -67,8 +72,7 @@ class Encoder {
   };
 
   void encode_text(const Piece& text) {
-    AlignedText buffers[2];
-    const Piece normal = parts_.normalizer.normalize(text, buffers);
+    const Piece normal = parts_.normalizer.normalize(text, scratch_.normal);
     const auto visit = [&](std::size_t begin, std::size_t end, const AddedToken* token) {
       const Piece piece = normal.slice(begin, end);
       token != nullptr ? put(piece, token->id) : parts_.pre_tokenizer.split(piece, word_sink_);
@@ -78,24 +82,23 @@ class Encoder {
 
   void put(const Piece& piece, TokenId id) {
     out_.ids.push_back(id);
-    out_.offsets.push_back(piece.text.empty() ? ByteRange{} : piece.origin(0, piece.text.size()));
+    if (out_.has_offsets) out_.offsets.push_back(piece.text.empty() ? ByteRange{} : piece.origin(0, piece.text.size()));
   }
 
   void put_word(const Piece& word) {
-    tokens_.clear();
-    parts_.model->tokenize(word.text, *scratch_, tokens_);
-    for (const WordToken& token : tokens_) {
-      out_.ids.push_back(token.id);
-      out_.offsets.push_back(word.origin(token.begin, token.end));
-    }
+    std::vector<WordToken>& tokens = scratch_.tokens;
+    tokens.clear();
+    parts_.model->tokenize(word.text, *scratch_.model, tokens);
+    for (const WordToken& token : tokens) out_.ids.push_back(token.id);
+    if (!out_.has_offsets) return;
+    for (const WordToken& token : tokens) out_.offsets.push_back(word.origin(token.begin, token.end));
   }
 
   const Tokenizer::Parts& parts_;
   bool parse_special_;
   const Reads& reads_;
   Encoding& out_;
-  std::unique_ptr<Model::Scratch> scratch_;
-  std::vector<WordToken> tokens_;
+  EncodeScratch scratch_;
   struct WordSink {
     Encoder* encoder;
     void operator()(const Piece& word) const { encoder->put_word(word); }
@@ -138,13 +141,10 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
                                  .rule = "at most " + std::to_string(kMaxTextBytes) + " bytes are encoded at once"});
   }
   Encoding out;
-  Encoder encoder(*parts_, options, out);
-  if (first_invalid_utf8(text) == text.size()) {
-    encoder.encode({text});
-  } else {
-    const AlignedText valid = make_valid(text);
-    encoder.encode(valid.piece());
-  }
+  out.has_offsets = options.offsets;
+  out.ids.reserve(text.size() / 4 + 8);  // as texts of words have
+  if (out.has_offsets) out.offsets.reserve(text.size() / 4 + 8);
+  Encoder(*parts_, options, out).encode(text);
   if (options.file_lengths && parts_->truncation) {
     truncate(*parts_->truncation, options.add_special_tokens ? parts_->post_processor.added_count() : 0, out);
   }

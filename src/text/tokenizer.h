@@ -22,6 +22,7 @@ struct EncodeOptions {
   bool parse_special = true;       // false: the text of a special token in the input is plain text
   /// Whether an added token that stands at these bytes of the input is one there, not plain text. Empty: all are.
   std::function<bool(const AddedToken& token, ByteRange at)> reads = {};
+  bool offsets = true;        // whether they are asked for
   bool file_lengths = false;  // truncate and pad as tokenizer.json says
 };
 

@@ -119,6 +119,9 @@ CALLS = [
     "e|string",
     "safe + '<'",
     "xmlattr",
+    "wordwrap(5)",
+    "wordwrap(3, false, '/')",
+    "wordwrap(4, break_on_hyphens=false)",
 ]
 TESTS = """defined undefined none boolean false true integer float lower upper string mapping number sequence iterable
 callable escaped odd even""".split()

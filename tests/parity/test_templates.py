@@ -105,6 +105,17 @@ def test_drawn_templates(ours):
         assert found is None, f"template {number}: {template!r}: {found}"
 
 
+def test_wrapped_words(ours):
+    rng = random.Random(8)
+    for number in range(DRAWN // 4):
+        text = "".join(
+            rng.choices(["a", "b", "\u00e9", "1", "-", "--", " ", "  ", ".", "\n", "\u00a0", "\t"], k=rng.randrange(40))
+        )
+        style = f"{rng.randint(1, 12)}, {rng.choice(['true', 'false'])}, '|', {rng.choice(['true', 'false'])}"
+        found = difference(ours, "{{ s | wordwrap(" + style + ") }}", {"s": text})
+        assert found is None, f"text {number}: {text!r} of {style}: {found}"
+
+
 CALLERS, TEMPLATES_OWN = "☃", "☂"  # characters that no template has by itself
 
 

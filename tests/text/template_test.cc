@@ -53,6 +53,26 @@ TEST(Template, MalformedIsRefusedWithItsPlace) {
   expect_refused<FormatError>("{{ 99999999999999999999 }}", "more than 64 bits");
 }
 
+TEST(Template, WordsAreWrapped) {
+  EXPECT_EQ(text("{{ 'The well-known king -- he was old--had three daughters.\n\nEnd' | wordwrap(9) }}"),
+            "The well-\nknown\nking --\nhe was\nold--had\nthree dau\nghters.\n\nEnd");
+  EXPECT_EQ(text("{{ 'ab-cd efghijkl' | wordwrap(4, false, '/', false) }}"), "ab-cd/efghijkl");
+  EXPECT_EQ(text("{{ '  a-1-bc---x' | wordwrap(3) }}"), "  a\n-1-\nbc\n---\nx");
+  expect_refused<TemplateError>("{{ 'a' | wordwrap(0) }}", "invalid width 0 (must be > 0)");
+  EXPECT_EQ(text("{{ s | wordwrap(1000) | length }}", {{"s", json::Value(repeated("a-", 500000))}}), "1000999");
+}
+
+TEST(Template, OnlyKeysAreLookedForInKeys) {
+  EXPECT_EQ(text("{{ 1 in {1: 2}.keys() }} {{ [1] in {1: [1]}.values() }}"), "True True");
+  expect_refused<TemplateError>("{{ [1] in {1: 2}.keys() }}", "unhashable type: 'list'");
+}
+
+TEST(Template, FiltersThatAreNotOffered) {
+  expect_refused<FormatError>("{{ [1] | random }}", "a prompt must be the same each time");
+  expect_refused<FormatError>("{{ 'x' | urlize }}", "'urlize' of jinja2 is not offered");
+  expect_refused<FormatError>("{{ 'x' | pprint }}", "'pprint' of jinja2 is not offered");
+}
+
 TEST(Template, UnknownFiltersInConditionsFailOnlyWhereTheyAreReached) {
   EXPECT_EQ(text("{% if x is defined %}{{ x | nosuch }}{% endif %}a{{ x | nosuch if x is defined else 'b' }}"), "ab");
   expect_refused<TemplateError>("{% if true %}{{ 1 | nosuch }}{% endif %}", "No filter named 'nosuch' found");

@@ -24,6 +24,10 @@ struct BpeScratch final : Model::Scratch {
   WordCache cache;
   Merger merger;
   std::vector<WordToken> symbols, chunk;
+
+  [[nodiscard]] std::size_t bytes() const override {
+    return merger.bytes() + (symbols.capacity() + chunk.capacity()) * sizeof(WordToken);
+  }
 };
 
 }  // namespace
@@ -195,8 +199,10 @@ void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToke
   if (whole >= 0) {
     own.symbols.push_back({whole, 0, static_cast<std::uint32_t>(word.size())});
   } else {
-    takes_bytes_ ? split_bytes(word, own.symbols) : split_chars(word, own.symbols);
-    if (can_cut_ && own.symbols.size() > kUncutSymbols) return merge_long_word(word, scratch, out);
+    if (!takes_bytes_) split_chars(word, own.symbols);
+    const std::size_t count = takes_bytes_ ? word.size() : own.symbols.size();
+    if (can_cut_ && count > kUncutSymbols) return merge_long_word(word, scratch, out);
+    if (takes_bytes_) split_bytes(word, own.symbols);
     own.merger.merge(merges_, own.symbols);
   }
   own.cache.store(word, 0, own.symbols);
@@ -205,16 +211,18 @@ void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToke
 
 void Bpe::merge_long_word(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
   auto& own = static_cast<BpeScratch&>(scratch);
-  for (std::size_t begin = 0, end = 0; begin < own.symbols.size(); begin = end) {
-    for (end = begin + 1; end < own.symbols.size(); ++end) {
-      if (joins_.find(own.symbols[end - 1].id, own.symbols[end].id) == nullptr) break;
-    }
-    const std::uint32_t first = own.symbols[begin].begin;
-    const std::string_view text = word.substr(first, own.symbols[end - 1].end - first);
+  // Those of bytes are not written down for the whole word, which may be a text of many MiB.
+  const std::size_t count = takes_bytes_ ? word.size() : own.symbols.size();
+  const auto symbol = [&](std::size_t i) { return takes_bytes_ ? byte_symbol(word, i) : own.symbols[i]; };
+  for (std::size_t at = 0; at < count;) {
+    own.chunk.clear();
+    do {
+      own.chunk.push_back(symbol(at++));
+    } while (at < count && joins_.find(own.chunk.back().id, symbol(at).id) != nullptr);
+    const std::uint32_t first = own.chunk.front().begin;
+    const std::string_view text = word.substr(first, own.chunk.back().end - first);
     // The cache may hold what ignore_merges made of the same text as a word; here merges decide.
     if (!ignore_merges_ && own.cache.find(text, first, out)) continue;
-    own.chunk.assign(own.symbols.begin() + static_cast<std::ptrdiff_t>(begin),
-                     own.symbols.begin() + static_cast<std::ptrdiff_t>(end));
     own.merger.merge(merges_, own.chunk);
     if (!ignore_merges_) own.cache.store(text, first, own.chunk);
     out.insert(out.end(), own.chunk.begin(), own.chunk.end());
@@ -222,9 +230,7 @@ void Bpe::merge_long_word(std::string_view word, Scratch& scratch, std::vector<W
 }
 
 void Bpe::split_bytes(std::string_view word, std::vector<WordToken>& symbols) const {
-  for (std::uint32_t i = 0; i < word.size(); ++i) {
-    symbols.push_back({byte_symbols_[static_cast<unsigned char>(word[i])], i, i + 1});
-  }
+  for (std::size_t i = 0; i < word.size(); ++i) symbols.push_back(byte_symbol(word, i));
 }
 
 bool Bpe::fall_back_to_bytes(std::string_view symbol, ByteRange place, std::vector<WordToken>& symbols) const {

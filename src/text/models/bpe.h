@@ -48,6 +48,10 @@ class Bpe final : public Model {
   void index_words();
   void index_joins();
   void merge_long_word(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const;
+  [[nodiscard]] WordToken byte_symbol(std::string_view word, std::size_t at) const {
+    const auto begin = static_cast<std::uint32_t>(at);
+    return {byte_symbols_[static_cast<unsigned char>(word[at])], begin, begin + 1};
+  }
   void split_bytes(std::string_view word, std::vector<WordToken>& symbols) const;
   void split_chars(std::string_view word, std::vector<WordToken>& symbols) const;
   bool fall_back_to_bytes(std::string_view symbol, ByteRange place, std::vector<WordToken>& symbols) const;
@@ -77,17 +81,16 @@ class Bpe final : public Model {
 class Merger {
  public:
   void merge(const MergeTable& merges, std::vector<WordToken>& symbols);
+  [[nodiscard]] std::size_t bytes() const {
+    return queue_.capacity() * sizeof(queue_[0]) + (next_.capacity() + before_.capacity()) * sizeof(next_[0]);
+  }
 
  private:
-  struct Candidate {
-    std::uint32_t rank, position;
-    TokenId id;
-  };
   void merge_short(const MergeTable& merges, std::vector<WordToken>& symbols);
   void merge_long(const MergeTable& merges, std::vector<WordToken>& symbols);
   void push(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left);
 
-  std::vector<Candidate> queue_;              // a heap, best first
+  std::vector<std::uint64_t> queue_;          // a heap of ranks and, below them, places of left symbols
   std::vector<std::uint32_t> next_, before_;  // [symbols]: neighbours still there
   std::vector<Merge> pairs_;                  // [symbols]: what each symbol and the next one merge to
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "text/models/bpe.h"
 
@@ -8,6 +9,9 @@ namespace {
 constexpr std::size_t kShortWord = 48;  // symbols; from there on the queue is faster
 constexpr std::uint32_t kNoRank = ~std::uint32_t{0};
 constexpr std::uint32_t kEnd = ~std::uint32_t{0};
+
+// An entry of the queue: less is earlier.
+std::uint64_t candidate(std::uint32_t rank, std::uint32_t position) { return std::uint64_t{rank} << 32 | position; }
 
 Merge lookup(const MergeTable& merges, TokenId left, TokenId right) {
   const Merge* const found = merges.find(left, right);
@@ -53,18 +57,12 @@ void Merger::merge_short(const MergeTable& merges, std::vector<WordToken>& symbo
 void Merger::push(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left) {
   const Merge* const found = merges.find(symbols[left].id, symbols[next_[left]].id);
   if (found == nullptr) return;
-  queue_.push_back({found->rank, left, found->id});
-  const auto later = [](const Candidate& a, const Candidate& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-  };
-  std::push_heap(queue_.begin(), queue_.end(), later);
+  queue_.push_back(candidate(found->rank, left));
+  std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
 }
 
 void Merger::merge_long(const MergeTable& merges, std::vector<WordToken>& symbols) {
   const auto n = static_cast<std::uint32_t>(symbols.size());
-  const auto later = [](const Candidate& a, const Candidate& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-  };
   next_.resize(n);
   before_.resize(n);
   queue_.clear();
@@ -73,20 +71,20 @@ void Merger::merge_long(const MergeTable& merges, std::vector<WordToken>& symbol
     before_[i] = i > 0 ? i - 1 : kEnd;
     if (i + 1 == n) break;
     const Merge* const found = merges.find(symbols[i].id, symbols[i + 1].id);
-    if (found != nullptr) queue_.push_back({found->rank, i, found->id});
+    if (found != nullptr) queue_.push_back(candidate(found->rank, i));
   }
-  std::make_heap(queue_.begin(), queue_.end(), later);
+  std::make_heap(queue_.begin(), queue_.end(), std::greater<>());
   while (!queue_.empty()) {
-    const Candidate top = queue_.front();
-    std::pop_heap(queue_.begin(), queue_.end(), later);
+    const std::uint64_t top = queue_.front();
+    std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
     queue_.pop_back();
-    const std::uint32_t left = top.position;
+    const auto left = static_cast<std::uint32_t>(top);
     const std::uint32_t right = next_[left];
     if (symbols[left].id < 0 || right == kEnd) continue;
     // The pair may have changed since it was queued; its successor is in the queue then.
     const Merge* const now = merges.find(symbols[left].id, symbols[right].id);
-    if (now == nullptr || now->id != top.id) continue;
-    symbols[left].id = top.id;
+    if (now == nullptr || now->rank != top >> 32) continue;
+    symbols[left].id = now->id;
     symbols[left].end = symbols[right].end;
     symbols[right].id = -1;
     next_[left] = next_[right];

@@ -15,6 +15,10 @@ struct PieceScratch final : Model::Scratch {
   WordCache cache;
   Merger merger;
   std::vector<WordToken> symbols, chunk, tokens;
+
+  [[nodiscard]] std::size_t bytes() const override {
+    return merger.bytes() + (symbols.capacity() + chunk.capacity() + tokens.capacity()) * sizeof(WordToken);
+  }
 };
 
 bool may_merge(PieceType type) {

@@ -22,6 +22,10 @@ struct Node {
 struct UnigramScratch final : Model::Scratch {
   std::vector<Node> nodes;  // [bytes since the last place that no token reaches across, + 1]
   std::vector<WordToken> path;
+
+  [[nodiscard]] std::size_t bytes() const override {
+    return nodes.capacity() * sizeof(Node) + path.capacity() * sizeof(WordToken);
+  }
 };
 
 TokenId read_unknown(const json::Fields& fields, const Vocabulary& vocabulary) {

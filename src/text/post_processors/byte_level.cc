@@ -46,7 +46,7 @@ ByteLevelProcessing::ByteLevelProcessing(const json::Fields& fields)
       add_prefix_space_(fields.get_bool("add_prefix_space").value_or(true)) {}
 
 void ByteLevelProcessing::process(std::string_view text, const TokenLookup& tokens, bool, Encoding& encoding) const {
-  if (!trim_) return;
+  if (!trim_ || !encoding.has_offsets) return;
   for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
     ByteRange& range = encoding.offsets[i];
     // An added token may have taken whitespace along, which its own spelling does not show.

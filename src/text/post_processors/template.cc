@@ -7,12 +7,6 @@
 namespace skald::text {
 namespace {
 
-// Puts `ids` before position `at` of `encoding`, as tokens that are not in the text.
-void insert(Encoding& encoding, std::size_t at, const std::vector<TokenId>& ids) {
-  encoding.ids.insert(encoding.ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin(), ids.end());
-  encoding.offsets.insert(encoding.offsets.begin() + static_cast<std::ptrdiff_t>(at), ids.size(), ByteRange{});
-}
-
 // [token, id]
 TokenId read_pair(const json::Fields& fields, std::string_view key) {
   const json::Value* const value = fields.find(key);
@@ -73,7 +67,7 @@ void TemplateProcessing::process(std::string_view, const TokenLookup&, bool add_
     if (item.is_text) {
       at = encoding.ids.size();
     } else {
-      insert(encoding, at, item.ids);
+      encoding.insert(at, item.ids);
       at += item.ids.size();
     }
   }
@@ -88,8 +82,8 @@ BertProcessing::BertProcessing(const json::Fields& fields)
 
 void BertProcessing::process(std::string_view, const TokenLookup&, bool add_special_tokens, Encoding& encoding) const {
   if (!add_special_tokens) return;
-  insert(encoding, 0, {cls_});
-  insert(encoding, encoding.ids.size(), {sep_});
+  encoding.insert(0, {cls_});
+  encoding.insert(encoding.ids.size(), {sep_});
 }
 
 void BertProcessing::added_ids(std::vector<TokenId>& ids) const { ids.insert(ids.end(), {cls_, sep_}); }

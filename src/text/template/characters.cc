@@ -54,6 +54,11 @@ bool is_in(char32_t code, CharClass kind) {
   return contains(sets[static_cast<std::size_t>(kind)], code);
 }
 
+bool is_word(char32_t code) {
+  return code == '_' || is_in(code, CharClass::alpha) || is_in(code, CharClass::numeric) ||
+         is_in(code, CharClass::decimal) || is_in(code, CharClass::digit);
+}
+
 bool is_title(char32_t code) {
   return code == 0x1c5 || code == 0x1c8 || code == 0x1cb || code == 0x1f2 || (code >= 0x1f88 && code <= 0x1f8f) ||
          (code >= 0x1f98 && code <= 0x1f9f) || (code >= 0x1fa8 && code <= 0x1faf) || code == 0x1fbc || code == 0x1fcc ||

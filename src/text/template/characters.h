@@ -12,6 +12,8 @@ enum class CharClass : std::uint8_t { alpha, decimal, digit, numeric, lower, upp
 enum class Case : std::uint8_t { upper, lower, title, fold };
 
 bool is_in(char32_t code, CharClass kind);
+/// As \w of Python's re.
+bool is_word(char32_t code);
 
 /// Bytes of the whitespace character that `text` begins with, as str.isspace() has it; 0 where it begins with another.
 std::size_t space_length(std::string_view text);

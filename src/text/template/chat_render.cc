@@ -211,9 +211,8 @@ ChatTokens encode_chat(const RenderedChat& chat, const CompiledTemplate& compile
   ChatTokens out{.ids = std::move(encoding.ids), .generated = std::vector<bool>(encoding.offsets.size())};
   for (std::size_t i = 0; i < encoding.offsets.size(); ++i) {
     const text::ByteRange at = encoding.offsets[i];
-    out.generated[i] = std::ranges::any_of(chat.generated, [at](const RenderedChat::Range& range) {
-      return at.begin < range.second && at.end > range.first;
-    });
+    const auto range = std::ranges::upper_bound(chat.generated, at.begin, {}, &RenderedChat::Range::second);
+    out.generated[i] = range != chat.generated.end() && at.end > range->first;
   }
   return out;
 }

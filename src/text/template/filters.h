@@ -14,6 +14,7 @@ struct FilterRow {
 std::span<const FilterRow> text_filters();
 std::span<const FilterRow> sequence_filters();
 std::span<const FilterRow> value_filters();
+std::span<const FilterRow> wrap_filters();
 
 /// The value's text: a string as it is, else str(value).
 String soft_text(Frame& frame, const Value& value);

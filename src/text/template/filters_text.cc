@@ -139,11 +139,9 @@ Value wordcount(Frame& frame, const Value& input, const Arguments& arguments) {
   std::string_view rest = text.bytes();
   std::int64_t n = 0;
   for (bool in_word = false; !rest.empty(); rest.remove_prefix(character_length(rest))) {
-    const char32_t code = character_at(rest, 0);
-    const bool is_word = code == '_' || is_in(code, CharClass::alpha) || is_in(code, CharClass::numeric) ||
-                         is_in(code, CharClass::decimal) || is_in(code, CharClass::digit);
-    if (is_word && !in_word) ++n;
-    in_word = is_word;
+    const bool now = is_word(character_at(rest, 0));
+    if (now && !in_word) ++n;
+    in_word = now;
   }
   return n;
 }

@@ -207,7 +207,7 @@ constexpr FilterRow kFilters[] = {{"abs", abs},
 std::span<const FilterRow> value_filters() { return kFilters; }
 
 Filter find_filter(std::string_view name) {
-  for (const auto& rows : {text_filters(), sequence_filters(), value_filters()}) {
+  for (const auto& rows : {text_filters(), sequence_filters(), value_filters(), wrap_filters()}) {
     for (const FilterRow& row : rows) {
       if (row.name == name) return row.filter;
     }

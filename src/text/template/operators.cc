@@ -227,6 +227,7 @@ bool contains(Frame& frame, const Value& container, const Value& item) {
   if (!is_iterable(container)) fail("argument of type '" + container.type_name() + "' is not iterable");
   const auto is_it = [&item](const Value& value) { return value.same_as(item) || equal(value, item); };
   if (!container.is_sequence()) return std::ranges::any_of(iterate(frame, container), is_it);
+  if (container.sequence().kind == Sequence::Kind::keys) static_cast<void>(hash(item));  // refuses what is no key
   frame.machine.step(container.sequence().values.size() / 16);
   return std::ranges::any_of(container.sequence().values, is_it);
 }

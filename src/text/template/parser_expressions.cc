@@ -7,6 +7,17 @@ namespace skald::jinja {
 
 using Kind = Token::Kind;
 
+namespace {
+
+std::string unknown_filter(const std::string& name) {
+  if (name == "random") return "the filter 'random' is not offered: a prompt must be the same each time";
+  const bool absent = name == "pprint" || name == "urlize";
+  return absent ? "the filter '" + name + "' of jinja2 is not offered"
+                : "there is no filter named '" + name.substr(0, 64) + "'";
+}
+
+}  // namespace
+
 int depth_of(const ExpressionPtr& expression) { return expression ? expression->depth : 0; }
 
 int depth_of(const std::vector<ExpressionPtr>& expressions) {
@@ -378,7 +389,7 @@ std::string Parser::parse_dotted_name() {
 std::unique_ptr<FilterCall> Parser::parse_filter(ExpressionPtr input) {
   const Token begin = current();
   std::string name = parse_dotted_name();
-  if (find_filter(name) == nullptr) note_unknown(begin, "there is no filter named '" + name.substr(0, 64) + "'");
+  if (find_filter(name) == nullptr) note_unknown(begin, unknown_filter(name));
   CallArguments arguments;
   if (current().is_symbol("(")) arguments = parse_arguments();
   const int depth = std::max(depth_of(input), depth_of(arguments));
