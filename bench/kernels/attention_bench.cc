@@ -86,10 +86,14 @@ void bench_attention(benchmark::State& state, const KernelTable& table, int type
   std::normal_distribution<float> normal;
   std::vector<float> q(n * head.k_dim);
   for (float& x : q) x = normal(engine);
+  std::vector<float> packed(n * head.k_dim);
+  for (std::size_t i = 0; kernels.pack_q != nullptr && i < q.size(); i += head.k_dim) {
+    kernels.pack_q(q.data() + i, head.k_dim, packed.data() + i);
+  }
   std::vector<float> partials(n * (2 + head.v_dim));
   std::vector<CutQuery> queries;
   for (std::size_t i = 0; i < n; ++i) {
-    queries.push_back({.q = q.data() + i * head.k_dim,
+    queries.push_back({.q = (kernels.pack_q == nullptr ? q : packed).data() + i * head.k_dim,
                        .begin = 0,
                        .end = kCut,
                        .alibi_slope = 0,

@@ -9,21 +9,54 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-/// How stored keys and values are read.
-struct F32Kv {
-  static constexpr std::size_t kBytes = 4;
+/// How stored keys and values are read. A row of a strip is one element of sixteen keys or values, or a pair of
+/// elements that follow each other: dimensions of keys, positions of values.
+struct Singles {
+  static constexpr std::size_t kStep = 1;  // elements of a row
+  static constexpr bool kRounds = false;   // queries and weights, to bf16
+  using Row = Vec;
+  static SKALD_INLINE const float* from(const float* x, std::size_t i) { return x + i; }
+  static SKALD_INLINE Vec add(const float* x, std::size_t i, const Vec& row, const Vec& acc) {
+    return fma(splat(x[i]), row, acc);
+  }
+  static SKALD_INLINE Vec element(const Vec& row, std::size_t) { return row; }
+};
+struct F32Kv : Singles {
+  using Latent = F32Kv;  // reads values that are a part of the keys
+  static constexpr std::size_t kStripBytes = kLanes * 4;
   static constexpr bool kScaled = false;
   static SKALD_INLINE Vec get(const std::byte* p) { return load(reinterpret_cast<const float*>(p)); }
 };
-struct Bf16Kv {
-  static constexpr std::size_t kBytes = 2;
-  static constexpr bool kScaled = false;
-  static SKALD_INLINE Vec get(const std::byte* p) { return load_bf16(p); }
-};
-struct Int8Kv {
-  static constexpr std::size_t kBytes = 1;
+struct Int8Kv : Singles {
+  using Latent = Int8Kv;
+  static constexpr std::size_t kStripBytes = kLanes;
   static constexpr bool kScaled = true;  // by the floats at the end of a block
   static SKALD_INLINE Vec get(const std::byte* p) { return load_signed_bytes(p); }
+};
+struct Bf16Kv {
+  static constexpr std::size_t kStep = 2;
+  static constexpr std::size_t kStripBytes = kLanes * 4;
+  static constexpr bool kRounds = false;
+  static constexpr bool kScaled = false;
+  struct Row {
+    Vec half[2];
+  };
+  using Latent = Bf16Kv;
+  static SKALD_INLINE Row get(const std::byte* p) {
+    Row row;
+    load_bf16_pairs(p, row.half[0], row.half[1]);
+    return row;
+  }
+  static SKALD_INLINE const float* from(const float* x, std::size_t i) { return x + i; }
+  static SKALD_INLINE Vec add(const float* x, std::size_t i, const Row& row, const Vec& acc) {
+    return fma(splat(x[i + 1]), row.half[1], fma(splat(x[i]), row.half[0], acc));
+  }
+  /// One element of the pair that begins at i: the other one of x or of the row may be anything.
+  template <int kHalf>
+  static SKALD_INLINE Vec add_half(const float* x, std::size_t i, const Row& row, const Vec& acc) {
+    return fma(splat(x[i + kHalf]), row.half[kHalf], acc);
+  }
+  static SKALD_INLINE Vec element(const Row& row, std::size_t i) { return row.half[i % 2]; }
 };
 
 /// Strips of a block, one row after another. Blocks are short and lie anywhere, so that the hardware never learns what
@@ -39,26 +72,58 @@ struct Strips {
     at[s] = block + offset;
     ahead[s] = (next != nullptr ? next : block) + offset;
   }
-};
-
-/// acc[r][s] = fma(x[r][i], strip s of row i, acc[r][s]) for i = 0 .. n - 1.
-template <class Kv, int R, int S>
-SKALD_INLINE void accumulate_strips(const float* const (&x)[R], const Strips<Kv, S>& strips, std::size_t n,
-                                    Vec (&acc)[R][S]) {
-  std::size_t offset = 0;
-  for (std::size_t i = 0; i < n; ++i, offset += strips.stride) {
-    Vec row[S];
+  SKALD_INLINE void read(std::size_t offset, typename Kv::Row (&row)[S]) const {
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) {
-      if (s % 2 == 0 || Kv::kBytes == 4) __builtin_prefetch(strips.ahead[s] + offset, 0, 3);
-      row[s] = Kv::get(strips.at[s] + offset);
+      if (s % 2 == 0 || Kv::kStripBytes == 64) __builtin_prefetch(ahead[s] + offset, 0, 3);
+      row[s] = Kv::get(at[s] + offset);
     }
+  }
+};
+
+/// Rows of scores or of weights: x[r] of those that accumulate_strips takes.
+struct ScoreRows {
+  const float* first;
+  SKALD_INLINE const float* operator[](int r) const { return first + r * kCut; }
+};
+
+/// acc[r][s] = add_half<kHalf>(x[r], i, row s at `offset`, acc[r][s]).
+template <class Kv, int kHalf, class X, int R, int S>
+SKALD_INLINE void accumulate_half(const X& x, std::size_t i, const Strips<Kv, S>& strips, std::size_t offset,
+                                  Vec (&acc)[R][S]) {
+  typename Kv::Row row[S];
+  strips.read(offset, row);
+  SKALD_UNROLL
+  for (int r = 0; r < R; ++r) {
+    SKALD_UNROLL
+    for (int s = 0; s < S; ++s) acc[r][s] = Kv::template add_half<kHalf>(x[r], i, row[s], acc[r][s]);
+  }
+}
+
+/// acc[r][s] = x[r][i] * element i of strip s + acc[r][s] for i = begin .. end - 1.
+template <class Kv, class X, int R, int S>
+SKALD_INLINE void accumulate_strips(const X& x, const Strips<Kv, S>& strips, std::size_t begin, std::size_t end,
+                                    Vec (&acc)[R][S]) {
+  std::size_t i = begin;
+  std::size_t offset = begin / Kv::kStep * strips.stride;
+  if constexpr (Kv::kStep == 2) {
+    if (i % 2 == 1 && i < end) {
+      accumulate_half<Kv, 1>(x, i - 1, strips, offset, acc);
+      ++i;
+      offset += strips.stride;
+    }
+  }
+  for (; i + Kv::kStep <= end; i += Kv::kStep, offset += strips.stride) {
+    typename Kv::Row row[S];
+    strips.read(offset, row);
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) {
-      const Vec xr = splat(x[r][i]);
       SKALD_UNROLL
-      for (int s = 0; s < S; ++s) acc[r][s] = fma(xr, row[s], acc[r][s]);
+      for (int s = 0; s < S; ++s) acc[r][s] = Kv::add(x[r], i, row[s], acc[r][s]);
     }
+  }
+  if constexpr (Kv::kStep == 2) {
+    if (i < end) accumulate_half<Kv, 0>(x, i, strips, offset, acc);
   }
 }
 
@@ -82,11 +147,12 @@ void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t*
   Strips<Kv, S> strips;
   Vec acc[R][S];
   const std::byte* const* const next = keys.v_blocks != nullptr ? keys.v_blocks : keys.next_k_blocks;
-  strips.stride = kBlock * Kv::kBytes;
+  strips.stride = kBlock / kLanes * Kv::kStripBytes;
   SKALD_UNROLL
   for (int s = 0; s < S; ++s) {
     const std::size_t block = positions[s] / kBlock;
-    strips.set(s, keys.k_blocks[block], positions[s] % kBlock * Kv::kBytes, next != nullptr ? next[block] : nullptr);
+    strips.set(s, keys.k_blocks[block], positions[s] % kBlock / kLanes * Kv::kStripBytes,
+               next != nullptr ? next[block] : nullptr);
   }
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -94,7 +160,7 @@ void score_tile(const CutKeys& keys, const CutQuery* queries, const std::size_t*
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) acc[r][s] = zero();
   }
-  accumulate_strips<Kv, R, S>(q, strips, keys.k_dim, acc);
+  accumulate_strips(q, strips, 0, keys.k_dim, acc);
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     SKALD_UNROLL
@@ -162,7 +228,13 @@ void softmax_row(const CutKeys& keys, const CutQuery& query, float* scores) {
   const Vec shift = splat(m == -kInfinity ? 0.0F : m);
   Vec total = zero();
   for (std::size_t p = begin; p < end; p += kLanes) {
-    const Vec e = exp(load(scores + p) - shift);
+    const Vec e = exp_of_negative(load(scores + p) - shift);
+    if constexpr (Kv::kRounds) {
+      if (keys.v_blocks != nullptr) {
+        total = total + Kv::store_rounded(e, p, scores);
+        continue;
+      }
+    }
     total = total + e;
     if constexpr (Kv::kScaled) {
       store(e * value_scales(keys, p), scores + p);
@@ -176,10 +248,10 @@ void softmax_row(const CutKeys& keys, const CutQuery& query, float* scores) {
 
 /// Adds positions [begin, end) of S strips of values to R partials.
 template <class Kv, int R, int S>
-SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const float* const (&scores)[R],
+SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const ScoreRows& scores,
                              const std::size_t (&range)[2], std::size_t column) {
   Strips<Kv, S> strips;
-  strips.stride = (keys.v_dim + kLanes - 1) / kLanes * kLanes * Kv::kBytes;
+  strips.stride = (keys.v_dim + kLanes - 1) / kLanes * Kv::kStripBytes;
   Vec acc[R][S];
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -189,19 +261,15 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
       acc[r][s] = load_some(queries[r].partial + 2 + at, keys.v_dim - at);
     }
   }
-  for (std::size_t position = range[0]; position < range[1];) {
-    const std::size_t n = std::min(range[1] - position, kBlock - position % kBlock);
-    const std::size_t block = position / kBlock;
+  for (std::size_t block = range[0] / kBlock; block * kBlock < range[1]; ++block) {
+    const std::size_t first = block * kBlock;
     const std::byte* const next = keys.next_k_blocks != nullptr ? keys.next_k_blocks[block] : nullptr;
-    const float* x[R];
-    SKALD_UNROLL
-    for (int r = 0; r < R; ++r) x[r] = scores[r] + position;
+    const ScoreRows x{Kv::from(scores.first, first)};
     SKALD_UNROLL
     for (int s = 0; s < S; ++s) {
-      strips.set(s, keys.v_blocks[block], position % kBlock * strips.stride + (column + s * kLanes) * Kv::kBytes, next);
+      strips.set(s, keys.v_blocks[block], (column / kLanes + s) * Kv::kStripBytes, next);
     }
-    accumulate_strips<Kv, R, S>(x, strips, n, acc);
-    position += n;
+    accumulate_strips(x, strips, std::max(range[0], first) - first, std::min(range[1] - first, kBlock), acc);
   }
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -215,7 +283,7 @@ SKALD_INLINE void value_tile(const CutKeys& keys, const CutQuery* queries, const
 
 /// The columns from `column` on in tiles of S strips, the rest in narrower ones.
 template <class Kv, int R, int S>
-SKALD_INLINE void value_columns(const CutKeys& keys, const CutQuery* queries, const float* const (&scores)[R],
+SKALD_INLINE void value_columns(const CutKeys& keys, const CutQuery* queries, const ScoreRows& scores,
                                 const std::size_t (&range)[2], std::size_t column) {
   for (; column + (S - 1) * kLanes < keys.v_dim; column += S * kLanes) {
     value_tile<Kv, R, S>(keys, queries, scores, range, column);
@@ -229,9 +297,7 @@ void value_rows(const CutKeys& keys, const CutQuery* queries, const float (*scor
                 std::size_t end) {
   if (begin >= end) return;
   const std::size_t range[2] = {begin, end};
-  const float* x[R];
-  for (int r = 0; r < R; ++r) x[r] = scores[r];
-  value_columns<Kv, R, wide_strips(R)>(keys, queries, x, range, 0);
+  value_columns<Kv, R, wide_strips(R)>(keys, queries, {scores[0]}, range, 0);
 }
 
 /// Strips of the cut that R queries meet, as positions: of [first, last), those in [whole_first, whole_last) lie inside
@@ -242,7 +308,7 @@ struct StripRange {
 
 /// Adds the lanes of a strip of positions from `p` on that lie in a query's range; the others keep what they have.
 template <class Kv, int R, int D>
-SKALD_INLINE void add_edge(const CutQuery* queries, const Scores& scores, std::size_t p, const Vec (&values)[D],
+SKALD_INLINE void add_edge(const CutQuery* queries, const float (*scores)[kCut], std::size_t p, const Vec (&values)[D],
                            Vec (&acc)[R][D]) {
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -258,12 +324,14 @@ SKALD_INLINE void add_edge(const CutQuery* queries, const Scores& scores, std::s
 /// Lane-wise products of R queries' weights with elements [element, element + D) of the keys, not yet summed over
 /// lanes: totals [R, kLanes elements], of which D are written.
 template <class Kv, int R, int D>
-SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, const Scores& scores,
+SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, const float (*scores)[kCut],
                               const StripRange& strips, std::size_t element, Vec (*totals)[kLanes]) {
   Vec acc[R][D];
   std::size_t row[D];  // past the last element: the last one again, whose sums nobody reads
   SKALD_UNROLL
-  for (int d = 0; d < D; ++d) row[d] = std::min(element + d, keys.v_dim - 1) * kBlock * Kv::kBytes;
+  for (int d = 0; d < D; ++d) {
+    row[d] = std::min(element + d, keys.v_dim - 1) / Kv::kStep * (kBlock / kLanes * Kv::kStripBytes);
+  }
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     SKALD_UNROLL
@@ -274,12 +342,10 @@ SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, cons
     bool met = whole;
     for (int r = 0; !met && r < R; ++r) met = queries[r].begin < p + kLanes && p < queries[r].end;
     if (!met) continue;
-    const std::byte* const block = keys.k_blocks[p / kBlock] + p % kBlock * Kv::kBytes;
+    const std::byte* const block = keys.k_blocks[p / kBlock] + p % kBlock / kLanes * Kv::kStripBytes;
     Vec values[D];
     SKALD_UNROLL
-    for (int d = 0; d < D; ++d) {
-      values[d] = Kv::get(block + row[d]);
-    }
+    for (int d = 0; d < D; ++d) values[d] = Kv::element(Kv::get(block + row[d]), D % 2 == 0 ? d : element + d);
     if (!whole) {
       add_edge<Kv, R, D>(queries, scores, p, values, acc);
       continue;
@@ -301,7 +367,7 @@ SKALD_INLINE void latent_tile(const CutKeys& keys, const CutQuery* queries, cons
 /// Values that are the first v_dim elements of the keys. Positions run along the vector here, so every element is a
 /// sum over lanes: one tree for each element and cut, sixteen elements at a time.
 template <class Kv, int R>
-void latent_rows(const CutKeys& keys, const CutQuery* queries, const Scores& scores) {
+void latent_rows(const CutKeys& keys, const CutQuery* queries, const float (*scores)[kCut]) {
   constexpr int kWide = wide_strips(R);
   StripRange strips{.first = kCut, .last = 0, .whole_first = 0, .whole_last = kCut};
   for (int r = 0; r < R; ++r) {
@@ -327,7 +393,7 @@ void attend_rows(const CutKeys& keys, const CutQuery* queries) {
   alignas(64) Scores scores;
   score_rows<Kv, R>(keys, queries, scores);
   for (int r = 0; r < R; ++r) softmax_row<Kv>(keys, queries[r], scores[r]);
-  if (keys.v_blocks == nullptr) return latent_rows<Kv, R>(keys, queries, scores);
+  if (keys.v_blocks == nullptr) return latent_rows<typename Kv::Latent, R>(keys, queries, scores);
   std::size_t begin = 0;
   std::size_t end = kCut;
   for (int r = 0; r < R; ++r) {
@@ -335,6 +401,8 @@ void attend_rows(const CutKeys& keys, const CutQuery* queries) {
     begin = std::max<std::size_t>(begin, queries[r].begin);
     end = std::min<std::size_t>(end, queries[r].end);
   }
+  begin = (begin + Kv::kStep - 1) / Kv::kStep * Kv::kStep;  // a pair of positions is never added in halves
+  end = end / Kv::kStep * Kv::kStep;
   if (begin >= end) begin = end = 0;  // nothing is shared
   for (int r = 0; r < R; ++r) {
     const std::size_t stop = begin == end ? queries[r].end : begin;

@@ -81,7 +81,7 @@ struct GemmKernels {
 
 /// One query of attention within one cut.
 struct CutQuery {
-  const float* q;       // [k_dim]
+  const float* q;       // [k_dim]; where the kernels of the KV type have one: what pack_q made of it
   std::uint32_t begin;  // allowed positions of the cut: [begin, end), relative to the cut, end <= kCut
   std::uint32_t end;
   float alibi_slope;      // adds alibi_slope * (key position - query position); 0: none
@@ -101,19 +101,21 @@ struct CutKeys {
   float softcap;  // s = softcap * tanh(s / softcap) before biases; 0: none
 };
 
-/// The kernels of one KV type. A K block holds [k_dim][kBlock] (positions run along the vector), a V block
-/// [kBlock][v_dim rounded up to 16]; int8: then the scales [kBlock].
+/// The kernels of one KV type, whose blocks are drawn in pack.h.
 struct KvKernels {
   std::size_t (*k_block_bytes)(std::size_t k_dim);
   std::size_t (*v_block_bytes)(std::size_t v_dim);
   /// Stores one key [k_dim] / value [v_dim] at position `slot` of a block.
   void (*store_k)(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block);
   void (*store_v)(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block);
+  /// A query for attend_cut: `out` has k_dim floats, rounded up to 16. nullptr: it takes queries as they are.
+  void (*pack_q)(const float* q, std::size_t k_dim, float* out);
   /// Attention of several queries over one cut. Scores are sequential FMAs over k_dim, values are added in ascending
   /// position (those that are a part of the keys: sixteen sums of every sixteenth position, then their tree); a query's
   /// result does not depend on its neighbours in the call. An empty range gives m = -inf, l = 0. int8: products of
   /// levels; the score takes the key's scale after the sum over k_dim, the weight the value's scale before it meets the
-  /// levels.
+  /// levels. bf16 where pairs of it are multiplied: queries, and weights where there are v_blocks, are rounded to bf16;
+  /// two products of a pair are one step.
   void (*attend_cut)(const CutKeys& keys, std::span<const CutQuery> queries);
 };
 

@@ -7,8 +7,8 @@ namespace {
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 inline constexpr float kRoundMagic = 0x1.8p23F;  // adding it rounds to an integer, held in the low bits
 
-/// e^x, error below 1 ulp. Results under 2^-126 become 0, over the largest float infinity; NaN stays NaN.
-SKALD_INLINE Vec exp(Vec x) {
+/// e^x for x <= 0, or NaN: exp without its upper end.
+SKALD_INLINE Vec exp_of_negative(Vec x) {
   const Vec shifted = fma(x, splat(0x1.715476p+0F), splat(kRoundMagic));  // kRoundMagic + n, n = round(x / ln 2)
   const Vec n = shifted - splat(kRoundMagic);
   Vec r = fma(n, splat(-0x1.62e43p-1F), x);
@@ -19,7 +19,12 @@ SKALD_INLINE Vec exp(Vec x) {
   q = fma(q, r, splat(0x1.555492p-3F));
   q = fma(q, r, splat(0x1.fffffcp-2F));
   const Vec scaled = add_exponent(splat(1.0F) + fma(q * r, r, r), shifted);
-  const Vec low = select(less(x, splat(-0x1.5d589ep+6F)), zero(), scaled);                     // ln 2^-126
+  return select(less(x, splat(-0x1.5d589ep+6F)), zero(), scaled);  // ln 2^-126
+}
+
+/// e^x, error below 1 ulp. Results under 2^-126 become 0, over the largest float infinity; NaN stays NaN.
+SKALD_INLINE Vec exp(Vec x) {
+  const Vec low = exp_of_negative(x);
   return select(less(x, splat(0x1.62e430p+6F)), low, max(splat(0.0F), x) * splat(kInfinity));  // ln of the largest
 }
 

@@ -40,6 +40,11 @@ constexpr std::size_t panel_index(std::size_t k, std::size_t row, std::size_t pa
   return (k / pair * kPanel + row) * pair + k % pair;
 }
 
+// Element i of the key in slot `slot` of a block whose elements are interleaved by `pair`.
+constexpr std::size_t k_index(std::size_t i, std::size_t slot, std::size_t pair) {
+  return (i / pair * kBlock + slot) * pair + i % pair;
+}
+
 // Sixteen inputs at a time, so that the lines written for one row are still in L1 for the next.
 template <class T, std::size_t kPair>
 void pack(const float* rows, std::size_t n_rows, std::size_t k, std::size_t padded_k, std::byte* panel) {
@@ -61,16 +66,19 @@ void unpack(const std::byte* panel, std::size_t row, std::size_t k, float* out) 
   for (std::size_t i = 0; i < k; ++i) out[i] = T::get(in[panel_index(i, row, kPair)]);
 }
 
-template <class T>
+template <class T, std::size_t kPair>
 void store_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
   auto* out = reinterpret_cast<typename T::Stored*>(block);
-  for (std::size_t i = 0; i < k_dim; ++i) out[i * kBlock + slot] = T::put(k[i]);
+  for (std::size_t i = 0; i < k_dim; ++i) out[k_index(i, slot, kPair)] = T::put(k[i]);
+  if (k_dim % kPair != 0) out[k_index(k_dim, slot, kPair)] = T::put(0);
 }
 
-template <class T>
+// Element by element: rows of other threads lie between those of a pair of positions.
+template <class T, std::size_t kPair>
 void store_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
-  auto* out = reinterpret_cast<typename T::Stored*>(block) + slot * round_up(v_dim, kValueLanes);
-  for (std::size_t i = 0; i < v_dim; ++i) out[i] = T::put(v[i]);
+  auto* out = reinterpret_cast<typename T::Stored*>(block);
+  out += slot / kPair * kPair * round_up(v_dim, kValueLanes) + slot % kPair;
+  for (std::size_t i = 0; i < v_dim; ++i) out[i * kPair] = T::put(v[i]);
 }
 
 /// The scale of a key or value of int8, and what takes its numbers to levels. NaN where one of them is not finite, so
@@ -134,7 +142,7 @@ std::size_t no_packed_x_bytes(std::size_t, std::size_t) { return 0; }
 void no_pack_x(const float*, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, std::byte*) {}
 
 std::size_t f32_k_block_bytes(std::size_t k_dim) { return k_dim * kBlock * 4; }
-std::size_t bf16_k_block_bytes(std::size_t k_dim) { return k_dim * kBlock * 2; }
+std::size_t bf16_k_block_bytes(std::size_t k_dim) { return round_up(k_dim, 2) * kBlock * 2; }
 std::size_t int8_k_scales(std::size_t k_dim) { return k_dim * kBlock; }
 std::size_t int8_v_scales(std::size_t v_dim) { return kBlock * round_up(v_dim, kValueLanes); }
 std::size_t int8_k_block_bytes(std::size_t k_dim) { return int8_k_scales(k_dim) + kBlock * sizeof(float); }
@@ -143,10 +151,10 @@ std::size_t f32_v_block_bytes(std::size_t v_dim) { return kBlock * round_up(v_di
 std::size_t bf16_v_block_bytes(std::size_t v_dim) { return kBlock * round_up(v_dim, kValueLanes) * 2; }
 
 void store_f32_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
-  store_k<F32>(k, k_dim, slot, block);
+  store_k<F32, 1>(k, k_dim, slot, block);
 }
 void store_bf16_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
-  store_k<Bf16>(k, k_dim, slot, block);
+  store_k<Bf16, 2>(k, k_dim, slot, block);
 }
 void store_int8_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
   const Int8Scale s = int8_scale(k, k_dim);
@@ -155,10 +163,10 @@ void store_int8_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte
   put_scale(s.scale, slot, block + int8_k_scales(k_dim));
 }
 void store_f32_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
-  store_v<F32>(v, v_dim, slot, block);
+  store_v<F32, 1>(v, v_dim, slot, block);
 }
 void store_bf16_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
-  store_v<Bf16>(v, v_dim, slot, block);
+  store_v<Bf16, 2>(v, v_dim, slot, block);
 }
 void store_int8_v(const float* v, std::size_t v_dim, std::size_t slot, std::byte* block) {
   const Int8Scale s = int8_scale(v, v_dim);

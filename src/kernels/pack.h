@@ -5,13 +5,15 @@
 //   bf16 panel   [k / 2][32][2] bfloat16, k rounded up to 32: two neighbouring inputs of one output lie together, and
 //                32 inputs by 16 outputs are one tile of the AMX product
 //   blocks       block_layout.h
-//   K block      [k_dim][32] float, bfloat16 or int8: positions run along the vector
-//   V block      [32][v_dim rounded up to 16] float, bfloat16 or int8
+//   K block      [k_dim][32] float or int8: positions run along the vector
+//                [k_dim / 2][32][2] bfloat16, k_dim rounded up to 2
+//   V block      [32][v_dim rounded up to 16] float or int8
+//                [16][v_dim rounded up to 16][2] bfloat16: two neighbouring positions lie together
 //
 // A block of int8 ends with scales [32] float, by position: level * scale is the number. Levels are -127 .. 127, the
 // largest magnitude of a key or value is 127.
 //
-// Padding inside a panel is zero; padding inside a V block is never looked at.
+// Padding inside a panel and of a key is zero; padding inside a V block is never looked at.
 #pragma once
 
 #include <cstddef>

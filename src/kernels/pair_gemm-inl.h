@@ -44,8 +44,9 @@ inline void pair_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t
 
 inline constexpr GemmKernels kPairGemm = {XForm::bf16, packed_pairs_bytes, pack_pairs, pair_gemm};
 
-struct PairGemms : VectorGemms {
+struct PairProducts : VectorProducts {
   static constexpr GemmKernels kBf16 = kPairGemm;
+  static constexpr KvKernels kBf16Kv = kPairKv;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "kernels/bf16_x-inl.h"
 #include "kernels/tile-inl.h"
 #include "kernels/tile_gemm-inl.h"
+#include "kernels/tile_attention-inl.h"
 #include "kernels/tile_block_gemm-inl.h"
 #include "kernels/tile_table-inl.h"
 #include "kernels/end_isa.h"
@@ -21,9 +22,9 @@
 
 namespace skald::kernels::amx {
 constinit const KernelTable kTable =
-    make_table<TileGemms<AmxTiles>>("amx",
-                                    {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni,
-                                     CpuFeature::amx_tile, CpuFeature::amx_bf16, CpuFeature::amx_int8},
-                                    tiles_work<AmxTiles>);
+    make_table<TileProducts<AmxTiles>>("amx",
+                                       {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni,
+                                        CpuFeature::amx_tile, CpuFeature::amx_bf16, CpuFeature::amx_int8},
+                                       tiles_work<AmxTiles>);
 }
 #endif

@@ -12,12 +12,13 @@
 #include "kernels/vec_avx512-inl.h"
 #include "kernels/table-inl.h"
 #include "kernels/bf16_x-inl.h"
+#include "kernels/pair_attention-inl.h"
 #include "kernels/pair_gemm-inl.h"
 #include "kernels/end_isa.h"
 // clang-format on
 
 namespace skald::kernels::avx512bf16 {
-constinit const KernelTable kTable = make_table<PairGemms>(
+constinit const KernelTable kTable = make_table<PairProducts>(
     "avx512bf16", {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni, CpuFeature::avx512_bf16});
 }
 #endif

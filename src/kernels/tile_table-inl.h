@@ -4,8 +4,9 @@ namespace skald::kernels::SKALD_ISA {
 namespace {
 
 template <class Tiles>
-struct TileGemms {
+struct TileProducts : VectorProducts {
   static constexpr GemmKernels kBf16 = kTileBf16Gemm<Tiles>;
+  static constexpr KvKernels kBf16Kv = kTileKv<Tiles>;
   template <const BlockLayout& L>
   static constexpr GemmKernels kBlocks = kTileBlockGemm<L, Tiles>;
 };

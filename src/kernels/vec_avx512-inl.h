@@ -55,9 +55,19 @@ SKALD_INLINE void store_as_bf16(Vec a, std::byte* p) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
 }
 #if defined(SKALD_BF16)
+SKALD_INLINE void store_normal_as_bf16(Vec a, std::byte* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a.v)));
+}
 SKALD_INLINE Vec dot_pair(Vec a, Vec b, Vec c) {
   return {_mm512_dpbf16_ps(c.v, reinterpret_cast<__m512bh>(a.v), reinterpret_cast<__m512bh>(b.v))};
 }
+template <int kHalf>
+SKALD_INLINE Vec only_half(Vec a) {
+  const __m512i mask = _mm512_set1_epi32(static_cast<int>(kHalf == 1 ? 0xffff0000U : 0xffffU));
+  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a.v), mask))};
+}
+#else
+SKALD_INLINE void store_normal_as_bf16(Vec a, std::byte* p) { store_as_bf16(a, p); }
 #endif
 
 SKALD_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }

@@ -84,6 +84,8 @@ SKALD_INLINE void store_as_bf16(const Vec& a, std::byte* p) {
     std::memcpy(p + 2 * i, &value, 2);
   }
 }
+/// The same where no lane is subnormal.
+SKALD_INLINE void store_normal_as_bf16(const Vec& a, std::byte* p) { store_as_bf16(a, p); }
 
 /// a * b + c with one rounding; subnormal operands and a result that is one after rounding count as zeros.
 inline float fma_flushed(float a, float b, float c) {
@@ -111,6 +113,15 @@ SKALD_INLINE Vec dot_pair(const Vec& a, const Vec& b, const Vec& c) {
   return r;
 }
 
+/// Lanes are pairs of bf16: zero in the place of the other half.
+template <int kHalf>
+SKALD_INLINE Vec only_half(const Vec& a) {
+  Vec r;
+  for (int i = 0; i < kLanes; ++i) {
+    r.lane[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(a.lane[i]) & (kHalf == 1 ? 0xffff0000U : 0xffffU));
+  }
+  return r;
+}
 /// a * b + c with one rounding. libm's fmaf: exact on every machine, the compiler's own needs a target with FMA.
 SKALD_INLINE Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   Vec r;

@@ -49,7 +49,8 @@ class Attention {
         context_(context),
         kv_(kernels::table().kv[static_cast<int>(context.state->kv_type())]),
         group_(spec.n_heads / spec.kv_heads),
-        stride_((2 + spec.v_dim + 15) / 16 * 16) {}
+        stride_((2 + spec.v_dim + 15) / 16 * 16),
+        packed_stride_((spec.k_dim + 15) / 16 * 16) {}
 
   void run() {
     make_tiles();
@@ -124,6 +125,7 @@ class Attention {
     AttentionScratch& scratch = context_.work->attention[static_cast<std::size_t>(worker)];
     scratch.states.ensure(most_queries() * stride_);
     scratch.partials.ensure(most_queries() * stride_);
+    if (kv_.pack_q != nullptr) scratch.packed_q.ensure(most_queries() * packed_stride_);
     if (spec_.bias == AttentionSpec::Bias::relative) scratch.biases.ensure(most_queries() * kernels::kCut);
     scratch.queries.reserve(most_queries());
     scratch.later.reserve(most_queries());
@@ -135,6 +137,7 @@ class Attention {
     float* const states = scratch.states.data();
     float* const partials = scratch.partials.data();
     const KeyRange range = cuts(tile);
+    pack_queries(task, scratch);
     for (std::int64_t cut = range.begin; cut < range.end; ++cut) {
       attend_cut(task, cut, states, partials, scratch);
       for (const std::uint32_t i : scratch.later) {
@@ -154,7 +157,10 @@ class Attention {
         const KeyRange range = cuts(tile_of(i / most));
         const std::int64_t cut = range.begin + static_cast<std::int64_t>(i % most);
         float* const result = results + i * per_cut;
-        if (cut < range.end) attend_cut(i / most, cut, result, result, scratch_of(worker));
+        if (cut >= range.end) continue;
+        AttentionScratch& scratch = scratch_of(worker);
+        pack_queries(i / most, scratch);
+        attend_cut(i / most, cut, result, result, scratch);
       }
     });
     context_.pool->parallel_dynamic(tasks * most_queries(), 4, [&](std::size_t begin, std::size_t end, int) {
@@ -180,6 +186,19 @@ class Attention {
     finish(task, i, state);
   }
 
+  // Query `i` of a task, as it came.
+  [[nodiscard]] const float* query_of(std::size_t task, std::size_t i) const {
+    const std::size_t row = tile_of(task).begin + i / group_;
+    return q_ + (row * spec_.n_heads + first_head(task) + i % group_) * spec_.k_dim;
+  }
+
+  void pack_queries(std::size_t task, AttentionScratch& scratch) const {
+    if (kv_.pack_q == nullptr) return;
+    for (std::size_t i = 0; i < queries(tile_of(task)); ++i) {
+      kv_.pack_q(query_of(task, i), spec_.k_dim, scratch.packed_q.data() + i * packed_stride_);
+    }
+  }
+
   // One cut for the queries of a task that see something of it. A query's first cut goes straight into its state, the
   // others into partials: both [queries, stride].
   void attend_cut(std::size_t task, std::int64_t cut, float* states, float* partials, AttentionScratch& scratch) const {
@@ -199,7 +218,7 @@ class Attention {
         const std::size_t i = (row - tile.begin) * group_ + h;
         if (!first) scratch.later.push_back(static_cast<std::uint32_t>(i));
         scratch.queries.push_back(
-            {.q = q_ + (row * spec_.n_heads + head + h) * spec_.k_dim,
+            {.q = kv_.pack_q == nullptr ? query_of(task, i) : scratch.packed_q.data() + i * packed_stride_,
              .begin = static_cast<std::uint32_t>(begin),
              .end = static_cast<std::uint32_t>(end),
              .alibi_slope = spec_.bias == AttentionSpec::Bias::alibi ? spec_.alibi_slopes[head + h] : 0,
@@ -253,8 +272,9 @@ class Attention {
   float* out_;      // [rows, n_heads, v_dim]
   const Context& context_;
   const kernels::KvKernels& kv_;
-  std::size_t group_;   // query heads of one task, which share a kv head
-  std::size_t stride_;  // floats of one result (maximum, sum, values), rounded up to cache lines
+  std::size_t group_;          // query heads of one task, which share a kv head
+  std::size_t stride_;         // floats of one result (maximum, sum, values), rounded up to cache lines
+  std::size_t packed_stride_;  // floats of one packed query
 };
 
 template <typename T>
@@ -264,12 +284,13 @@ T element(const std::byte* block, std::size_t i) {
   return value;
 }
 
-// Element `d` of the key in slot `slot` of a block [k_dim][kBlock].
+// Element `d` of the key in slot `slot` of a block (kernels/pack.h).
 float key_element(const std::byte* block, kernels::KvType type, std::size_t k_dim, std::size_t d, std::size_t slot) {
   const std::size_t i = d * kernels::kBlock + slot;
+  const std::size_t in_pairs = (d / 2 * kernels::kBlock + slot) * 2 + d % 2;
   switch (type) {
     case kernels::KvType::f32: return element<float>(block, i);
-    case kernels::KvType::bf16: return to_float(element<BFloat16>(block, i));
+    case kernels::KvType::bf16: return to_float(element<BFloat16>(block, in_pairs));
     case kernels::KvType::int8: break;
   }
   return element<std::int8_t>(block, i) * element<float>(block + kernels::int8_k_scales(k_dim), slot);

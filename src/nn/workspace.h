@@ -39,6 +39,7 @@ struct AttentionTile {
 struct AttentionScratch {
   WorkBuffer<float> states;    // [queries, 2 + v_dim] running results
   WorkBuffer<float> partials;  // [queries, 2 + v_dim] of one cut
+  WorkBuffer<float> packed_q;  // [queries, k_dim] as pack_q leaves them
   WorkBuffer<float> biases;    // [queries, kCut] relative position biases
   std::vector<kernels::CutQuery> queries;
   std::vector<std::uint32_t> later;  // queries for which the cut is not their first

@@ -13,6 +13,7 @@
 #include "kernels/bf16_x-inl.h"
 #include "kernels/tile-inl.h"
 #include "kernels/tile_gemm-inl.h"
+#include "kernels/tile_attention-inl.h"
 #include "kernels/tile_block_gemm-inl.h"
 #include "kernels/tile_table-inl.h"
 #include "model_tiles-inl.h"
@@ -21,6 +22,6 @@
 // clang-format on
 
 namespace skald::kernels::amx_model {
-constinit const KernelTable kTable = make_table<TileGemms<ModelTiles>>("amx_model", {}, tiles_work<ModelTiles>);
+constinit const KernelTable kTable = make_table<TileProducts<ModelTiles>>("amx_model", {}, tiles_work<ModelTiles>);
 constinit const std::array<bool (*)(), 2> kWrongTilesWork = {tiles_work<WrongBytes>, tiles_work<WrongBf16>};
 }  // namespace skald::kernels::amx_model

@@ -2,6 +2,7 @@
 // outside a query's range.
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <memory>
 
 #include "support.h"
@@ -80,10 +81,11 @@ class Cut {
 
 // Queries with partials of exactly 2 + v_dim floats each.
 struct Queries {
-  Queries(std::size_t n, const CutKeys& keys, unsigned seed) : q(random_floats(n * keys.k_dim, seed)) {
+  Queries(std::size_t n, const Cut& cut, unsigned seed) : q(random_floats(n * cut.keys.k_dim, seed)) {
+    const CutKeys& keys = cut.keys;
     for (std::size_t i = 0; i < n; ++i) {
       partials.emplace_back(2 + keys.v_dim, kNan);
-      list.push_back({.q = q.data() + i * keys.k_dim,
+      list.push_back({.q = pack(cut, i),
                       .begin = 0,
                       .end = kCut,
                       .alibi_slope = 0,
@@ -92,18 +94,35 @@ struct Queries {
                       .partial = partials.back().data()});
     }
   }
+  // Query `i` as the kernels take it; q has what is left of it.
+  const float* pack(const Cut& cut, std::size_t i) {
+    const std::size_t k_dim = cut.keys.k_dim;
+    float* const query = q.data() + i * k_dim;
+    if (cut.kernels.pack_q == nullptr) return query;
+    packed.resize(std::max(packed.size(), i + 1));
+    packed[i].resize((k_dim + 15) / 16 * 16);
+    cut.kernels.pack_q(query, k_dim, packed[i].data());
+    for (std::size_t d = 0; d < k_dim; ++d) query[d] = to_float(to_bfloat16(query[d]));
+    return packed[i].data();
+  }
   std::vector<float> q;  // [n, k_dim]
+  std::deque<std::vector<float>> packed;
   std::vector<std::vector<float>> partials;
   std::vector<CutQuery> list;
 };
 
-void expect_exact(const Cut& cut, const CutQuery& query) {
+// Query `i` against sums in long double. Rounded weights are off by 2^-9 at most, each its own way.
+void expect_exact(const Cut& cut, const Queries& queries, std::size_t i) {
   const CutKeys& keys = cut.keys;
+  const CutQuery& query = queries.list[i];
+  const float* const q = queries.q.data() + i * keys.k_dim;
+  const bool rounded = cut.kernels.pack_q != nullptr && keys.v_blocks != nullptr;
+  const long double loss = rounded ? 0x1p-9L : 5e-5L;
   std::vector<long double> scores;
   long double most = -std::numeric_limits<long double>::infinity();
   for (std::size_t p = query.begin; p < query.end; ++p) {
     long double s = 0;
-    for (std::size_t i = 0; i < keys.k_dim; ++i) s += static_cast<long double>(query.q[i]) * cut.k[p * keys.k_dim + i];
+    for (std::size_t d = 0; d < keys.k_dim; ++d) s += static_cast<long double>(q[d]) * cut.k[p * keys.k_dim + d];
     s *= keys.scale;
     if (keys.softcap != 0) s = keys.softcap * std::tanh(s / keys.softcap);
     s += static_cast<long double>(query.alibi_slope) * (static_cast<long double>(p) - query.distance);
@@ -114,13 +133,16 @@ void expect_exact(const Cut& cut, const CutQuery& query) {
   ASSERT_NEAR(query.partial[0], static_cast<double>(most), 2e-5 * std::max<double>(1, std::fabs(most)));
   long double total = 0;
   for (const long double s : scores) total += std::exp(s - most);
-  ASSERT_NEAR(query.partial[1], static_cast<double>(total), 5e-5 * static_cast<double>(total));
+  ASSERT_NEAR(query.partial[1], static_cast<double>(total), static_cast<double>(loss * total));
   for (std::size_t c = 0; c < keys.v_dim; ++c) {
     long double value = 0;
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      value += std::exp(scores[i] - most) * cut.v[(query.begin + i) * keys.v_dim + c];
+    long double size = total;
+    for (std::size_t p = 0; p < scores.size(); ++p) {
+      const long double part = std::exp(scores[p] - most) * cut.v[(query.begin + p) * keys.v_dim + c];
+      value += part;
+      size += std::fabs(part);
     }
-    ASSERT_NEAR(query.partial[2 + c], static_cast<double>(value), 5e-5 * static_cast<double>(total)) << c;
+    ASSERT_NEAR(query.partial[2 + c], static_cast<double>(value), static_cast<double>(loss * size)) << c;
   }
 }
 
@@ -135,13 +157,13 @@ TEST_P(AttentionTest, MatchesExactArithmeticForRaggedShapesAndRanges) {
          {std::pair{64, 64}, {128, 128}, {1, 1}, {48, 80}, {33, 100}, {192, 17}, {16, 256}}) {
       for (const std::size_t written : {1, 31, 32, 100, 256}) {
         Cut cut(table(), type, k_dim, v_dim, written, 2);
-        Queries queries(1 + engine() % 14, cut.keys, 4);
+        Queries queries(1 + engine() % 14, cut, 4);
         for (CutQuery& query : queries.list) {
           query.begin = engine() % written;
           query.end = query.begin + 1 + engine() % (written - query.begin);
         }
         cut.kernels.attend_cut(cut.keys, queries.list);
-        for (const CutQuery& query : queries.list) expect_exact(cut, query);
+        for (std::size_t i = 0; i < queries.list.size(); ++i) expect_exact(cut, queries, i);
       }
     }
   }
@@ -153,14 +175,14 @@ TEST_P(AttentionTest, ValuesThatAreAPartOfTheKeysMatchExactArithmetic) {
     for (const auto& [k_dim, v_dim] : {std::pair{576, 512}, {1, 1}, {24, 16}, {40, 33}, {21, 7}, {80, 80}}) {
       for (const std::size_t written : {1, 31, 32, 100, 256}) {
         const auto cut = Cut::latent(table(), type, k_dim, v_dim, written, 22);
-        Queries queries(1 + engine() % 14, cut->keys, 24);
+        Queries queries(1 + engine() % 14, *cut, 24);
         for (CutQuery& query : queries.list) {
           query.begin = engine() % written;
           query.end = query.begin + 1 + engine() % (written - query.begin);
         }
         cut->keys.scale = 0.05F;
         cut->kernels.attend_cut(cut->keys, queries.list);
-        for (const CutQuery& query : queries.list) expect_exact(*cut, query);
+        for (std::size_t i = 0; i < queries.list.size(); ++i) expect_exact(*cut, queries, i);
       }
     }
   }
@@ -172,7 +194,7 @@ TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
     Cut cut(table(), type, 64, 64, 200, 6);
     for (const float softcap : {0.0F, 5.0F}) {
       cut.keys.softcap = softcap;
-      Queries queries(9, cut.keys, 8);
+      Queries queries(9, cut, 8);
       for (std::size_t i = 0; i < queries.list.size(); ++i) {
         CutQuery& query = queries.list[i];
         query.begin = static_cast<std::uint32_t>(5 * i);
@@ -182,7 +204,7 @@ TEST_P(AttentionTest, AppliesSoftcapAlibiAndBias) {
         query.bias = i % 3 == 0 ? bias.data() : nullptr;
       }
       cut.kernels.attend_cut(cut.keys, queries.list);
-      for (const CutQuery& query : queries.list) expect_exact(cut, query);
+      for (std::size_t i = 0; i < queries.list.size(); ++i) expect_exact(cut, queries, i);
     }
   }
 }
@@ -193,13 +215,13 @@ TEST_P(AttentionTest, AnyGroupingGivesTheSameBits) {
     const KvType type = kTypes[trial / 12 % 3];
     Cut cut(table(), type, 80, 72, 240, 10);
     if (trial >= 36) cut.keys.v_blocks = nullptr;
-    Queries alone(30, cut.keys, 12);
+    Queries alone(30, cut, 12);
     for (std::size_t i = 0; i < 30; ++i) {  // causal rows, windows, disjoint and empty ranges
       CutQuery& query = alone.list[i];
       query.end = static_cast<std::uint32_t>(trial % 3 == 0 ? 1 + i / 4 : engine() % 241);
       query.begin = static_cast<std::uint32_t>(trial % 2 == 0 ? 0 : engine() % (query.end + 1));
     }
-    Queries together(30, cut.keys, 12);
+    Queries together(30, cut, 12);
     for (std::size_t i = 0; i < 30; ++i) {
       together.list[i].begin = alone.list[i].begin;
       together.list[i].end = alone.list[i].end;
@@ -214,17 +236,24 @@ TEST_P(AttentionTest, AnyGroupingGivesTheSameBits) {
   }
 }
 
+// Products of bf16 have a model of their own.
+const KernelTable& reference_of(const KernelTable& table, KvType type) {
+  if (type == KvType::bf16 && has_pairs(table)) return pair_model::kTable;
+  if (type == KvType::bf16 && has_tiles(table)) return amx_model::kTable;
+  return *find_table("scalar");
+}
+
 TEST_P(AttentionTest, AgreesWithTheScalarTableBitForBit) {
-  const KernelTable& scalar = *find_table("scalar");
   const std::vector<float> bias = random_floats(kCut, 13);
   for (const bool latent : {false, true}) {
     for (const KvType type : kTypes) {
+      const KernelTable& scalar = reference_of(table(), type);
       Cut cut(table(), type, 60, 50, 256, 14);
       Cut reference(scalar, type, 60, 50, 256, 14);
       if (latent) cut.keys.v_blocks = reference.keys.v_blocks = nullptr;
       cut.keys.softcap = reference.keys.softcap = 3.0F;
-      Queries queries(13, cut.keys, 16);
-      Queries expected(13, cut.keys, 16);
+      Queries queries(13, cut, 16);
+      Queries expected(13, cut, 16);
       for (Queries* side : {&queries, &expected}) {
         for (std::size_t i = 0; i < side->list.size(); ++i) {
           side->list[i].begin = static_cast<std::uint32_t>(7 * i);
@@ -251,7 +280,7 @@ TEST_P(AttentionTest, AgreesWithTheScalarTableBitForBit) {
 }
 
 void check_empty_ranges_and_infinite_scores(const Cut& cut) {
-  Queries queries(4, cut.keys, 19);
+  Queries queries(4, cut, 19);
   std::vector<float> all_masked(kCut, -kInf);
   std::vector<float> one_left = all_masked;
   one_left[20] = 0.0F;
@@ -266,18 +295,19 @@ void check_empty_ranges_and_infinite_scores(const Cut& cut) {
   }
   EXPECT_EQ(queries.partials[2][1], 1.0F);
   for (std::size_t c = 0; c < 16; ++c) EXPECT_EQ(queries.partials[2][2 + c], cut.v[20 * 16 + c]);
-  expect_exact(cut, queries.list[3]);
+  expect_exact(cut, queries, 3);
 
   std::vector<float> infinite(kCut, 0.0F);
   infinite[3] = kInf;
   queries.list[1].bias = infinite.data();
   queries.q[2 * cut.keys.k_dim] = kNan;
+  queries.list[2].q = queries.pack(cut, 2);
   cut.kernels.attend_cut(cut.keys, queries.list);
   for (const int i : {1, 2}) {
     EXPECT_TRUE(std::isnan(queries.partials[i][1])) << i;
     for (std::size_t c = 0; c < 16; ++c) EXPECT_TRUE(std::isnan(queries.partials[i][2 + c]));
   }
-  expect_exact(cut, queries.list[3]);
+  expect_exact(cut, queries, 3);
 }
 
 TEST_P(AttentionTest, EmptyRangesAndInfiniteScores) {
@@ -327,7 +357,7 @@ TEST_P(AttentionTest, MergedCutsEqualOneSoftmax) {
   std::vector<long double> values(kDim);
   for (int c = 0; c < kCuts; ++c) {
     Cut cut(table(), KvType::f32, kDim, kDim, 256, 20 + c);
-    Queries queries(1, cut.keys, 50);
+    Queries queries(1, cut, 50);
     if (c == 2) queries.list[0].end = 0;
     cut.kernels.attend_cut(cut.keys, queries.list);
     table().merge_partial(queries.partials[0].data(), kDim, state.data());

@@ -8,10 +8,11 @@
 #include "kernels/vec_scalar-inl.h"
 #include "kernels/table-inl.h"
 #include "kernels/bf16_x-inl.h"
+#include "kernels/pair_attention-inl.h"
 #include "kernels/pair_gemm-inl.h"
 #include "kernels/end_isa.h"
 // clang-format on
 
 namespace skald::kernels::pair_model {
-constinit const KernelTable kTable = make_table<PairGemms>("pair_model", {});
+constinit const KernelTable kTable = make_table<PairProducts>("pair_model", {});
 }
