@@ -25,10 +25,12 @@ struct EncodeScratch {
   std::unique_ptr<Model::Scratch> model;
   AlignedText valid, normal[2];
   std::vector<WordToken> tokens;  // of a word
+  Encoding out;
 
   [[nodiscard]] std::size_t bytes() const {
     return model->bytes() + valid.bytes() + normal[0].bytes() + normal[1].bytes() +
-           tokens.capacity() * sizeof(WordToken);
+           tokens.capacity() * sizeof(WordToken) + out.ids.capacity() * sizeof(TokenId) +
+           out.offsets.capacity() * sizeof(ByteRange);
   }
 };
 

@@ -35,20 +35,29 @@ void make_valid(std::string_view text, AlignedText& out) {
 /// One call of encode().
 class Encoder {
  public:
-  Encoder(const Tokenizer::Parts& parts, const EncodeOptions& options, Encoding& out)
+  Encoder(const Tokenizer::Parts& parts, const EncodeOptions& options)
       : parts_(parts),
         parse_special_(options.parse_special && parts.special_in_text),
         reads_(options.reads),
-        out_(out),
-        scratch_(parts.scratch.take(*parts.model)) {}
+        scratch_(parts.scratch.take(*parts.model)),
+        out_(scratch_.out) {
+    out_.ids.clear();
+    out_.offsets.clear();
+    out_.has_offsets = options.offsets;
+  }
   ~Encoder() { parts_.scratch.give_back(std::move(scratch_)); }
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  void encode(std::string_view text) {
-    if (first_invalid_utf8(text) == text.size()) return encode(Piece{text});
-    make_valid(text, scratch_.valid);
-    encode(scratch_.valid.piece());
+  /// The tokens of `text`, as long as this object is there.
+  Encoding& encode(std::string_view text) {
+    if (first_invalid_utf8(text) == text.size()) {
+      encode(Piece{text});
+    } else {
+      make_valid(text, scratch_.valid);
+      encode(scratch_.valid.piece());
+    }
+    return out_;
   }
 
  private:
@@ -97,8 +106,8 @@ class Encoder {
   const Tokenizer::Parts& parts_;
   bool parse_special_;
   const Reads& reads_;
-  Encoding& out_;
   EncodeScratch scratch_;
+  Encoding& out_;
   struct WordSink {
     Encoder* encoder;
     void operator()(const Piece& word) const { encoder->put_word(word); }
@@ -140,17 +149,14 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
                                  .value = std::to_string(text.size()) + " bytes",
                                  .rule = "at most " + std::to_string(kMaxTextBytes) + " bytes are encoded at once"});
   }
-  Encoding out;
-  out.has_offsets = options.offsets;
-  out.ids.reserve(text.size() / 4 + 8);  // as texts of words have
-  if (out.has_offsets) out.offsets.reserve(text.size() / 4 + 8);
-  Encoder(*parts_, options, out).encode(text);
+  Encoder encoder(*parts_, options);
+  Encoding& out = encoder.encode(text);
   if (options.file_lengths && parts_->truncation) {
     truncate(*parts_->truncation, options.add_special_tokens ? parts_->post_processor.added_count() : 0, out);
   }
   parts_->post_processor.process(text, *parts_, options.add_special_tokens, out);
   if (options.file_lengths && parts_->padding) pad(*parts_->padding, out);
-  return out;
+  return out;  // a copy, as large as it has to be
 }
 
 std::optional<TokenId> Tokenizer::token_to_id(std::string_view token) const {

@@ -121,6 +121,7 @@ TEST(Template, WorkIsBounded) {
   expect_refused<LimitError>(
       "{% set n = namespace(x='aa') %}{% for i in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}", "MiB");
   expect_refused<LimitError>("{% for i in range(100000) %}{{ 'a' * 1000 }}{% endfor %}", "MiB");
+  expect_refused<LimitError>("{{ ('a' * 1000000) | wordwrap(1, wrapstring='b' * 100) }}", "16 MiB");
   expect_refused<LimitError>("{{ strftime_now('%A' * 10000) }}", "4096");
 }
 

@@ -1,6 +1,7 @@
 // `wordwrap`. Reference: textwrap.TextWrapper of Python, as jinja2.filters.do_wordwrap calls it.
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "text/template/filters.h"
 #include "text/template/string_operations.h"
@@ -17,10 +18,10 @@ class Line {
   explicit Line(const TrackedText& text) : text_(text) {
     for (std::size_t at = 0; at < text.size();) {
       codes_ += character_at(text.bytes(), at);
-      places_.push_back(at);
+      places_.push_back(static_cast<std::uint32_t>(at));
       at += character_length(std::string_view(text.bytes()).substr(at));
     }
-    places_.push_back(text.size());
+    places_.push_back(static_cast<std::uint32_t>(text.size()));
   }
 
   [[nodiscard]] std::size_t size() const { return codes_.size(); }
@@ -68,13 +69,14 @@ class Line {
   }
 
   const TrackedText& text_;
-  std::u32string codes_;             // [size]
-  std::vector<std::size_t> places_;  // [size + 1], in bytes
+  std::u32string codes_;               // [size]
+  std::vector<std::uint32_t> places_;  // [size + 1], in bytes
 };
 
 struct Style {
   std::size_t width;
   bool break_long_words, break_on_hyphens;
+  TrackedText between;  // lines
 };
 
 /// Characters of a word from `begin` on, too long for any line, that go on one where `room` are left.
@@ -87,9 +89,10 @@ std::size_t part_of_word(const Line& line, std::size_t begin, std::size_t room, 
   return room;
 }
 
-std::vector<TrackedText> wrapped(Frame& frame, const TrackedText& text, const Style& style) {
+void append_wrapped(Frame& frame, const TrackedText& text, const Style& style, TrackedText& out) {
+  frame.machine.step(text.size() / 256);
   const Line line(text);
-  std::vector<TrackedText> out;
+  bool first = true;
   std::size_t at = 0;   // characters before it are on lines
   std::size_t end = 0;  // of the chunk that it is in
   const auto next = [&] {
@@ -99,7 +102,7 @@ std::vector<TrackedText> wrapped(Frame& frame, const TrackedText& text, const St
   next();
   while (at < line.size()) {
     frame.machine.step();
-    if (!out.empty() && line.is_space(at, end)) next();
+    if (!first && line.is_space(at, end)) next();
     const std::size_t begin = at;
     std::size_t last = at;  // where the last chunk of this line begins
     const auto take = [&] {
@@ -116,9 +119,11 @@ std::vector<TrackedText> wrapped(Frame& frame, const TrackedText& text, const St
       }
     }
     const std::size_t stop = line.is_space(last, at) ? last : at;
-    if (stop > begin) out.push_back(line.slice(begin, stop));
+    if (stop == begin) continue;
+    if (!std::exchange(first, false)) out.append(style.between);
+    frame.machine.make_room(out.size() + (stop - begin) + style.between.size());
+    out.append(line.slice(begin, stop));
   }
-  return out;
 }
 
 Value wordwrap(Frame& frame, const Value& input, const Arguments& arguments) {
@@ -128,17 +133,13 @@ Value wordwrap(Frame& frame, const Value& input, const Arguments& arguments) {
   const std::int64_t width = integer_or(bound[0], 79, "width");
   if (width <= 0 && !lines.empty()) fail("invalid width " + std::to_string(width) + " (must be > 0)");
   const Value* const given = not_none(bound[2]);
-  const TrackedText between = given != nullptr ? need_text(*given, "wrapstring") : TrackedText("\n");
-  const Style style{static_cast<std::size_t>(width), truth_or(bound[1], true), truth_or(bound[3], true)};
+  const Style style{static_cast<std::size_t>(width), truth_or(bound[1], true), truth_or(bound[3], true),
+                    given != nullptr ? need_text(*given, "wrapstring") : TrackedText("\n")};
   TrackedText out;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (i > 0) out.append(between);
-    const std::vector<TrackedText> parts = wrapped(frame, lines[i], style);
-    for (std::size_t j = 0; j < parts.size(); ++j) {
-      if (j > 0) out.append(between);
-      frame.machine.make_room(out.size() + parts[j].size());
-      out.append(parts[j]);
-    }
+    if (i > 0) out.append(style.between);
+    frame.machine.make_room(out.size());
+    append_wrapped(frame, lines[i], style, out);
   }
   return frame.machine.text(std::move(out));
 }
