@@ -1,142 +1,47 @@
-// BART: an encoder-decoder with learned positions, biases everywhere and the norms after the blocks.
-// Reference: transformers/models/bart/modeling_bart.py
-#include <array>
-#include <cmath>
-
+// BART: an encoder-decoder with learned positions, biases everywhere and the norms after the blocks. Its kin differ in
+// where norms stand and how positions are told:
+//   mbart, blenderbot: norms before the blocks and one behind the last
+//   pegasus, m2m_100:  so too, positions by sines and cosines
+//   marian:            norms after the blocks, positions by sines and cosines
+// Reference: transformers/models/{bart,mbart,blenderbot,pegasus,m2m_100,marian}/modeling_*.py
+#include "models/bart_parts.h"
 #include "models/config.h"
-#include "models/encoder_decoder.h"
 #include "models/registry.h"
 
 namespace skald::models {
-namespace {
-
-constexpr float kEpsilon = 1e-5F;
-constexpr std::int64_t kPositionOffset = 2;  // rows of the position table before that of position 0
-const std::array<std::string, 4> kTied = {"model.shared", "model.encoder.embed_tokens", "model.decoder.embed_tokens",
-                                          "lm_head"};
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-struct StackConfig {
-  std::string name;  // "model.encoder."
-  std::int64_t n_layers;
-  std::size_t n_heads, ffn_dim;
-  bool decodes;
-};
-
-struct BartConfig {
-  std::int64_t vocab_size, d_model, max_positions;
-  kernels::Activation activation;
-  bool scale_embedding, tied;
-};
-
-StackConfig read_stack_config(const json::Fields& fields, const std::string& name, std::int64_t d_model) {
-  const std::int64_t heads = fields.need_integer(name + "_attention_heads", 1, kMaxHeads);
-  if (d_model % heads != 0) {
-    fields.fail(name + "_attention_heads", "must divide d_model, which is " + std::to_string(d_model));
-  }
-  return {.name = "model." + name + ".",
-          .n_layers = fields.need_integer(name + "_layers", 1, kMaxLayers),
-          .n_heads = size(heads),
-          .ffn_dim = size(fields.need_integer(name + "_ffn_dim", 1, kMaxWidth)),
-          .decodes = name == "decoder"};
-}
-
-BartConfig read_config(const json::Fields& fields) {
-  refuse_quantized(fields);
-  return {.vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab),
-          .d_model = fields.need_integer("d_model", 1, kMaxWidth),
-          .max_positions = fields.get_integer("max_position_embeddings", 1, kMaxVocab).value_or(1024),
-          .activation = read_activation(fields, "activation_function", "gelu"),
-          .scale_embedding = fields.get_bool("scale_embedding").value_or(false),
-          .tied = fields.get_bool("tie_word_embeddings").value_or(true)};
-}
-
-template <typename Attention>
-void read_attention(const std::string& p, std::size_t hidden, std::size_t n_heads, nn::WeightSource& w,
-                    Attention& attention) {
-  attention.q_proj = w.linear(p + "q_proj", hidden, hidden, /*bias=*/true);
-  attention.k_proj = w.linear(p + "k_proj", hidden, hidden, /*bias=*/true);
-  attention.v_proj = w.linear(p + "v_proj", hidden, hidden, /*bias=*/true);
-  attention.o_proj = w.linear(p + "out_proj", hidden, hidden, /*bias=*/true);
-  const std::size_t head_dim = hidden / n_heads;
-  attention.spec = {.n_heads = n_heads,
-                    .kv_heads = n_heads,
-                    .k_dim = head_dim,
-                    .v_dim = head_dim,
-                    .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)))};
-}
-
-Stack::Layer read_layer(const std::string& p, const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
-  const std::size_t hidden = size(c.d_model);
-  Stack::Layer layer;
-  read_attention(p + "self_attn.", hidden, s.n_heads, w, layer.self);
-  layer.self.spec.mask = s.decodes ? nn::AttentionSpec::Mask::causal : nn::AttentionSpec::Mask::full;
-  layer.self_norm = w.layer_norm(p + "self_attn_layer_norm", hidden, kEpsilon);
-  if (s.decodes) {
-    read_attention(p + "encoder_attn.", hidden, s.n_heads, w, layer.cross);
-    layer.cross.spec.mask = nn::AttentionSpec::Mask::cross;
-    layer.cross_norm = w.layer_norm(p + "encoder_attn_layer_norm", hidden, kEpsilon);
-  }
-  layer.mlp.up_proj = w.linear(p + "fc1", s.ffn_dim, hidden, /*bias=*/true);
-  layer.mlp.down_proj = w.linear(p + "fc2", hidden, s.ffn_dim, /*bias=*/true);
-  layer.mlp.activation = c.activation;
-  layer.mlp_norm = w.layer_norm(p + "final_layer_norm", hidden, kEpsilon);
-  return layer;
-}
-
-std::string embedding_name(const nn::WeightSource& w, const std::string& name, const BartConfig& c) {
-  return c.tied ? stored_embedding(w, name, kTied) : name;
-}
-
-Stack read_stack(const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
-  const std::size_t hidden = size(c.d_model);
-  Stack stack;
-  stack.norms_after = true;
-  stack.embed_tokens = w.matrix(embedding_name(w, s.name + "embed_tokens", c) + ".weight", size(c.vocab_size), hidden);
-  if (c.scale_embedding) stack.embed_scale = static_cast<float>(std::sqrt(static_cast<double>(hidden)));
-  stack.embed_positions = w.matrix(s.name + "embed_positions.weight", size(c.max_positions + kPositionOffset), hidden);
-  stack.position_offset = kPositionOffset;
-  stack.embed_norm = w.layer_norm(s.name + "layernorm_embedding", hidden, kEpsilon);
-  for (std::int64_t i = 0; i < s.n_layers; ++i) {
-    stack.layers.push_back(read_layer(s.name + "layers." + std::to_string(i) + ".", s, c, w));
-  }
-  return stack;
-}
-
-// The head's bias, final_logits_bias [1, vocab], is a buffer that some checkpoints lack.
-nn::Linear read_head(const BartConfig& c, nn::WeightSource& w) {
-  const std::string name = embedding_name(w, "lm_head", c);
-  nn::Linear head = w.linear(name, size(c.vocab_size), size(c.d_model));
-  if (!w.has("final_logits_bias")) return head;
-  return {w.matrix(name + ".weight", size(c.vocab_size), size(c.d_model)),
-          w.vector("final_logits_bias", size(c.vocab_size), {.planes = 1}),
-          head.adapters(),
-          {}};
-}
-
-}  // namespace
 
 std::unique_ptr<DecoderModel> make_bart(const json::Fields& fields, nn::WeightSource& weights) {
-  const BartConfig c = read_config(fields);
-  const StackConfig encoder = read_stack_config(fields, "encoder", c.d_model);
-  const StackConfig decoder = read_stack_config(fields, "decoder", c.d_model);
-  EncoderDecoderParts parts;
-  parts.encoder = read_stack(encoder, c, weights);
-  parts.decoder = read_stack(decoder, c, weights);
-  parts.head = read_head(c, weights);
-  parts.shape = {.model_type = "bart",
-                 .n_layers = decoder.n_layers,
-                 .hidden_size = c.d_model,
-                 .n_heads = static_cast<std::int64_t>(decoder.n_heads),
-                 .vocab_size = c.vocab_size,
-                 .max_positions = c.max_positions,
-                 .hard_limit = true,
-                 .tied_embeddings = c.tied,
-                 .encoder_positions = c.max_positions};
-  for (const std::string& name : kTied) weights.leave(name + ".weight");
-  weights.leave("*.version");
-  return make_encoder_decoder(std::move(parts));
+  return make_bart_kind(fields, {.norms_after = true, .embed_norm = true, .position_offset = 2}, weights);
+}
+
+std::unique_ptr<DecoderModel> make_mbart(const json::Fields& fields, nn::WeightSource& weights) {
+  return make_bart_kind(fields, {.embed_norm = true, .position_offset = 2}, weights);
+}
+
+std::unique_ptr<DecoderModel> make_blenderbot(const json::Fields& fields, nn::WeightSource& weights) {
+  return make_bart_kind(fields, {.max_positions = 128}, weights);
+}
+
+std::unique_ptr<DecoderModel> make_pegasus(const json::Fields& fields, nn::WeightSource& weights) {
+  return make_bart_kind(fields, {.positions = BartKind::Positions::sines}, weights);
+}
+
+std::unique_ptr<DecoderModel> make_marian(const json::Fields& fields, nn::WeightSource& weights) {
+  if (!fields.get_bool("share_encoder_decoder_embeddings").value_or(true)) {
+    fields.fail("share_encoder_decoder_embeddings", "must be true: one vocabulary for both sides");
+  }
+  return make_bart_kind(fields, {.norms_after = true, .positions = BartKind::Positions::sines}, weights);
+}
+
+// The table begins with the row of the padding token's own position.
+std::unique_ptr<DecoderModel> make_m2m_100(const json::Fields& fields, nn::WeightSource& weights) {
+  const std::int64_t padding = fields.get_integer("pad_token_id", 0, kMaxVocab).value_or(1);
+  return make_bart_kind(fields,
+                        {.positions = BartKind::Positions::sines_of_fairseq,
+                         .position_offset = padding + 1,
+                         .activation = "relu",
+                         .scale_embedding = true},
+                        weights);
 }
 
 }  // namespace skald::models

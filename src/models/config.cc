@@ -34,8 +34,15 @@ constexpr std::array<ActivationName, 8> kActivations = {{{"silu", kernels::Activ
                                      .rule = "known are " + std::move(known)});
 }
 
+// In [1, most]; `unsaid` where the key is absent, 0: it must be there.
+std::int64_t read_size(const Fields& fields, std::string_view key, std::int64_t most, std::int64_t unsaid) {
+  if (unsaid > 0 && fields.find(key) == nullptr) return unsaid;
+  return fields.need_integer(key, 1, most);
+}
+
 void read_heads(const Fields& fields, const ConfigDefaults& defaults, DecoderConfig& c) {
-  c.n_heads = fields.need_integer("num_attention_heads", 1, kMaxHeads);
+  const std::string_view heads = either_key(fields, "num_attention_heads", defaults.heads_key);
+  c.n_heads = read_size(fields, heads, kMaxHeads, defaults.n_heads);
   const bool kv_absent = fields.find("num_key_value_heads") == nullptr;
   const std::int64_t kv_default = kv_absent && defaults.n_kv_heads > 0 ? defaults.n_kv_heads : c.n_heads;
   c.n_kv_heads = fields.get_integer("num_key_value_heads", 1, c.n_heads).value_or(kv_default);
@@ -46,30 +53,25 @@ void read_heads(const Fields& fields, const ConfigDefaults& defaults, DecoderCon
   c.head_dim = fields.get_integer("head_dim", 2, 1 << 16).value_or(defaults.head_dim);
   if (c.head_dim == 0) c.head_dim = c.hidden_size / c.n_heads;
   if (!given && defaults.head_dim == 0 && c.hidden_size % c.n_heads != 0) {
-    fields.fail("num_attention_heads", "must divide hidden_size, which is " + std::to_string(c.hidden_size));
+    fields.fail(heads, "must divide hidden_size, which is " + std::to_string(c.hidden_size));
   }
-  if (c.head_dim < 2 || c.head_dim % 2 != 0) {
-    fields.fail(given ? "head_dim" : "num_attention_heads",
+  if (defaults.rotary && (c.head_dim < 2 || c.head_dim % 2 != 0)) {
+    fields.fail(given ? "head_dim" : heads,
                 "rotary positions need an even head_dim, not " + std::to_string(c.head_dim));
   }
 }
 
 // The scaling object, in either of its places; nullopt where there is none or it is empty.
-std::optional<Fields> find_rope_object(const Fields& fields) {
+std::optional<Fields> find_rope_object(const Fields& fields, std::string_view layer_type) {
   for (const char* const key : {"rope_scaling", "rope_parameters"}) {
     auto object = fields.get_object(key);
-    if (object && !object->value().as_object().empty()) return object;
+    if (!object || object->value().as_object().empty()) continue;
+    if (layer_type.empty()) return object;
+    if (auto own = object->get_object(layer_type)) return own;
+    const bool for_all = !object->has("full_attention") && !object->has("sliding_attention");
+    if (for_all && layer_type == "full_attention") return object;
   }
   return std::nullopt;
-}
-
-// A number that may stand in the scaling object or, in older configs, beside it.
-std::optional<double> find_number(const Fields& fields, const std::optional<Fields>& scaling, std::string_view key,
-                                  double low, double high) {
-  if (scaling) {
-    if (const auto inside = scaling->get_number(key, low, high)) return inside;
-  }
-  return fields.get_number(key, low, high);
 }
 
 std::string read_rope_type(const Fields& fields, const std::optional<Fields>& scaling, bool only_longrope) {
@@ -263,13 +265,18 @@ std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_l
 
 nn::RopeSettings read_rope_settings(const Fields& fields, std::int64_t head_dim, std::int64_t max_positions,
                                     const ConfigDefaults& defaults) {
-  const auto scaling = find_rope_object(fields);
+  const auto scaling = find_rope_object(fields, defaults.rope_of);
   nn::RopeSettings rope;
   rope.type = read_rope_type(fields, scaling, defaults.only_longrope);
   rope.head_dim = head_dim;
   rope.max_positions = max_positions;
-  rope.theta = find_number(fields, scaling, "rope_theta", 1.0 + 1e-6, 1e15).value_or(defaults.rope_theta);
-  rope.partial_rotary_factor = find_number(fields, scaling, "partial_rotary_factor", 0, 1).value_or(1.0);
+  const auto read = [&](std::string_view own, std::string_view key, double low, double high) {
+    const auto inside = scaling ? scaling->get_number(key, low, high) : std::nullopt;
+    return inside ? inside : fields.get_number(own, low, high);
+  };
+  rope.theta = read(defaults.theta_key, "rope_theta", 1.0 + 1e-6, 1e15).value_or(defaults.rope_theta);
+  rope.partial_rotary_factor =
+      read(defaults.partial_rotary_key, "partial_rotary_factor", 0, 1).value_or(defaults.partial_rotary_factor);
   if (!defaults.partial_rotary && rope.type == "default" && rope.partial_rotary_factor != 1.0) {
     log_notice(LogLevel::warning, fields.file() + ": partial_rotary_factor is not used by this architecture");
     rope.partial_rotary_factor = 1.0;
@@ -290,12 +297,13 @@ std::int64_t read_window(const Fields& fields, std::int64_t unsaid) {
   return fields.get_integer("sliding_window", 1, kMaxPositions).value_or(unsaid);
 }
 
-std::vector<std::int64_t> read_windows_by_turns(const Fields& fields, std::int64_t n_layers, std::int64_t unsaid) {
+std::vector<std::int64_t> read_windows_by_turns(const Fields& fields, std::int64_t n_layers, std::int64_t unsaid,
+                                                std::int64_t turn) {
   const std::vector<std::string> types = read_layer_types(fields, n_layers);
   const std::int64_t window = read_window(fields, unsaid);
   std::vector<std::int64_t> windows;
   for (std::int64_t i = 0; i < n_layers; ++i) {
-    const bool slides = types.empty() ? i % 2 == 0 : types[windows.size()] == "sliding_attention";
+    const bool slides = types.empty() ? (i + 1) % turn != 0 : types[windows.size()] == "sliding_attention";
     if (slides && window == 0) fields.fail("sliding_window", "must be an integer: some layers have a window");
     windows.push_back(slides ? window : 0);
   }
@@ -319,17 +327,23 @@ DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& de
   if (!defaults.mxfp4) refuse_quantized(fields);
   DecoderConfig c;
   c.model_type = fields.need_string("model_type");
-  c.vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab);
-  c.hidden_size = fields.need_integer("hidden_size", 1, kMaxWidth);
-  c.intermediate_size = fields.need_integer("intermediate_size", 1, kMaxWidth);
-  c.n_layers = fields.need_integer("num_hidden_layers", 1, kMaxLayers);
+  c.vocab_size = read_size(fields, "vocab_size", kMaxVocab, defaults.vocab_size);
+  const auto name = [&](std::string_view common, std::string_view own) { return either_key(fields, common, own); };
+  c.hidden_size = fields.need_integer(name("hidden_size", defaults.hidden_key), 1, kMaxWidth);
+  if (defaults.inner_per_hidden == 0 || fields.has(defaults.inner_key)) {
+    c.intermediate_size = fields.need_integer(defaults.inner_key, 1, kMaxWidth);
+  } else {
+    c.intermediate_size = defaults.inner_per_hidden * c.hidden_size;
+  }
+  c.n_layers = fields.need_integer(name("num_hidden_layers", defaults.layers_key), 1, kMaxLayers);
   read_heads(fields, defaults, c);
-  c.max_positions = fields.get_integer("max_position_embeddings", 1, kMaxPositions).value_or(defaults.max_positions);
-  c.rms_norm_eps = read_epsilon(fields, "rms_norm_eps", defaults.rms_norm_eps);
+  const std::string_view positions = name("max_position_embeddings", defaults.positions_key);
+  c.max_positions = fields.get_integer(positions, 1, kMaxPositions).value_or(defaults.max_positions);
+  c.norm_eps = read_epsilon(fields, defaults.norm_eps_key, defaults.norm_eps);
   c.activation = read_activation(fields, defaults.activation_key, defaults.activation);
   c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(defaults.tie_word_embeddings);
   c.windows.assign(static_cast<std::size_t>(c.n_layers), 0);
-  c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults);
+  if (defaults.rotary) c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults);
   return c;
 }
 

@@ -31,7 +31,7 @@ struct DecoderConfig {
   std::int64_t n_kv_heads = 0;  // divides n_heads
   std::int64_t head_dim = 0;    // even
   std::int64_t max_positions = 0;
-  float rms_norm_eps = 0;
+  float norm_eps = 0;
   kernels::Activation activation = kernels::Activation::silu;
   bool tie_word_embeddings = false;
   bool qkv_bias = false;
@@ -48,7 +48,7 @@ struct ConfigDefaults {
   std::int64_t n_kv_heads = 0;  // where the key is absent; 0: n_heads
   std::int64_t head_dim = 0;    // where the key is absent; 0: hidden_size / n_heads
   std::int64_t max_positions = 0;
-  double rms_norm_eps = 1e-6;
+  double norm_eps = 1e-6;
   std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";
   double rope_theta = 10000;
@@ -57,6 +57,23 @@ struct ConfigDefaults {
   std::int64_t original_positions = 0;  // > 0: original_max_position_embeddings counts beside the rope object only
   bool only_longrope = false;           // no other scaling; its former names were "su" and "yarn"
   bool mxfp4 = false;                   // checkpoints may be quantised so; others are refused here
+  std::int64_t vocab_size = 0;          // where the key is absent; 0: it must be there
+  std::int64_t n_heads = 0;             // likewise
+  bool rotary = true;                   // else heads may be odd, and no scaling is read
+  double partial_rotary_factor = 1;     // where the key is absent
+  std::int64_t inner_per_hidden = 0;    // > 0: intermediate_size is so many times hidden_size where absent or null
+  // Under which names a family has what others have under the names below; transformers reads both.
+  std::string_view hidden_key = "hidden_size";
+  std::string_view layers_key = "num_hidden_layers";
+  std::string_view heads_key = "num_attention_heads";
+  std::string_view inner_key = "intermediate_size";
+  std::string_view positions_key = "max_position_embeddings";
+  std::string_view norm_eps_key = "rms_norm_eps";
+  std::string_view theta_key = "rope_theta";
+  std::string_view partial_rotary_key = "partial_rotary_factor";
+  // Not empty: the settings are those of layers of this type, "full_attention", in an object of their own. Settings for
+  // all layers are then those of full attention.
+  std::string_view rope_of = "";
 };
 
 /// `alias` where the config has it, else `key`: the name under which a setting with two names counts.
@@ -95,9 +112,9 @@ std::int64_t read_window(const json::Fields& fields, std::int64_t unsaid = 4096)
 /// layer_types: [n_layers] of full_attention and sliding_attention; empty where the config has none.
 std::vector<std::string> read_layer_types(const json::Fields& fields, std::int64_t n_layers);
 
-/// Windows [n_layers] of the layers that layer_types names or, without it, of every second one, the first among them.
+/// Windows [n_layers] of the layers that layer_types names or, without it, of all but every `turn`th one.
 std::vector<std::int64_t> read_windows_by_turns(const json::Fields& fields, std::int64_t n_layers,
-                                                std::int64_t unsaid = 4096);
+                                                std::int64_t unsaid = 4096, std::int64_t turn = 2);
 
 /// Qwen's windows [n_layers]: where use_sliding_window is set, in the layers that layer_types names or, without it,
 /// from max_window_layers on.

@@ -131,20 +131,25 @@ class DecoderModel::Pass {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       std::copy_n(x + static_cast<std::size_t>(rows[i]) * hidden_, hidden_, in + i * hidden_);
     }
+    nn::ProductInput input{.x = in, .rows = rows.size(), .norm = normed ? model_.final_norm() : nullptr};
+    if (const nn::Linear* const before = model_.before_head(); before != nullptr) {
+      float* const narrow = context_.work->up.ensure(kHeadTile * before->out_features());
+      const nn::Product product{before, narrow};
+      nn::multiply(input, {&product, 1}, context_);
+      input = {.x = narrow, .rows = rows.size()};
+    }
     const nn::Product product{&model_.head(), logits};
-    nn::multiply({.x = in, .rows = rows.size(), .norm = normed ? model_.final_norm() : nullptr}, {&product, 1},
-                 context_, [&](std::size_t, std::size_t begin, std::size_t end) {
-                   for (std::size_t r = 0; normed && r < rows.size(); ++r)
-                     shape_logits(logits + r * vocab_ + begin, end - begin);
-                 });
+    nn::multiply(input, {&product, 1}, context_, [&](std::size_t, std::size_t begin, std::size_t end) {
+      for (std::size_t r = 0; normed && r < rows.size(); ++r) shape_logits(begin, end, logits + r * vocab_);
+    });
     return logits;
   }
 
-  void shape_logits(float* logits, std::size_t n) const {
-    if (model_.logits_scale_ != 1) {
-      for (std::size_t i = 0; i < n; ++i) logits[i] *= model_.logits_scale_;
-    }
-    if (model_.logits_softcap_ > 0) kernels::table().soft_cap(model_.logits_softcap_, n, logits);
+  // Logits [begin, end) of a row.
+  void shape_logits(std::size_t begin, std::size_t end, float* logits) const {
+    for (std::size_t i = begin; model_.logits_scale_ != 1 && i < end; ++i) logits[i] *= model_.logits_scale_;
+    for (std::size_t i = begin; !model_.logit_scales_.empty() && i < end; ++i) logits[i] *= model_.logit_scales_[i];
+    if (model_.logits_softcap_ > 0) kernels::table().soft_cap(model_.logits_softcap_, end - begin, logits + begin);
   }
 
   void deliver_logits_at(std::int32_t layer, const float* x, bool normed) const {

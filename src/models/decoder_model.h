@@ -120,11 +120,14 @@ class DecoderModel {
   virtual void layer(int i, float* x, const nn::Context& context) const = 0;
   /// Before the head; nullptr: none.
   [[nodiscard]] virtual const nn::Norm* final_norm() const = 0;
+  /// Between the two, to the head's width; nullptr: there is none.
+  [[nodiscard]] virtual const nn::Linear* before_head() const { return nullptr; }
   [[nodiscard]] virtual const nn::Linear& head() const = 0;
 
   ModelShape shape_;
   float logits_scale_ = 1;
-  float logits_softcap_ = 0;  // after the scale: cap * tanh(logit / cap); 0: none
+  std::vector<float> logit_scales_;  // [vocab] that logits are multiplied by too; empty: none
+  float logits_softcap_ = 0;         // after the scale: cap * tanh(logit / cap); 0: none
 
  private:
   friend std::unique_ptr<DecoderModel> load_model(const std::string&, const struct LoadOptions&, ThreadPool&,

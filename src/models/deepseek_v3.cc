@@ -5,7 +5,7 @@
 #include "models/latent_parts.h"
 #include "models/registry.h"
 #include "models/rotary_parts.h"
-#include "models/sparse_decoder.h"
+#include "models/expert_parts.h"
 
 namespace skald::models {
 namespace {
@@ -93,7 +93,7 @@ DeepseekV3::DeepseekV3(DeepseekV3Config config, nn::WeightSource& w) : config_(s
   embed_tokens_ = w.matrix("model.embed_tokens.weight", size(c.vocab_size), size(c.hidden_size));
   layers_.reserve(size(c.n_layers));
   for (std::int64_t i = 0; i < c.n_layers; ++i) layers_.push_back(make_layer(i, w));
-  norm_ = w.rms_norm("model.norm", size(c.hidden_size), c.rms_norm_eps);
+  norm_ = w.rms_norm("model.norm", size(c.hidden_size), c.norm_eps);
   lm_head_ = language_model_head(c, w);
   for (std::int64_t i = 0; i < c.num_nextn_predict_layers; ++i) {
     w.leave("model.layers." + std::to_string(c.n_layers + i) + ".*");
@@ -105,9 +105,9 @@ DeepseekV3::Layer DeepseekV3::make_layer(std::int64_t i, nn::WeightSource& w) co
   const DeepseekV3Config& c = config_;
   const std::string p = "model.layers." + std::to_string(i) + ".";
   Layer layer;
-  layer.input_layernorm = w.rms_norm(p + "input_layernorm", size(c.hidden_size), c.rms_norm_eps);
+  layer.input_layernorm = w.rms_norm(p + "input_layernorm", size(c.hidden_size), c.norm_eps);
   layer.self_attn = latent_attention(c.latent, c, p + "self_attn.", w);
-  layer.post_attention_layernorm = w.rms_norm(p + "post_attention_layernorm", size(c.hidden_size), c.rms_norm_eps);
+  layer.post_attention_layernorm = w.rms_norm(p + "post_attention_layernorm", size(c.hidden_size), c.norm_eps);
   if (i < c.first_k_dense_replace) layer.mlp = gated_mlp(c, p + "mlp.", w);
   if (i >= c.first_k_dense_replace) layer.mlp = make_experts(p + "mlp.", w);
   return layer;

@@ -1,7 +1,8 @@
 // gpt-oss: experts with biases and a clamped activation, often stored as MXFP4; attention with sinks, and a window in
 // every second layer. Reference: transformers/models/gpt_oss/modeling_gpt_oss.py
+#include "models/decoder_parts.h"
+#include "models/expert_parts.h"
 #include "models/registry.h"
-#include "models/sparse_decoder.h"
 
 namespace skald::models {
 namespace {
@@ -25,7 +26,7 @@ GptOssConfig read_config(const json::Fields& fields) {
   GptOssConfig c{read_decoder_config(fields, {.n_kv_heads = 8,
                                               .head_dim = 64,
                                               .max_positions = 131072,
-                                              .rms_norm_eps = 1e-5,
+                                              .norm_eps = 1e-5,
                                               .rope_theta = 150000,
                                               .mxfp4 = true}),
                  {},
@@ -86,11 +87,11 @@ nn::Experts make_experts(const GptOssConfig& c, const std::string& p, nn::Weight
 
 std::unique_ptr<DecoderModel> make_gpt_oss(const json::Fields& fields, nn::WeightSource& w) {
   const GptOssConfig c = read_config(fields);
-  const auto finish = [&](std::int64_t /*i*/, const std::string& prefix, SparseLayer& layer) {
-    layer.self_attn.spec.sinks = w.vector(prefix + "self_attn.sinks", layer.self_attn.spec.n_heads);
+  const auto add_experts = [&](std::int64_t /*i*/, const std::string& prefix, DecoderParts::Layer& layer) {
+    layer.self.spec.sinks = w.vector(prefix + "self_attn.sinks", layer.self.spec.n_heads);
     layer.mlp = make_experts(c, prefix + "mlp.", w);
   };
-  return std::make_unique<SparseDecoder>(c, w, finish);
+  return make_decoder(llama_parts(c, w, add_experts));
 }
 
 }  // namespace skald::models

@@ -1,5 +1,5 @@
-// T5 and mT5: an encoder-decoder whose attention is biased by relative position, all layers alike, and not scaled.
-// Reference: transformers/models/{t5,mt5}/modeling_*.py
+// T5, mT5 and UMT5: an encoder-decoder whose attention is biased by relative position, all layers alike (UMT5: each by
+// its own table), and not scaled. Reference: transformers/models/{t5,mt5,umt5}/modeling_*.py
 //   logits are scaled by d_model^-0.5, but not where a T5 config says tie_word_embeddings: false (v1.1, Flan)
 #include <array>
 #include <cmath>
@@ -22,7 +22,7 @@ struct T5Config {
   std::int64_t n_layers, n_decoder_layers;
   nn::RelativeBuckets buckets;
   float epsilon;
-  bool gated;
+  bool gated, own_biases;
   kernels::Activation activation;
 };
 
@@ -80,6 +80,14 @@ Stack::Layer read_layer(const std::string& p, bool decodes, const T5Config& c, n
   return layer;
 }
 
+// [buckets][n_heads]
+std::vector<std::vector<float>> read_biases(const std::string& name, const T5Config& c, nn::WeightSource& w) {
+  std::vector<std::vector<float>> table;
+  const std::size_t rows = size(c.buckets.buckets);
+  for (std::size_t b = 0; b < rows; ++b) table.push_back(w.vector(name, c.n_heads, {.planes = rows, .plane = b}));
+  return table;
+}
+
 Stack read_stack(const std::string& name, std::int64_t n_layers, const T5Config& c, nn::WeightSource& w) {
   const bool decodes = name == "decoder";
   Stack stack;
@@ -88,12 +96,10 @@ Stack read_stack(const std::string& name, std::int64_t n_layers, const T5Config&
   nn::RelativeBuckets buckets = c.buckets;
   buckets.both_sides = !decodes;
   std::vector<std::vector<float>> table;  // [buckets][n_heads]
-  for (std::size_t b = 0; b < size(buckets.buckets); ++b) {
-    table.push_back(w.vector(name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", c.n_heads,
-                             {.planes = size(buckets.buckets), .plane = b}));
-  }
   for (std::int64_t i = 0; i < n_layers; ++i) {
-    stack.layers.push_back(read_layer(name + ".block." + std::to_string(i) + ".layer.", decodes, c, w));
+    const std::string p = name + ".block." + std::to_string(i) + ".layer.";
+    if (i == 0 || c.own_biases) table = read_biases(p + "0.SelfAttention.relative_attention_bias.weight", c, w);
+    stack.layers.push_back(read_layer(p, decodes, c, w));
     stack.layers.back().self.spec.relative = make_relative_bias(buckets, table);
   }
   stack.final_norm = w.rms_norm(name + ".final_layer_norm", c.d_model, c.epsilon);
@@ -126,6 +132,12 @@ std::unique_ptr<DecoderModel> make_t5(const json::Fields& fields, nn::WeightSour
 
 std::unique_ptr<DecoderModel> make_mt5(const json::Fields& fields, nn::WeightSource& weights) {
   return make(fields, read_config(fields, "gated-gelu"), /*scaled=*/false, weights);
+}
+
+std::unique_ptr<DecoderModel> make_umt5(const json::Fields& fields, nn::WeightSource& weights) {
+  T5Config c = read_config(fields, "gated-gelu");
+  c.own_biases = true;
+  return make(fields, c, /*scaled=*/true, weights);
 }
 
 }  // namespace skald::models

@@ -17,21 +17,22 @@ void for_rows(const Context& context, std::size_t work, const Body& body) {
 }  // namespace
 
 // Without `after` a worker adds what it has just computed.
-void project_and_add(const Linear& linear, const float* in, const Norm* after, float* x, const Context& context) {
+void project_and_add(const Linear& linear, const float* in, const Residual& end, float* x, const Context& context) {
   const std::size_t rows = context.rows.size();
   const std::size_t width = linear.out_features();
   float* const delta = context.work->delta.ensure(rows * width);
   const Product product{&linear, delta};
   const ProductInput input{.x = in, .rows = rows, .spans = context.adapter_spans};
-  if (after == nullptr) {
-    multiply(input, {&product, 1}, context,
-             [&](std::size_t, std::size_t begin, std::size_t end) { add_columns(delta, rows, width, begin, end, x); });
+  if (end.after == nullptr) {
+    multiply(input, {&product, 1}, context, [&](std::size_t, std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < rows * width; i += width) end.add(delta + i, last - first, x + i);
+    });
     return;
   }
   multiply(input, {&product, 1}, context);
   for_rows(context, 4 * width, [&](std::size_t r) {
-    after->forward(delta + r * width, delta + r * width);
-    kernels::table().add(delta + r * width, width, x + r * width);
+    end.after->forward(delta + r * width, delta + r * width);
+    end.add(delta + r * width, width, x + r * width);
   });
 }
 
@@ -44,28 +45,37 @@ void SelfAttention::add_to(float* x, const Residual& norms, int layer, const Con
   float* const attended = work.attended.ensure(rows * spec.n_heads * spec.v_dim);
 
   const std::array<Product, 3> qkv = {{{&q_proj, q}, {&k_proj, k}, {&v_proj, v}}};
-  multiply({.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, qkv, context);
+  multiply({.x = norms.input(x), .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, qkv, context);
   rotate_and_store(layer, q, k, v, context);
   attend(spec, layer, q, attended, context);
-  project_and_add(o_proj, attended, norms.after, x, context);
+  project_and_add(o_proj, attended, norms, x, context);
 }
 
-void SelfAttention::rotate_and_store(int layer, float* q, float* k, const float* v, const Context& context) const {
-  const auto turn = [&](const RowAngles& angles, const std::optional<Norm>& norm, std::size_t heads, float* first) {
-    if (!norm && rotary_half == 0) return;
-    for (float* head = first; head < first + heads * spec.k_dim; head += spec.k_dim) {
-      if (norm) norm->forward(head, head);
-      if (rotary_half > 0) kernels::table().rotate(angles.cos, angles.sin, rotary_half, interleaved, head);
+void SelfAttention::rotate_and_store(int layer, float* q, float* k, float* v, const Context& context) const {
+  const auto turn = [&](const RowAngles& turns, const std::vector<Norm>& norms, std::size_t width, float* first) {
+    float* part = first;
+    for (std::size_t i = 0; !norms.empty() && part < first + width; part += norms.front().size(), ++i) {
+      norms[i % norms.size()].forward(part, part);
     }
+    for (float* head = first; rotary_half > 0 && head < first + width; head += spec.k_dim) {
+      kernels::table().rotate(turns.cos, turns.sin, rotary_half, interleaved, head);
+    }
+  };
+  const auto limit = [&](float* values, std::size_t n) {
+    for (std::size_t i = 0; clip > 0 && i < n; ++i) values[i] = std::clamp(values[i], -clip, clip);
   };
   const std::size_t q_width = spec.n_heads * spec.k_dim;
   const std::size_t k_width = spec.kv_heads * spec.k_dim;
+  const std::size_t v_width = spec.kv_heads * spec.v_dim;
   const std::size_t work = q_width + 8 * k_width;  // a stored key touches a cache line a number
   for_rows(context, work, [&](std::size_t r) {
-    turn(context.angles[r], q_norm, spec.n_heads, q + r * q_width);
-    turn(context.angles[r], k_norm, spec.kv_heads, k + r * k_width);
+    limit(q + r * q_width, q_width);
+    limit(k + r * k_width, k_width);
+    limit(v + r * v_width, v_width);
+    turn(context.angles[angles][r], q_norms, q_width, q + r * q_width);
+    turn(context.angles[angles][r], k_norms, k_width, k + r * k_width);
     const Row& row = context.rows[r];
-    context.state->store(row.sequence, layer, row.position, k + r * k_width, v + r * spec.kv_heads * spec.v_dim);
+    context.state->store(row.sequence, layer, row.position, k + r * k_width, v + r * v_width);
   });
 }
 
@@ -74,9 +84,10 @@ void CrossAttention::add_to(float* x, const Residual& norms, int layer, const Co
   float* const q = context.work->q.ensure(rows * spec.n_heads * spec.k_dim);
   float* const attended = context.work->attended.ensure(rows * spec.n_heads * spec.v_dim);
   const Product product{&q_proj, q};
-  multiply({.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, {&product, 1}, context);
+  multiply({.x = norms.input(x), .rows = rows, .norm = norms.before, .spans = context.adapter_spans}, {&product, 1},
+           context);
   attend(spec, layer, q, attended, context);
-  project_and_add(o_proj, attended, norms.after, x, context);
+  project_and_add(o_proj, attended, norms, x, context);
 }
 
 void CrossAttention::store(const float* encoded, std::span<const SequenceId> targets, StatePool& state, int layer,
@@ -103,16 +114,16 @@ void Mlp::add_to(float* x, const Residual& norms, const Context& context) const 
   float* const up = context.work->up.ensure(rows * width);
   float* const gate = gate_proj ? context.work->gate.ensure(rows * width) : up;
 
-  const ProductInput input{.x = x, .rows = rows, .norm = norms.before, .spans = context.adapter_spans};
+  const ProductInput input{.x = norms.input(x), .rows = rows, .norm = norms.before, .spans = context.adapter_spans};
   const auto activate = [&](std::size_t, std::size_t begin, std::size_t end) {
     for (std::size_t i = 0; i < rows * width; i += width) {
-      const float* const factor = gate_proj ? up + i + begin : nullptr;
+      const float* const factor = gate_proj || times_input ? up + i + begin : nullptr;
       kernels::table().activate(activation, gate + i + begin, factor, end - begin, gate + i + begin);
     }
   };
   const std::array<Product, 2> both = {{{&up_proj, up}, {gate_proj ? &*gate_proj : nullptr, gate}}};
   multiply_together(input, std::span(both).first(gate_proj ? 2 : 1), context, activate);
-  project_and_add(down_proj, gate, norms.after, x, context);
+  project_and_add(down_proj, gate, norms, x, context);
 }
 
 void embed_rows(const PackedMatrix& embedding, float* x, const Context& context, float scale) {

@@ -1,7 +1,8 @@
-// The halves of a layer. Each adds its result to the residual stream: x += after(block(before(x))).
+// The halves of a layer. Each adds its result to the residual stream: x += scale * after(block(before(x))).
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "nn/attention.h"
 #include "nn/context.h"
@@ -10,28 +11,40 @@
 
 namespace skald::nn {
 
-/// The norms around a block; either may be missing.
+/// What stands around a block: its norms, either of which may be missing, and how its result joins the stream.
 struct Residual {
   const Norm* before = nullptr;
   const Norm* after = nullptr;
+  float scale = 1;
+  const float* from = nullptr;  // [rows, hidden] that the block reads in place of x: blocks side by side
+
+  [[nodiscard]] const float* input(const float* x) const { return from == nullptr ? x : from; }
+  /// x [n] += scale * y [n].
+  void add(const float* y, std::size_t n, float* x) const {
+    if (scale == 1) return kernels::table().add(y, n, x);
+    kernels::table().add_scaled(scale, y, n, x);
+  }
 };
 
-/// x [rows, out_features] += after(linear(in)), in [rows, in_features]: how a block ends. `after` may be nullptr.
-void project_and_add(const Linear& linear, const float* in, const Norm* after, float* x, const Context& context);
+/// x [rows, out_features] += scale * after(linear(in)), in [rows, in_features]: how a block ends.
+void project_and_add(const Linear& linear, const float* in, const Residual& end, float* x, const Context& context);
 
 /// Attention of a sequence to itself: o_proj(attention(q_proj(h), k_proj(h), v_proj(h))).
 struct SelfAttention {
   Linear q_proj, k_proj, v_proj, o_proj;
-  std::optional<Norm> q_norm, k_norm;  // per head, before the rotation
+  // Before the rotation: none, one for every head, one for each head, or one of all heads together.
+  std::vector<Norm> q_norms, k_norms;
+  float clip = 0;  // queries, keys and values are kept in [-clip, clip]; 0: as they are
   AttentionSpec spec;
   std::size_t rotary_half = 0;  // pairs of a head that are rotated; 0: no rotary positions
   bool interleaved = false;     // pairs (2i, 2i + 1) instead of (i, i + rotary_half)
+  std::size_t angles = 0;       // which of Context::angles
 
   /// x [rows, hidden], updated in place. Stores keys and values of all rows in the state of `layer` first.
   void add_to(float* x, const Residual& norms, int layer, const Context& context) const;
 
  private:
-  void rotate_and_store(int layer, float* q, float* k, const float* v, const Context& context) const;
+  void rotate_and_store(int layer, float* q, float* k, float* v, const Context& context) const;
 };
 
 /// Attention of a decoder to the output of its encoder. `layer` is one of a cross group.
@@ -52,6 +65,7 @@ struct Mlp {
   std::optional<Linear> gate_proj;
   Linear up_proj, down_proj;
   kernels::Activation activation = kernels::Activation::silu;
+  bool times_input = false;  // no gate: act(up) * up, which makes ReLU its square
 
   /// x [rows, hidden], updated in place.
   void add_to(float* x, const Residual& norms, const Context& context) const;

@@ -20,7 +20,7 @@ void Context::begin(const Batch& batch, StatePool& pass_state, ThreadPool& worke
   work = &workspace;
   runs.clear();
   adapter_spans.clear();
-  angles.resize(rows.size());
+  for (std::vector<RowAngles>& set : angles) set.resize(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     if (runs.empty() || runs.back().sequence != row.sequence) {

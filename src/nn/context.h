@@ -1,6 +1,7 @@
 // What every part of a forward pass knows of it: the rows, how they fall into sequences, the state, the workers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,11 +44,14 @@ struct RowAngles {
 using AttentionTap = std::function<void(std::size_t row, int layer, const float* probabilities, std::size_t n_heads,
                                         std::int64_t n_keys)>;
 
+/// Sets of rotary positions that a model may have: layers choose one.
+inline constexpr std::size_t kRopes = 2;
+
 struct Context {
   std::span<const Row> rows;
   std::vector<SequenceRun> runs;
-  std::vector<RowSpan> adapter_spans;  // only those with adapters
-  std::vector<RowAngles> angles;       // [rows]
+  std::vector<RowSpan> adapter_spans;                 // only those with adapters
+  std::array<std::vector<RowAngles>, kRopes> angles;  // [rows] of each set of rotary positions
   StatePool* state = nullptr;
   ThreadPool* pool = nullptr;
   Workspace* work = nullptr;

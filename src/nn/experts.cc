@@ -65,12 +65,12 @@ class ExpertPass {
         hidden_(experts.router.gate.in_features()) {}
 
   void run(float* x, const Residual& norms) {
-    route(x, norms.before);
+    route(norms.input(x), norms.before);
     assign();
     lay_out();
-    gather(norms.before != nullptr ? context_.work->normed.data() : x);
+    gather(norms.before != nullptr ? context_.work->normed.data() : norms.input(x));
     run_inner();
-    run_outer(x, norms.after);
+    run_outer(x, norms);
   }
 
  private:
@@ -227,8 +227,8 @@ class ExpertPass {
     kernel.clamped_swiglu(experts_.clamped->alpha, experts_.clamped->limit, gate, up, n, gate);
   }
 
-  // x += after(the weighted sum of the experts' outputs). A worker has the same columns of all experts.
-  void run_outer(float* x, const Norm* after) {
+  // x += scale * after(the weighted sum of the experts' outputs). A worker has the same columns of all experts.
+  void run_outer(float* x, const Residual& norms) {
     float* const delta = context_.work->delta.ensure(rows_ * hidden_);
     const auto body = [&](std::size_t begin, std::size_t end, std::size_t parts) {
       const auto [first, last] = share(scratch_.groups.front().products[ExpertScratch::kDown], begin, end, parts);
@@ -244,14 +244,16 @@ class ExpertPass {
           kernels::table().add_scaled(scratch_.weights[a], y, columns, delta + scratch_.rows[a] * hidden_ + column);
         }
       }
-      if (after == nullptr) add_columns(delta, rows_, hidden_, column, column + columns, x);
+      for (std::size_t i = column; norms.after == nullptr && i < rows_ * hidden_; i += hidden_) {
+        norms.add(delta + i, columns, x + i);
+      }
     };
     for_shares(1, body);
-    if (after == nullptr) return;
+    if (norms.after == nullptr) return;
     parallel_for(context_, rows_, 1, rows_ * hidden_ * 4, [&](std::size_t begin, std::size_t end) {
       for (std::size_t r = begin; r < end; ++r) {
-        after->forward(delta + r * hidden_, delta + r * hidden_);
-        kernels::table().add(delta + r * hidden_, hidden_, x + r * hidden_);
+        norms.after->forward(delta + r * hidden_, delta + r * hidden_);
+        norms.add(delta + r * hidden_, hidden_, x + r * hidden_);
       }
     });
   }

@@ -67,12 +67,12 @@ void LatentAttention::add_to(float* x, const Residual& norms, int layer, const C
   float* const mixed = work.mixed_latents.ensure(rows * heads * spec.v_dim);
   float* const attended = work.attended.ensure(rows * heads * value_dim);
 
-  project(x, norms.before, q, latent, context);
+  project(norms.input(x), norms.before, q, latent, context);
   rotate_and_store(layer, q, latent, absorbed, context);
   multiply_heads(key_up, {q, q_dim}, {absorbed, spec.k_dim}, context);
   attend(spec, layer, absorbed, mixed, context);
   multiply_heads(value_up, {mixed, spec.v_dim}, {attended, value_dim}, context);
-  project_and_add(o_proj, attended, norms.after, x, context);
+  project_and_add(o_proj, attended, norms, x, context);
 }
 
 // q [rows, n_heads, nope_dim + rope_dim] and latent [rows, rank + rope_dim], neither rotated.
@@ -93,7 +93,7 @@ void LatentAttention::rotate_and_store(int layer, float* q, float* latent, float
   const std::size_t rank = spec.v_dim;
   const std::size_t q_dim = nope_dim() + rope_dim();
   const auto rotate = [&](std::size_t r, float* head) {
-    kernels::table().rotate(context.angles[r].cos, context.angles[r].sin, rope_dim() / 2, interleaved, head);
+    kernels::table().rotate(context.angles[0][r].cos, context.angles[0][r].sin, rope_dim() / 2, interleaved, head);
   };
   const std::size_t rows = context.rows.size();
   const std::size_t per_row = 2 * spec.n_heads * rope_dim() + 8 * spec.k_dim;  // a stored number touches a cache line

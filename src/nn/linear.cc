@@ -234,11 +234,4 @@ void multiply_together(const ProductInput& input, std::span<const Product> produ
   });
 }
 
-void add_columns(const float* y, std::size_t rows, std::size_t width, std::size_t begin, std::size_t end,
-                 float* residual) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    kernels::table().add(y + r * width + begin, end - begin, residual + r * width + begin);
-  }
-}
-
 }  // namespace skald::nn

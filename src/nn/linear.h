@@ -95,8 +95,4 @@ inline void multiply(const ProductInput& input, std::span<const Product> product
   multiply(input, products, context, [](std::size_t, std::size_t, std::size_t) {});
 }
 
-/// residual[:, begin..end) += y[:, begin..end): the epilogue of a block's last product. Both [rows, width].
-void add_columns(const float* y, std::size_t rows, std::size_t width, std::size_t begin, std::size_t end,
-                 float* residual);
-
 }  // namespace skald::nn

@@ -40,11 +40,11 @@ void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& 
   float* const y = context.work->attended.ensure(rows * spec.width());
 
   const Product product{&in_proj, projected};
-  multiply({.x = x, .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1}, context);
+  multiply({.x = around.input(x), .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1}, context);
   convolve(projected, convolved, layer, context);
   scan(projected, convolved, y, layer, context);
   gate_and_norm(projected, y, context);
-  project_and_add(out_proj, y, around.after, x, context);
+  project_and_add(out_proj, y, around, x, context);
 }
 
 // Workers take ranges of channels, of all rows.

@@ -209,21 +209,21 @@ Rope::Table& Rope::table_for(std::int64_t rope_length) const {
   return tables_[long_from() > 0 && rope_length > long_from() ? 1 : 0];
 }
 
-void Rope::prepare(Context& context) const {
+void Rope::prepare(Context& context, std::size_t set) const {
   const bool dynamic = settings_.type == "dynamic";
   std::vector<float> frequencies;
   std::int64_t frequencies_for = -1;
   for (std::size_t r = 0; r < context.rows.size(); ++r) {
     const Row& row = context.rows[r];
     if (!dynamic || row.rope_length <= settings_.max_positions) {
-      context.angles[r] = table_for(row.rope_length).at(row.position, scaling_);
+      context.angles[set][r] = table_for(row.rope_length).at(row.position, scaling_);
       continue;
     }
     if (frequencies_for != row.rope_length) frequencies = rope_frequencies(settings_, row.rope_length);
     frequencies_for = row.rope_length;
-    float* const cos = context.work->angles.ensure(context.rows.size() * 2 * half()) + r * 2 * half();
+    float* const cos = context.work->angles[set].ensure(context.rows.size() * 2 * half()) + r * 2 * half();
     compute_angles(frequencies, row.position, scaling_, cos, cos + half());
-    context.angles[r] = {cos, cos + half()};
+    context.angles[set][r] = {cos, cos + half()};
   }
 }
 

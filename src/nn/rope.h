@@ -61,8 +61,8 @@ class Rope {
   /// longrope: the length past which the long factors hold; else 0.
   [[nodiscard]] std::int64_t long_from() const;
 
-  /// Points context.angles at the cosines and sines of all rows. One thread at a time.
-  void prepare(Context& context) const;
+  /// Points context.angles[set] at the cosines and sines of all rows. One thread at a time.
+  void prepare(Context& context, std::size_t set = 0) const;
 
  private:
   struct Table;

@@ -230,8 +230,10 @@ Norm WeightSource::rms_norm(const std::string& name, std::size_t n, float eps, f
   return Norm::rms(std::move(gain), eps);
 }
 
-Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps, bool bias) {
-  return Norm::layer(vector(name + ".weight", n), bias ? vector(name + ".bias", n) : std::vector<float>(), eps);
+Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps, bool bias, float offset) {
+  std::vector<float> gain = vector(name + ".weight", n);
+  for (float& g : gain) g += offset;
+  return Norm::layer(std::move(gain), bias ? vector(name + ".bias", n) : std::vector<float>(), eps);
 }
 
 WeightFormat WeightSource::Job::format(int bits) const {

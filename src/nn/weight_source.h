@@ -68,8 +68,8 @@ class WeightSource {
   void set_step_share(std::size_t used, std::size_t all) { step_used_ = used, step_all_ = all; }
   /// `name`.weight [n] + `offset`.
   Norm rms_norm(const std::string& name, std::size_t n, float eps, float offset = 0);
-  /// `name`.weight [n] and, if `bias`, `name`.bias [n].
-  Norm layer_norm(const std::string& name, std::size_t n, float eps, bool bias = true);
+  /// `name`.weight [n] + `offset` and, if `bias`, `name`.bias [n].
+  Norm layer_norm(const std::string& name, std::size_t n, float eps, bool bias = true, float offset = 0);
 
   /// Tensors that may stay unread without a word: names with `*` for any characters.
   void leave(std::string pattern) { silent_.push_back(std::move(pattern)); }

@@ -49,6 +49,7 @@ struct ExpertScratch;  // of experts.cc
 
 struct Workspace {
   WorkBuffer<float> hidden;                                    // [rows, hidden] the residual stream
+  WorkBuffer<float> before;                                    // [rows, hidden] the stream before blocks side by side
   WorkBuffer<float> normed;                                    // [rows, hidden] input of products
   std::array<WorkBuffer<std::byte>, kernels::kXForms> packed;  // what pack_x made of an input, by its form
   WorkBuffer<float> q;                                         // [rows, n_heads, k_dim]
@@ -57,17 +58,17 @@ struct Workspace {
   WorkBuffer<float> attended;                                  // [rows, n_heads, v_dim]
   WorkBuffer<float> absorbed_q;                                // [rows, n_heads, k_dim] latent attention
   WorkBuffer<float> mixed_latents;                             // [rows, n_heads, v_dim] latent attention
-  WorkBuffer<float> delta;          // [rows, hidden] what a block adds to the residual stream
-  WorkBuffer<float> gate;           // [rows, intermediate]
-  WorkBuffer<float> up;             // [rows, intermediate]
-  WorkBuffer<float> projected;      // [rows, outputs] what a recurrent layer's mixer makes of its input
-  WorkBuffer<float> convolved;      // [rows, channels] of it
-  WorkBuffer<float> low_rank;       // [rows, sum of ranks] of adapters
-  WorkBuffer<float> angles;         // [rows, 2, rotary_dim / 2] cosines and sines that no table holds
-  WorkBuffer<float> cut_partials;   // [tasks, cuts, queries, 2 + v_dim] where cuts are spread over workers
-  WorkBuffer<float> probabilities;  // [n_heads, keys] of a row that wants its attentions
-  WorkBuffer<float> head_in;        // [64, hidden] rows whose logits are wanted
-  WorkBuffer<float> logits;         // [64, vocab]
+  WorkBuffer<float> delta;                  // [rows, hidden] what a block adds to the residual stream
+  WorkBuffer<float> gate;                   // [rows, intermediate]
+  WorkBuffer<float> up;                     // [rows, intermediate]
+  WorkBuffer<float> projected;              // [rows, outputs] what a recurrent layer's mixer makes of its input
+  WorkBuffer<float> convolved;              // [rows, channels] of it
+  WorkBuffer<float> low_rank;               // [rows, sum of ranks] of adapters
+  std::array<WorkBuffer<float>, 2> angles;  // [rows, 2, rotary_dim / 2] cosines and sines that no table holds
+  WorkBuffer<float> cut_partials;           // [tasks, cuts, queries, 2 + v_dim] where cuts are spread over workers
+  WorkBuffer<float> probabilities;          // [n_heads, keys] of a row that wants its attentions
+  WorkBuffer<float> head_in;                // [64, hidden] rows whose logits are wanted
+  WorkBuffer<float> logits;                 // [64, vocab]
   std::shared_ptr<ExpertScratch> experts;
   std::vector<AttentionTile> tiles;
   std::vector<AttentionScratch> attention;  // [workers]

@@ -1,6 +1,8 @@
 """What settings are drawn for a family: a config as a dict, and the length of the prompt (of an encoder-decoder: of
 what the encoder reads). One row of DRAWS each."""
 
+from decoder_families import DRAWS as DECODER_DRAWS
+
 ROPE_KINDS = ["default", "linear", "dynamic", "yarn", "longrope", "llama3"]
 
 
@@ -300,6 +302,18 @@ def bart(rng):
     return config, input_length(rng)
 
 
+def bart_kin(rng, **own):
+    """MBart and the like, whose settings are BART's."""
+    config, length = bart(rng)
+    return config | own, length
+
+
+def umt5(rng):
+    config, length = t5(rng)
+    config.pop("tie_word_embeddings", None)  # always tied
+    return config, length
+
+
 def mamba2(rng):
     heads, groups = rng.choice([(6, 2), (4, 1), (3, 3), (8, 4)])
     config = {
@@ -324,22 +338,29 @@ def mamba2(rng):
     return config, rng.choice([60, 100, 270])
 
 
-DRAWS = {
+DRAWS = DECODER_DRAWS | {
     "bart": bart,
     "bloom": bloom,
+    "blenderbot": bart_kin,
     "deepseek_v3": deepseek_v3,
     "gemma2": gemma2,
     "gpt2": gpt2,
     "gpt_oss": gpt_oss,
     "llama": lambda rng, rope=None: llama_form(rng, "llama", rope),
+    "m2m_100": lambda rng: bart_kin(rng, pad_token_id=1),
     "mamba2": mamba2,
+    "marian": lambda rng: bart_kin(rng, pad_token_id=0),
+    "mbart": bart_kin,
     "mistral": lambda rng, rope=None: llama_form(rng, "mistral", rope),
     "mixtral": mixtral,
+    "pegasus": bart_kin,
     "phi3": phi3,
     "qwen2": lambda rng, rope=None: llama_form(rng, "qwen2", rope),
     "qwen2_moe": qwen2_moe,
     "qwen3": lambda rng, rope=None: llama_form(rng, "qwen3", rope),
     "t5": t5,
+    "umt5": umt5,
 }
 ANY_ROPE = ("llama", "mistral", "qwen2", "qwen3")  # whose draw takes a kind of rotary scaling
-ENCODER_DECODERS = ("bart", "mt5", "t5")
+BART_KIN = ("bart", "blenderbot", "m2m_100", "marian", "mbart", "pegasus")
+ENCODER_DECODERS = BART_KIN + ("mt5", "t5", "umt5")

@@ -15,7 +15,8 @@ import random
 from pathlib import Path
 
 import torch
-from families import ANY_ROPE, DRAWS, ENCODER_DECODERS
+from decoder_families import DRAWS as DECODERS
+from families import ANY_ROPE, BART_KIN, DRAWS, ENCODER_DECODERS
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
@@ -24,10 +25,10 @@ MIN_DISTINCT = 0.3
 MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 
 
-EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "shared")
+EMBEDDINGS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "shared")
 BUFFERS = ("final_logits_bias", "e_score_correction_bias")  # that a checkpoint has
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
-SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj")
+SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj", "out_proj", "embed_out", "Wqkv")
 
 
 def randomize(model, generator):
@@ -36,22 +37,24 @@ def randomize(model, generator):
     tied = model.config.tie_word_embeddings
     conv = model.config.model_type == "gpt2"  # stores [inputs, outputs]
     bloom = model.config.model_type == "bloom"
-    gemma = model.config.model_type == "gemma2"  # adds 1 to its gains, and scales its embeddings
-    t5 = model.config.model_type in ("t5", "mt5")  # does not scale its scores
-    bart = model.config.model_type == "bart"  # its norms come last: what the tokens say would be lost among biases
+    gemma = model.config.model_type.startswith("gemma")  # adds 1 to its gains, and scales its embeddings
+    from_one = gemma or model.config.model_type == "nemotron"
+    t5 = model.config.model_type in ("t5", "mt5", "umt5")  # does not scale its scores
+    bart = model.config.model_type in BART_KIN  # its norms come last: what the tokens say would be lost among biases
     tied_scale = 0.05 if gemma else 0.25
     buffers = [(n, b) for n, b in model.named_buffers() if n.endswith(BUFFERS)]
     for name, parameter in list(model.named_parameters()) + buffers:
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
-            small = bart or bloom or "ln_f" in name  # a large last bias would make some tokens always win
+            # a large last bias would make some tokens always win
+            small = bart or bloom or "ln_f" in name or model.config.model_type in DECODERS
             value = noise * (0.1 if small else 0.5)
         elif bart and ("encoder_attn.out_proj" in name or "fc2" in name):
             value = 0.5 / math.sqrt(parameter.shape[1]) * noise
         elif name.endswith("A_log"):
             value = 1.5 * noise - 1.5  # memories of a few tokens and of many
         elif parameter.dim() == 1:
-            value = (0.0 if gemma else 1.0) + 0.4 * noise
+            value = (0.0 if from_one else 1.0) + 0.4 * noise
             if "embeddings_layernorm" in name:
                 value = 0.3 * value
         elif any(part in name for part in EMBEDDINGS):
@@ -116,7 +119,8 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
         quantize_experts(model)
     for parameter in model.parameters():  # what the file will hold; buffers of frequencies stay f32
         parameter.data = parameter.data.to(dtype).to(torch.float32)
-    prompt = torch.randint(config["vocab_size"], (1, prompt_length), generator=generator)
+    first = 0 if unplaced(config) is None else unplaced(config) + 1
+    prompt = torch.randint(first, config["vocab_size"], (1, prompt_length), generator=generator)
     given = {}
     rows = []
     greedy = []
@@ -124,7 +128,7 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
         if encodes:
             given = {"encoder_outputs": model.get_encoder()(prompt)}
             model.encoder_input = prompt[0]
-            prompt = torch.randint(config["vocab_size"], (1, 1 + seed % 9), generator=generator)
+            prompt = torch.randint(first, config["vocab_size"], (1, 1 + seed % 9), generator=generator)
         step = (lambda ids, **state: model(decoder_input_ids=ids, **given, **state)) if encodes else model
         out = step(prompt, use_cache=True)
         cache = "cache_params" if "cache_params" in out else "past_key_values"
@@ -141,9 +145,14 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
     return model, prompt[0], greedy, torch.cat(rows)
 
 
-def lively(greedy, logits, n_prompt):
-    """Whether the greedy text varies and every one of its decisions is clear."""
-    if len(set(greedy)) < MIN_DISTINCT * len(greedy):
+def unplaced(config):
+    """The token whose positions M2M100 does not count; else none."""
+    return config["pad_token_id"] if config["model_type"] == "m2m_100" else None
+
+
+def lively(greedy, logits, n_prompt, padding=None):
+    """Whether the greedy text varies and every one of its decisions is clear. `padding` must not be in it."""
+    if len(set(greedy)) < MIN_DISTINCT * len(greedy) or padding in greedy:
         return False
     best = logits[n_prompt - 1 : -1].topk(2).values
     return bool((best[:, 0] - best[:, 1]).min() > MIN_MARGIN * logits.abs().max())
@@ -153,7 +162,7 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     """Writes a case; tries seeds from `seed` on until one is lively. Returns whether one was."""
     for attempt in range(seed, seed + 12):
         model, prompt, greedy, logits = reference(config, attempt, prompt_length, n_greedy, dtype)
-        if lively(greedy, logits, len(prompt)):
+        if lively(greedy, logits, len(prompt), unplaced(config)):
             break
     else:
         return False

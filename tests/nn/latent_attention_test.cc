@@ -121,7 +121,7 @@ class LatentAttentionTest : public testing::TestWithParam<Case> {
       Context context;
       context.begin(batch, state, pool, work);
       for (std::size_t p = begin; p < end; ++p) {
-        context.angles[p - begin] = {cos_.data() + p * kRope / 2, sin_.data() + p * kRope / 2};
+        context.angles[0][p - begin] = {cos_.data() + p * kRope / 2, sin_.data() + p * kRope / 2};
       }
       block_.add_to(x.data() + begin * kHidden, {}, 0, context);
       state.commit(sequence, static_cast<std::int64_t>(end - begin));

@@ -1,0 +1,156 @@
+#include "models/bart_parts.h"
+
+#include <array>
+#include <cmath>
+
+#include "models/config.h"
+#include "models/encoder_decoder.h"
+#include "models/position_tables.h"
+
+namespace skald::models {
+namespace {
+
+constexpr float kEpsilon = 1e-5F;
+const std::array<std::string, 4> kTied = {"model.shared", "model.encoder.embed_tokens", "model.decoder.embed_tokens",
+                                          "lm_head"};
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+struct StackConfig {
+  std::string name;  // "model.encoder."
+  std::int64_t n_layers;
+  std::size_t n_heads, ffn_dim;
+  bool decodes;
+};
+
+struct BartConfig {
+  BartKind kind;
+  std::int64_t vocab_size, d_model, max_positions;
+  kernels::Activation activation;
+  bool scale_embedding, tied;
+};
+
+StackConfig read_stack_config(const json::Fields& fields, const std::string& name, std::int64_t d_model) {
+  const std::int64_t heads = fields.need_integer(name + "_attention_heads", 1, kMaxHeads);
+  if (d_model % heads != 0) {
+    fields.fail(name + "_attention_heads", "must divide d_model, which is " + std::to_string(d_model));
+  }
+  return {.name = "model." + name + ".",
+          .n_layers = fields.need_integer(name + "_layers", 1, kMaxLayers),
+          .n_heads = size(heads),
+          .ffn_dim = size(fields.need_integer(name + "_ffn_dim", 1, kMaxWidth)),
+          .decodes = name == "decoder"};
+}
+
+BartConfig read_config(const json::Fields& fields, const BartKind& kind) {
+  refuse_quantized(fields);
+  return {.kind = kind,
+          .vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab),
+          .d_model = fields.need_integer("d_model", 1, kMaxWidth),
+          .max_positions = fields.get_integer("max_position_embeddings", 1, kMaxVocab).value_or(kind.max_positions),
+          .activation = read_activation(fields, "activation_function", kind.activation),
+          .scale_embedding = fields.get_bool("scale_embedding").value_or(kind.scale_embedding),
+          .tied = fields.get_bool("tie_word_embeddings").value_or(true)};
+}
+
+template <typename Attention>
+void read_attention(const std::string& p, std::size_t hidden, std::size_t n_heads, nn::WeightSource& w,
+                    Attention& attention) {
+  attention.q_proj = w.linear(p + "q_proj", hidden, hidden, /*bias=*/true);
+  attention.k_proj = w.linear(p + "k_proj", hidden, hidden, /*bias=*/true);
+  attention.v_proj = w.linear(p + "v_proj", hidden, hidden, /*bias=*/true);
+  attention.o_proj = w.linear(p + "out_proj", hidden, hidden, /*bias=*/true);
+  const std::size_t head_dim = hidden / n_heads;
+  attention.spec = {.n_heads = n_heads,
+                    .kv_heads = n_heads,
+                    .k_dim = head_dim,
+                    .v_dim = head_dim,
+                    .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)))};
+}
+
+Stack::Layer read_layer(const std::string& p, const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
+  const std::size_t hidden = size(c.d_model);
+  Stack::Layer layer;
+  read_attention(p + "self_attn.", hidden, s.n_heads, w, layer.self);
+  layer.self.spec.mask = s.decodes ? nn::AttentionSpec::Mask::causal : nn::AttentionSpec::Mask::full;
+  layer.self_norm = w.layer_norm(p + "self_attn_layer_norm", hidden, kEpsilon);
+  if (s.decodes) {
+    read_attention(p + "encoder_attn.", hidden, s.n_heads, w, layer.cross);
+    layer.cross.spec.mask = nn::AttentionSpec::Mask::cross;
+    layer.cross_norm = w.layer_norm(p + "encoder_attn_layer_norm", hidden, kEpsilon);
+  }
+  layer.mlp.up_proj = w.linear(p + "fc1", s.ffn_dim, hidden, /*bias=*/true);
+  layer.mlp.down_proj = w.linear(p + "fc2", hidden, s.ffn_dim, /*bias=*/true);
+  layer.mlp.activation = c.activation;
+  layer.mlp_norm = w.layer_norm(p + "final_layer_norm", hidden, kEpsilon);
+  return layer;
+}
+
+std::shared_ptr<const nn::PackedMatrix> read_positions(const std::string& name, const BartConfig& c,
+                                                       nn::WeightSource& w) {
+  const std::int64_t rows = c.max_positions + c.kind.position_offset;
+  const bool of_fairseq = c.kind.positions == BartKind::Positions::sines_of_fairseq;
+  const bool stored = c.kind.positions == BartKind::Positions::learned || (!of_fairseq && w.has(name));
+  if (stored) return w.matrix(name, size(rows), size(c.d_model));
+  return std::make_shared<const nn::PackedMatrix>(
+      nn::pack_matrix(of_fairseq ? sines_of_fairseq(rows, c.d_model) : sines(rows, c.d_model), size(rows),
+                      size(c.d_model), kernels::WeightFormat::f32));
+}
+
+std::string embedding_name(const nn::WeightSource& w, const std::string& name, const BartConfig& c) {
+  return c.tied ? stored_embedding(w, name, kTied) : name;
+}
+
+Stack read_stack(const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
+  const std::size_t hidden = size(c.d_model);
+  Stack stack;
+  stack.norms_after = c.kind.norms_after;
+  stack.embed_tokens = w.matrix(embedding_name(w, s.name + "embed_tokens", c) + ".weight", size(c.vocab_size), hidden);
+  if (c.scale_embedding) stack.embed_scale = static_cast<float>(std::sqrt(static_cast<double>(hidden)));
+  stack.embed_positions = read_positions(s.name + "embed_positions.weight", c, w);
+  stack.position_offset = c.kind.position_offset;
+  if (c.kind.embed_norm) stack.embed_norm = w.layer_norm(s.name + "layernorm_embedding", hidden, kEpsilon);
+  if (!c.kind.norms_after) stack.final_norm = w.layer_norm(s.name + "layer_norm", hidden, kEpsilon);
+  for (std::int64_t i = 0; i < s.n_layers; ++i) {
+    stack.layers.push_back(read_layer(s.name + "layers." + std::to_string(i) + ".", s, c, w));
+  }
+  return stack;
+}
+
+// The head's bias, final_logits_bias [1, vocab], is a buffer that some checkpoints lack.
+nn::Linear read_head(const BartConfig& c, nn::WeightSource& w) {
+  const std::string name = embedding_name(w, "lm_head", c);
+  nn::Linear head = w.linear(name, size(c.vocab_size), size(c.d_model));
+  if (!w.has("final_logits_bias")) return head;
+  return {w.matrix(name + ".weight", size(c.vocab_size), size(c.d_model)),
+          w.vector("final_logits_bias", size(c.vocab_size), {.planes = 1}),
+          head.adapters(),
+          {}};
+}
+
+}  // namespace
+
+std::unique_ptr<DecoderModel> make_bart_kind(const json::Fields& fields, const BartKind& kind,
+                                             nn::WeightSource& weights) {
+  const BartConfig c = read_config(fields, kind);
+  const StackConfig encoder = read_stack_config(fields, "encoder", c.d_model);
+  const StackConfig decoder = read_stack_config(fields, "decoder", c.d_model);
+  EncoderDecoderParts parts;
+  parts.encoder = read_stack(encoder, c, weights);
+  parts.decoder = read_stack(decoder, c, weights);
+  parts.head = read_head(c, weights);
+  parts.shape = {.model_type = fields.need_string("model_type"),
+                 .n_layers = decoder.n_layers,
+                 .hidden_size = c.d_model,
+                 .n_heads = static_cast<std::int64_t>(decoder.n_heads),
+                 .vocab_size = c.vocab_size,
+                 .max_positions = c.max_positions,
+                 .hard_limit = true,
+                 .tied_embeddings = c.tied,
+                 .encoder_positions = c.max_positions};
+  for (const std::string& name : kTied) weights.leave(name + ".weight");
+  weights.leave("*.version");
+  return make_encoder_decoder(std::move(parts));
+}
+
+}  // namespace skald::models
