@@ -2,10 +2,10 @@
 // Reference: transformers/models/deepseek_v3/modeling_deepseek_v3.py
 #include <variant>
 
+#include "models/expert_parts.h"
 #include "models/latent_parts.h"
 #include "models/registry.h"
 #include "models/rotary_parts.h"
-#include "models/expert_parts.h"
 
 namespace skald::models {
 namespace {

@@ -39,8 +39,7 @@ GemmaConfig read_config(const json::Fields& fields, ConfigDefaults defaults) {
 // What Gemma 2 and 3 read beside that. Caps are off where the config says null.
 void read_scores(const json::Fields& fields, double score_cap, double logits_cap, GemmaConfig& c) {
   const auto cap = [&](std::string_view key, double unsaid) {
-    const double found = fields.get_number(key, 1e-3, 1e6).value_or(fields.find(key) == nullptr ? unsaid : 0);
-    return static_cast<float>(found);
+    return static_cast<float>(fields.get_number(key, 1e-3, 1e6).value_or(fields.find(key) == nullptr ? unsaid : 0));
   };
   const double scalar = fields.get_number("query_pre_attn_scalar", 1e-3, 1e9).value_or(256);
   c.norms_after = true;
@@ -49,8 +48,7 @@ void read_scores(const json::Fields& fields, double score_cap, double logits_cap
   c.logits_cap = cap("final_logit_softcapping", logits_cap);
 }
 
-// `value` with as many digits as the weights hold: the reference multiplies with a number of their type. Of blocks,
-// f32.
+// `value` with as many digits as the weights hold, which the reference multiplies with. Of blocks, f32.
 float rounded_as(kernels::WeightFormat format, double value) {
   using kernels::WeightFormat;
   const int digits = format == WeightFormat::bf16 ? 8 : format == WeightFormat::f16 ? 11 : 24;
@@ -143,10 +141,10 @@ std::unique_ptr<DecoderModel> make_gemma3(const json::Fields& fields, nn::Weight
   const auto text = fields.get_object("text_config");
   if (!text) fields.fail("text_config", "must be an object: the settings of the text model");
   const std::string within = "model.language_model.";  // as transformers 5 saves it
-  const bool saved = w.has(within + "embed_tokens.weight");
+  const std::string root = w.has(within + "embed_tokens.weight") ? within : "model.";
   w.leave("*vision_tower.*");
   w.leave("*multi_modal_projector.*");
-  return make_text_of_gemma3(*text, saved ? within : "model.", w);
+  return make_text_of_gemma3(*text, root, w);
 }
 
 }  // namespace skald::models

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/log.h"
 #include "skald/error.h"
 
 namespace skald::models {
@@ -79,6 +80,17 @@ const Architecture& find_architecture(const json::Fields& config, std::span<cons
   const std::string type = config.need_string("model_type");
   const auto found = std::ranges::find(known, std::string_view(type), &Architecture::model_type);
   if (found != known.end()) return *found;
+  const json::Value* const classes = config.find("architectures");
+  if (classes != nullptr && classes->is_array()) {
+    for (const json::Value& name : classes->as_array()) {
+      const auto same = std::ranges::find_if(
+          known, [&](const Architecture& a) { return name.is_string() && a.class_name == name.as_string(); });
+      if (same == known.end()) continue;
+      log_notice(LogLevel::warning, config.file() + ": model_type " + quoted(type) + " is not known: read as " +
+                                        std::string(same->model_type) + ", which its architectures name");
+      return *same;
+    }
+  }
   std::string names;
   for (const Architecture& a : known) names += (names.empty() ? "" : ", ") + std::string(a.model_type);
   throw UnsupportedError(

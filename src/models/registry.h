@@ -25,7 +25,8 @@ struct Architecture {
 
 std::span<const Architecture> architectures();
 
-/// The architecture of a config. Throws UnsupportedError that lists what is known.
+/// The architecture of a config: by its model_type or, with a notice, by the first known class of its `architectures`.
+/// Throws UnsupportedError that lists what is known.
 const Architecture& find_architecture(const json::Fields& config,
                                       std::span<const Architecture> known = architectures());
 

@@ -40,7 +40,8 @@ void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& 
   float* const y = context.work->attended.ensure(rows * spec.width());
 
   const Product product{&in_proj, projected};
-  multiply({.x = around.input(x), .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1}, context);
+  multiply({.x = around.input(x), .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1},
+           context);
   convolve(projected, convolved, layer, context);
   scan(projected, convolved, y, layer, context);
   gate_and_norm(projected, y, context);

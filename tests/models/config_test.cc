@@ -94,7 +94,7 @@ TEST(DecoderConfig, EveryWrongValueNamesKeyValueAndRange) {
 }
 
 TEST(DecoderConfig, UnknownArchitecturesListTheKnownOnes) {
-  const json::Value config = changed("model_type", "\"gpt_bigcode\"");
+  const json::Value config = changed("model_type", "\"unheard_of\"");
   try {
     static_cast<void>(find_architecture(json::Fields(config, "config.json")));
     FAIL();
@@ -103,6 +103,13 @@ TEST(DecoderConfig, UnknownArchitecturesListTheKnownOnes) {
       EXPECT_NE(std::string(error.what()).find(a.model_type), std::string::npos) << error.what();
     }
   }
+}
+
+TEST(DecoderConfig, AnUnknownModelTypeIsReadAsTheClassThatTheConfigNames) {
+  json::Object object = changed("model_type", "\"llamalike\"").as_object();
+  object.push_back({"architectures", json::parse(R"([5, "LlamalikeModel", "MistralForCausalLM"])", "test")});
+  const json::Value config(std::move(object));
+  EXPECT_EQ(find_architecture(json::Fields(config, "config.json")).model_type, "mistral");
 }
 
 TEST(DecoderConfig, SilenceMeansTheFamilysDefaults) {

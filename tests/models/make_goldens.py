@@ -3,11 +3,13 @@
 python tests/models/make_goldens.py [folder]
 """
 
+import random
 import sys
 from pathlib import Path
 
 import torch
-from random_checkpoint import make_case
+from decoder_families import DRAWS as DECODERS
+from random_checkpoint import make_case, random_settings
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -449,6 +451,27 @@ def use_hub_names(folder):
     (folder / "generation_config.json").unlink()
 
 
+SMALL = {"vocab_size": 61, "intermediate_size": 20, "ffn_dim": 20, "ffn_hidden_size": 20, "n_inner": 20}
+SMALL |= {"moe_intermediate_size": 12, "encoder_ffn_dim": 20, "decoder_ffn_dim": 20, "d_model": 24, "num_experts": 4}
+SMALL |= {"num_local_experts": 4, "num_experts_per_tok": 2, "max_position_embeddings": 160, "n_positions": 160}
+DRAWN = (*DECODERS, "blenderbot", "m2m_100", "marian", "mbart", "pegasus", "umt5")
+
+
+def make_drawn_case(folder, family):
+    """One small case of a family whose settings need no choice of ours: as its draws have them, with small sizes."""
+    for seed in range(100):
+        rng = random.Random(seed)
+        settings, _ = random_settings(rng, family)
+        settings |= {key: value for key, value in SMALL.items() if key in settings}
+        widths = [settings.get(key, 0) for key in ("hidden_size", "n_embd")]
+        if max(widths) > 32 or settings.get("tie_word_embeddings") and family in DECODERS:
+            continue
+        dtype = rng.choice([torch.float16, torch.bfloat16])
+        if make_case(folder, settings, seed, 40, n_greedy=72, n_rows=8, dtype=dtype):
+            return
+    sys.exit(f"{family}: no lively checkpoint")
+
+
 def main():
     default = Path(__file__).resolve().parent.parent / "data" / "models"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
@@ -462,6 +485,8 @@ def main():
         if "_saved" in name:
             use_hub_names(folder / name)
         print(name, sum(f.stat().st_size for f in (folder / name).iterdir()) // 1024, "KiB")
+    for family in DRAWN:
+        make_drawn_case(folder / f"{family}_drawn", family)
 
 
 if __name__ == "__main__":
