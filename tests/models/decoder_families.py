@@ -236,7 +236,7 @@ def glm(rng):
 def mpt(rng):
     config = gpt_form(rng, "d_model", "n_layers", "n_heads", "max_seq_len", (7, 8, 12))
     config |= {"n_heads": rng.choice([3, 4, 6, 8]), "d_model": 48}
-    config["attn_config"] = rng.choice([{}, {"clip_qkv": 1.5}, {"alibi_bias_max": 4}, {"softmax_scale": 0.4}])
+    config["attn_config"] = rng.choice([{}, {"clip_qkv": 1.5}, {"softmax_scale": 0.4}])
     return config, rng.choice(LENGTHS)
 
 
