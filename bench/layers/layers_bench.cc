@@ -235,7 +235,7 @@ class Steps {
   }
   void pass(const nn::Batch& batch) {
     context_.begin(batch, state_, pool_, work_);
-    for (RowAngles& angles : context_.angles) angles = {angles_.data(), angles_.data()};
+    for (RowAngles& angles : context_.angles[0]) angles = {angles_.data(), angles_.data()};
     std::ranges::fill(x_, 0.1F);
     layer_.run(x_.data(), context_);
   }
