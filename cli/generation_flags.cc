@@ -70,7 +70,9 @@ void LoadFlags::add_to(Flags& flags) {
                 "MiB of memory for keys and values, what is kept of earlier prompts included; never changes the text. "
                 "Default: 70 % of what is free.");
   flags.add(
-      "--lora", "DIR", "Folder of a LoRA adapter that requests may name with --adapter; a single one is used unasked.",
+      "--lora", "DIR[=SCALE]",
+      "Folder of a LoRA adapter that requests may name with --adapter, by its last part; a single one is used unasked. "
+      "Several with commas between them are summed to one: --lora a=0.7,b=0.3 is called a+b.",
       [this](const std::string&, const std::string& value) { options_.adapters.push_back(value); },
       /*repeatable=*/true);
   flags.add("--draft-model", "DIR",

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "command.h"
+#include "hub_client.h"
 #include "skald/skald.h"
 #include "terminal.h"
 
@@ -17,7 +18,7 @@ namespace skald::cli {
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
   for (auto* make : {make_generate, make_chat, make_inspect, make_tokenize, make_template, make_eval, make_quantize,
-                     make_control, make_detect, make_bench, make_info, make_completion}) {
+                     make_control, make_detect, make_bench, make_pull, make_info, make_completion}) {
     commands.push_back(make());
   }
   return commands;
@@ -25,8 +26,11 @@ std::vector<std::unique_ptr<Command>> all_commands() {
 
 std::string named_model(const std::string& name) {
   if (name.empty()) throw OptionError("the model's path is empty: give a model folder");
-  std::string path = find_model(name);
   std::error_code ignored;
+  const auto on_hub = parse_hub_name(name);
+  const bool fetches = on_hub && !is_offline() && !std::filesystem::exists(name, ignored) && !find_in_cache(*on_hub);
+  if (fetches) write_notice(name + ": fetched from the hub, as nothing here is called so");
+  std::string path = fetches ? pull_model(*on_hub, /*show_progress=*/true).path : find_model(name);
   if (std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found) return path;
   throw PathError(PathError::Kind::not_found,
                   ErrorFields{.file = path,
@@ -50,7 +54,7 @@ constexpr int kRefused = 2;
 constexpr int kInterrupted = 130;
 
 // Subcommands of later versions: refused by name, so that a mistyped one is told from a missing one.
-constexpr std::array<std::string_view, 3> kNotYet = {"complete-step", "pull", "serve"};
+constexpr std::array<std::string_view, 2> kNotYet = {"complete-step", "serve"};
 
 std::size_t help_width() {
   winsize size = {};

@@ -55,7 +55,7 @@ json::Object tokens_of(const std::string& path) {
     if (const auto tokenizer = read_gguf_tokenizer(*open_gguf(path))) read_tokens(tokenizer->config, out);
     return out;
   }
-  const std::filesystem::path folder(path);
+  const std::filesystem::path folder(engine::folder_of(path));
   const auto config_file = folder / "tokenizer_config.json", map_file = folder / "special_tokens_map.json";
   json::Value config;
   if (is_there(config_file)) config = json::parse_file(config_file);
@@ -131,7 +131,7 @@ std::string chat_json(const std::vector<ChatMessage>& messages) {
 ChatTemplate ChatTemplate::load(const std::string& path) {
   engine::require_model(path);
   auto impl = std::make_shared<Impl>();
-  for (auto& [name, source] : is_gguf_file(path) ? gguf_sources(path) : folder_sources(path)) {
+  for (auto& [name, source] : is_gguf_file(path) ? gguf_sources(path) : folder_sources(engine::folder_of(path))) {
     impl->templates.emplace(name, jinja::CompiledTemplate(source.text, source.file));
   }
   if (impl->templates.empty()) {

@@ -7,6 +7,7 @@
 #include "decode/options.h"
 #include "formats/gguf_model.h"
 #include "formats/gguf_tokenizer.h"
+#include "formats/torch_checkpoint.h"
 #include "json/value.h"
 #include "models/config_file.h"
 #include "skald/error.h"
@@ -27,19 +28,27 @@ bool is_there(const std::filesystem::path& path) {
 void require_model(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return require_folder(path);
-  if (is_gguf_file(path)) return;
+  if (is_gguf_file(path) || is_torch_file(path)) return;
   throw PathError(PathError::Kind::not_regular,
-                  {.file = path, .rule = "is a file, a folder is needed (or a GGUF file, which this is not)"});
+                  {.file = path,
+                   .rule = "is a file, a folder is needed (or a GGUF file or PyTorch checkpoint, which this is not)"});
+}
+
+std::string folder_of(const std::string& path) {
+  if (!is_torch_file(path)) return path;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
 }
 
 bool has_tokenizer_file(const std::string& path) {
   if (is_gguf_file(path)) return open_gguf(path)->find_entry("tokenizer.ggml.model") != nullptr;
-  return is_there(std::filesystem::path(path) / "tokenizer.json") || text::has_vocabulary_file(path);
+  const std::string folder = folder_of(path);
+  return is_there(std::filesystem::path(folder) / "tokenizer.json") || text::has_vocabulary_file(folder);
 }
 
 bool has_chat_template(const std::string& path) {
   if (is_gguf_file(path)) return read_gguf_chat_template(*open_gguf(path)).has_value();
-  const std::filesystem::path folder(path);
+  const std::filesystem::path folder(folder_of(path));
   if (is_there(folder / "chat_template.jinja")) return true;
   const std::filesystem::path config = folder / "tokenizer_config.json";
   if (!is_there(config)) return false;
@@ -52,17 +61,18 @@ void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows,
   for (auto id = static_cast<TokenId>(n_rows); id < tokenizer.id_limit(); ++id) {
     const bool added = std::ranges::binary_search(tokenizer.added_tokens(), id, {}, &text::AddedToken::id);
     if (added || tokenizer.id_to_token(id).empty()) continue;
-    throw FormatError({.file = is_gguf_file(path) ? path : (std::filesystem::path(path) / "tokenizer.json").string(),
-                       .field = "token " + quoted(tokenizer.id_to_token(id)),
-                       .value = std::to_string(id),
-                       .rule = "id must be below the " + std::to_string(n_rows) +
-                               " rows of the model's embedding (is this the tokenizer of another model?)"});
+    throw FormatError(
+        {.file = is_gguf_file(path) ? path : (std::filesystem::path(folder_of(path)) / "tokenizer.json").string(),
+         .field = "token " + quoted(tokenizer.id_to_token(id)),
+         .value = std::to_string(id),
+         .rule = "id must be below the " + std::to_string(n_rows) +
+                 " rows of the model's embedding (is this the tokenizer of another model?)"});
   }
 }
 
 GenerationConfig read_model_generation_config(const std::string& path) {
   const models::ConfigFile model_config = models::read_config_file(path);
-  const std::string generation_path = std::filesystem::path(path) / "generation_config.json";
+  const std::string generation_path = std::filesystem::path(folder_of(path)) / "generation_config.json";
   if (!is_there(generation_path)) return decode::read_legacy_settings(model_config.value, model_config.path);
   GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, json::kConfigLimits),
                                                            generation_path, decode::UnknownFields::notice);
@@ -85,7 +95,7 @@ namespace skald {
 
 Tokenizer Tokenizer::load(const std::string& path) {
   engine::require_model(path);
-  if (!is_gguf_file(path)) return TokenizerAccess::wrap(text::Tokenizer::load(path));
+  if (!is_gguf_file(path)) return TokenizerAccess::wrap(text::Tokenizer::load(engine::folder_of(path)));
   const auto found = read_gguf_tokenizer(*open_gguf(path));
   if (!found) throw UnsupportedError({.file = path, .rule = "has no tokenizer"});
   return TokenizerAccess::wrap(

@@ -1,4 +1,4 @@
-// What a model, in a folder or a GGUF file, says beside its weights.
+// What a model, in a folder or a file, says beside its weights.
 #pragma once
 
 #include <string>
@@ -9,8 +9,12 @@
 
 namespace skald::engine {
 
-/// Throws PathError where `path` is neither a folder nor a GGUF file.
+/// Throws PathError where `path` is no folder, GGUF file or PyTorch checkpoint.
 void require_model(const std::string& path);
+
+/// Where the tokenizer and other small files of a model lie: `path` itself, or the folder of a checkpoint named by
+/// itself.
+std::string folder_of(const std::string& path);
 
 /// generation_config.json, else the legacy settings in config.json; special tokens that the former leaves out come from
 /// the latter. Throws OptionError for settings that are out of range or not available.

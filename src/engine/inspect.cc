@@ -6,6 +6,7 @@
 #include "engine/folder.h"
 #include "formats/gguf_model.h"
 #include "formats/tensor_source.h"
+#include "formats/torch_checkpoint.h"
 #include "json/fields.h"
 #include "models/config_file.h"
 #include "models/registry.h"
@@ -42,7 +43,9 @@ ModelInfo inspect_model(const std::string& path, const std::optional<Tokenizer>&
   const auto kv_type = wide ? kernels::KvType::f32 : kernels::KvType::bf16;
   ModelInfo info;
   info.path = path;
-  info.format = is_gguf_file(path) ? "GGUF" : "safetensors";
+  const auto all = tensors->tensors();
+  const bool is_torch = !all.empty() && is_torch_file(tensors->file_of(all.front()));
+  info.format = is_gguf_file(path) ? "GGUF" : is_torch ? "PyTorch" : "safetensors";
   info.architecture = shape.model_type;
   info.dtype = stored_type_name(main);
   info.parameters = weights.n_parameters();

@@ -172,8 +172,8 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
                                    .check_weights = options.check_weights,
                                    .progress = options.progress},
                                   *impl->threads);
-  for (const std::string& folder : options.adapters)
-    impl->adapters[engine::adapter_name(folder)] = load_lora(folder, *model);
+  for (const std::string& adapter : options.adapters)
+    impl->adapters[engine::adapter_name(adapter)] = load_lora(engine::adapter_parts(adapter), *model);
   for (const auto& [name, file] : options.control_vectors) {
     impl->controls[name] =
         std::make_shared<const nn::ControlVectors>(models::load_control_vector(file, model->shape()));

@@ -1,6 +1,8 @@
 #include "engine/prepare.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -73,9 +75,38 @@ TokenId find_decoder_start(const GenerationConfig& config, std::int64_t vocab_si
 
 }  // namespace
 
-std::string adapter_name(const std::string& folder) {
-  const std::filesystem::path path = std::filesystem::path(folder).lexically_normal();
-  return path.has_filename() ? path.filename() : path.parent_path().filename();
+std::vector<models::LoraPart> adapter_parts(const std::string& adapter) {
+  std::error_code ignored;
+  if (std::filesystem::exists(adapter, ignored)) return {{adapter, 1}};  // a path may hold '=' and ','
+  std::vector<models::LoraPart> parts;
+  for (std::size_t begin = 0; begin <= adapter.size();) {
+    const std::size_t end = std::min(adapter.find(',', begin), adapter.size());
+    parts.push_back({adapter.substr(begin, end - begin), 1});
+    begin = end + 1;
+    const std::size_t equals = parts.back().folder.rfind('=');
+    if (equals == std::string::npos) continue;
+    const std::string text = parts.back().folder.substr(equals + 1);
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), parts.back().scale);
+    const bool is_scale =
+        error == std::errc() && stop == text.data() + text.size() && std::abs(parts.back().scale) <= 100;
+    if (!is_scale) {
+      throw OptionError({.field = "adapter",
+                         .value = quoted(adapter),
+                         .rule = "the scale after '=' must be a number in [-100, 100]"});
+    }
+    parts.back().folder.resize(equals);
+  }
+  return parts;
+}
+
+std::string adapter_name(const std::string& adapter) {
+  std::string name;
+  for (const models::LoraPart& part : adapter_parts(adapter)) {
+    const std::filesystem::path path = std::filesystem::path(part.folder).lexically_normal();
+    const std::string last = path.has_filename() ? path.filename() : path.parent_path().filename();
+    name += (name.empty() ? "" : "+") + last;
+  }
+  return name;
 }
 
 std::int32_t find_adapter(const std::string& name, const Names& adapters) {

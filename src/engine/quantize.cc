@@ -11,8 +11,10 @@
 #include "engine/folder.h"
 #include "formats/gguf_model.h"
 #include "formats/tensor_source.h"
+#include "formats/torch_checkpoint.h"
 #include "json/value.h"
 #include "models/config.h"
+#include "models/config_file.h"
 #include "models/quantize.h"
 #include "skald/error.h"
 
@@ -75,6 +77,12 @@ void copy_the_rest(const fs::path& from, const fs::path& out) {
   }
 }
 
+// Settings that stand in the checkpoint itself have no file to copy.
+void write_settings_inside(const std::string& path, const fs::path& out) {
+  const models::ConfigFile config = models::read_config_file(path);
+  if (is_torch_file(config.path)) write_text(out / kConfig, json::dump(config.value) + "\n");
+}
+
 }  // namespace
 
 QuantizeResult quantize(const std::string& path, const std::string& out, const QuantizeOptions& options) {
@@ -88,13 +96,15 @@ QuantizeResult quantize(const std::string& path, const std::string& out, const Q
                                     std::to_string(options.bits)});
   }
   engine::require_model(path);
-  const std::string config = with_quantization(fs::path(path) / kConfig, options.bits);
-  make_folder(out, path, options.overwrite);
+  const fs::path folder = engine::folder_of(path);
+  const std::string config = with_quantization(folder / kConfig, options.bits);
+  make_folder(out, folder, options.overwrite);
   ThreadPool pool(options.threads);
   const models::QuantizedWeights done =
       models::quantize_weights(path, options.bits, fs::path(out) / kWeights, pool, options.progress);
   try {
-    copy_the_rest(path, out);
+    copy_the_rest(folder, out);
+    write_settings_inside(path, out);
   } catch (const fs::filesystem_error& error) {
     throw PathError(PathError::Kind::io, {.file = error.path2().native(), .rule = error.code().message()});
   }

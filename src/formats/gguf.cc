@@ -10,6 +10,7 @@
 #include "base/file_kind.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "formats/gguf_split.h"
 #include "skald/error.h"
 
 namespace skald {
@@ -385,6 +386,8 @@ const GgufArray* GgufFile::get_array(std::string_view key) const {
   fail_type(*entry, "must be an array");
 }
 
-std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) { return HeaderReader(File(path)).read(); }
+std::unique_ptr<GgufFile> open_gguf_part(const std::filesystem::path& path) { return HeaderReader(File(path)).read(); }
+
+std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path) { return join_gguf_parts(open_gguf_part(path)); }
 
 }  // namespace skald

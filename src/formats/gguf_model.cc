@@ -35,7 +35,9 @@ class GgufWeights final : public TensorSource {
   }
 
   std::span<const TensorInfo> tensors() const override { return tensors_; }
-  const std::string& file_of(const TensorInfo& /*tensor*/) const override { return file_->path(); }
+  const std::string& file_of(const TensorInfo& tensor) const override {
+    return file_->file_of(*origins_[static_cast<std::size_t>(&tensor - tensors_.data())].stored);
+  }
   std::string describe() const override { return file_->describe(); }
 
   void read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> out) const override {

@@ -1,10 +1,12 @@
 #include "formats/tensor_source.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/log.h"
 #include "formats/gguf_model.h"
 #include "formats/safetensors.h"
+#include "formats/torch_checkpoint.h"
 #include "skald/error.h"
 
 namespace skald {
@@ -12,8 +14,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
+// Files of weights that a folder is read from, the first one that is there.
+struct WeightFile {
+  std::string_view name;
+  std::unique_ptr<TensorSource> (*open)(const fs::path& path);
+};
+
+constexpr std::array<WeightFile, 6> kWeightFiles = {{
+    {"model.safetensors", open_safetensors},
+    {"model.safetensors.index.json", open_safetensors_index},
+    {"pytorch_model.bin", open_torch},
+    {"pytorch_model.bin.index.json", open_torch_index},
+    {"final_model.pt", open_torch},
+    {"best.pt", open_torch},
+}};
 
 bool ends_with_any(const std::string& name, std::initializer_list<std::string_view> endings) {
   return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) { return name.ends_with(e); });
@@ -48,28 +62,31 @@ std::string join(const std::vector<std::string>& names) {
 }
 
 [[noreturn]] void fail_without_weights(const fs::path& folder, const std::vector<std::string>& found) {
-  const std::string wanted = std::string("needs ") + kSingle + " or " + kIndex;
+  const std::string wanted = "needs model.safetensors, pytorch_model.bin, or the index of one's shards";
   if (found.empty()) {
     throw PathError(PathError::Kind::not_found,
                     ErrorFields{.file = folder.native(), .rule = "the folder has no weights: " + wanted});
   }
-  const bool safetensors =
-      std::any_of(found.begin(), found.end(), [](const auto& n) { return n.ends_with(".safetensors"); });
-  const bool gguf = std::any_of(found.begin(), found.end(), [](const auto& n) { return n.ends_with(".gguf"); });
+  const bool readable = std::ranges::any_of(found, [](const auto& n) {
+    return ends_with_any(n, {".safetensors", ".gguf", ".bin", ".pt", ".pth"});
+  });
   throw UnsupportedError(ErrorFields{
       .file = folder.native(),
-      .rule =
-          "the folder holds " + join(found) + ", Skald " + wanted +
-          (safetensors || gguf ? ": name the file itself, or rename it"
-                               : ": other formats are not read yet; with transformers, load the model and save it with "
-                                 "save_pretrained(folder)")});
+      .rule = "the folder holds " + join(found) + ", Skald " + wanted +
+              (readable ? ": name the file itself, or rename it"
+                        : ": other formats are not read; with transformers, load the model and save it with "
+                          "save_pretrained(folder)")});
 }
 
-// Says which weights are read where a folder has several sets.
+// Says which weights are read where a folder has several sets; shards and other files of the same kind are no set.
 void note_the_others(const fs::path& folder, const std::string& taken, const std::vector<std::string>& found) {
+  const auto kind = [](std::string_view name) {
+    if (name.ends_with(".index.json")) name.remove_suffix(std::string_view(".index.json").size());
+    return name.substr(name.rfind('.'));
+  };
   std::vector<std::string> others;
   for (const std::string& name : found) {
-    const bool other_set = name == kIndex || !ends_with_any(name, {".safetensors", ".safetensors.index.json"});
+    const bool other_set = name.ends_with(".index.json") || kind(name) != kind(taken);
     if (name != taken && other_set) others.push_back(name);
   }
   if (others.empty()) return;
@@ -78,10 +95,10 @@ void note_the_others(const fs::path& folder, const std::string& taken, const std
 
 std::unique_ptr<TensorSource> open_folder(const fs::path& folder) {
   const auto found = list_weight_files(folder);
-  for (const std::string name : {kSingle, kIndex}) {
-    if (!std::binary_search(found.begin(), found.end(), name)) continue;
-    note_the_others(folder, name, found);
-    return name == kIndex ? open_safetensors_index(folder / name) : open_safetensors(folder / name);
+  for (const WeightFile& file : kWeightFiles) {
+    if (!std::ranges::binary_search(found, file.name)) continue;
+    note_the_others(folder, std::string(file.name), found);
+    return file.open(folder / file.name);
   }
   fail_without_weights(folder, found);
 }
@@ -124,7 +141,10 @@ std::unique_ptr<TensorSource> open_tensor_source(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return open_folder(path);
   if (is_gguf_file(path)) return open_gguf_weights(path);
-  return path.native().ends_with(".index.json") ? open_safetensors_index(path) : open_safetensors(path);
+  const std::string& name = path.native();
+  if (name.ends_with(".bin.index.json")) return open_torch_index(path);
+  if (name.ends_with(".index.json")) return open_safetensors_index(path);
+  return is_torch_file(path) ? open_torch(path) : open_safetensors(path);
 }
 
 }  // namespace skald

@@ -55,6 +55,7 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
   const json::Fields fields(config.value, config.path);
   const Architecture& architecture = find_architecture(fields, known);
   const auto tensors = open_tensor_source(folder);
+  tensors->check_sums(pool);
   nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));
   auto model = architecture.make(fields, weights);
   weights.load({.bits = options.bits,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "formats/safetensors.h"
+#include "formats/torch_checkpoint.h"
 #include "json/fields.h"
 #include "skald/error.h"
 
@@ -85,7 +86,11 @@ std::vector<float> read_floats(const TensorSource& source, const TensorInfo& ten
   source.read(tensor, 0, stored);
   std::vector<float> values(tensor.bytes * 8 / static_cast<std::size_t>(dtype_bits(tensor.dtype)));
   convert_to_float(tensor.dtype, stored, values);
-  return values;
+  if (!tensor.transposed) return values;
+  std::vector<float> turned(values.size());
+  const std::size_t rows = tensor.shape[0], columns = tensor.shape[1];
+  for (std::size_t i = 0; i < values.size(); ++i) turned[i] = values[i % columns * rows + i / columns];
+  return turned;
 }
 
 [[noreturn]] void fail(const TensorSource& source, const TensorInfo& tensor, std::string rule) {
@@ -106,16 +111,22 @@ std::string module_of(const TensorSource& source, const TensorInfo& tensor) {
   return std::string(name);
 }
 
-}  // namespace
+using Deltas = std::map<std::string, nn::LowRankDelta>;  // by module
 
-std::int32_t load_lora(const std::string& folder, DecoderModel& model) {
+std::unique_ptr<TensorSource> open_weights(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const bool pickled = !std::filesystem::exists(folder / "adapter_model.safetensors", ignored) &&
+                       std::filesystem::exists(folder / "adapter_model.bin", ignored);
+  return pickled ? open_torch(folder / "adapter_model.bin") : open_safetensors(folder / "adapter_model.safetensors");
+}
+
+Deltas read_deltas(const std::string& folder, const DecoderModel& model) {
   const std::filesystem::path path = folder;
   const std::string config_path = path / "adapter_config.json";
   const json::Value json = json::parse_file(config_path, {.bytes = std::uint64_t{1} << 20});
   const LoraConfig config(json::Fields(json, config_path));
-  const auto source = open_safetensors(path / "adapter_model.safetensors");
-
-  std::map<std::string, nn::LowRankDelta> deltas;
+  const auto source = open_weights(path);
+  Deltas deltas;
   for (const TensorInfo& tensor : source->tensors()) {
     const std::string module = module_of(*source, tensor);
     if (!model.adapts(module)) fail(*source, tensor, "the model has no such weight, or it takes no adapter");
@@ -132,7 +143,42 @@ std::int32_t load_lora(const std::string& folder, DecoderModel& model) {
     }
     delta.scale = config.scale_of(module, delta.rank);
   }
-  return model.add_adapter(deltas);
+  return deltas;
+}
+
+// B1 A1 + B2 A2 = [B1 B2] [A1; A2]: the ranks are put one after the other, the scales into B.
+nn::LowRankDelta sum_of(const nn::LowRankDelta& first, const nn::LowRankDelta& second) {
+  nn::LowRankDelta sum{.rank = first.rank + second.rank, .scale = 1, .a = first.a, .b = {}};
+  sum.a.insert(sum.a.end(), second.a.begin(), second.a.end());
+  sum.b.reserve(first.b.size() + second.b.size());
+  for (std::size_t row = 0; row < first.b.size() / first.rank; ++row) {
+    for (std::size_t r = 0; r < first.rank; ++r) sum.b.push_back(first.scale * first.b[row * first.rank + r]);
+    for (std::size_t r = 0; r < second.rank; ++r) sum.b.push_back(second.scale * second.b[row * second.rank + r]);
+  }
+  return sum;
+}
+
+// Two adapters of one weight must be of one shape; against the model it is checked when they are added.
+void expect_one_shape(const std::string& folder, const std::string& module, const nn::LowRankDelta& a,
+                      const nn::LowRankDelta& b) {
+  if (a.a.size() * b.rank == b.a.size() * a.rank && a.b.size() * b.rank == b.b.size() * a.rank) return;
+  throw FormatError({.file = folder, .field = module, .rule = "is of another shape than in the adapter before it"});
+}
+
+}  // namespace
+
+std::int32_t load_lora(const std::vector<LoraPart>& parts, DecoderModel& model) {
+  Deltas all;
+  for (const LoraPart& part : parts) {
+    for (auto& [module, delta] : read_deltas(part.folder, model)) {
+      delta.scale *= part.scale;
+      const auto [at, is_new] = all.try_emplace(module, delta);
+      if (is_new) continue;
+      expect_one_shape(part.folder, module, at->second, delta);
+      at->second = sum_of(at->second, delta);
+    }
+  }
+  return model.add_adapter(all);
 }
 
 }  // namespace skald::models

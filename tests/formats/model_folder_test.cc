@@ -112,9 +112,10 @@ TEST_F(ModelFolder, RefusesMalformedIndexes) {
 
 // 2h.2: what else may lie in a folder
 TEST_F(ModelFolder, SaysWhatIsMissing) {
-  refuse<PathError>("the folder has no weights: needs model.safetensors or model.safetensors.index.json");
-  write("pytorch_model.bin", "x");
-  refuse<UnsupportedError>("the folder holds 'pytorch_model.bin', Skald needs model.safetensors");
+  refuse<PathError>("the folder has no weights: needs model.safetensors, pytorch_model.bin, or the index of one's");
+  write("tf_model.h5", "x");
+  refuse<UnsupportedError>("the folder holds 'tf_model.h5', Skald needs model.safetensors");
+  refuse<UnsupportedError>("save it with save_pretrained(folder)");
   for (int i = 0; i < 9; ++i) write("model-0000" + std::to_string(i) + ".gguf", "GGUF");
   refuse<UnsupportedError>("and 6 more");
   write("adapter.safetensors", shard("a"));

@@ -230,7 +230,7 @@ TEST(Safetensors, NamesFilesOfOtherFormats) {
   const std::string lfs =
       "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') + "\nsize 123456789\n";
   refuse(lfs, "this is a Git LFS pointer: run `git lfs pull` to fetch the file itself (" + std::to_string(lfs.size()));
-  refuse(std::string_view("PK\x03\x04\0\0\0\0 and a header", 22), "not safetensors: this is a ZIP archive");
+  refuse(std::string_view("PK\x03\x04\0\0\0\0 and a header", 22), "not a consistent ZIP archive");
   refuse("<!DOCTYPE html><html>", "an HTML page");
   refuse("\x80\x02}q", "a Python pickle");
 }

@@ -41,7 +41,7 @@ TEST_F(Hub, FindsSnapshotsInTheCache) {
 TEST_F(Hub, SaysHowToGetWhatIsMissing) {
   test::expect_error<PathError>([] { find_model("org/model"); },
                                 "org/model: no such folder, and not in the Hugging Face");
-  test::expect_error<PathError>([] { find_model("org/model"); }, "(hf download org/model)");
+  test::expect_error<PathError>([] { find_model("org/model"); }, "fetch it with skald pull org/model");
 }
 
 TEST_F(Hub, AReferenceCannotLeaveTheCache) {

@@ -67,7 +67,7 @@ class Lora : public testing::Test {
     write(folder_ / "adapter_model.safetensors", deltas_);
     const auto model = load_model(case_.folder, {}, pool_);
     try {
-      static_cast<void>(load_lora(folder_, *model));
+      static_cast<void>(load_lora({{.folder = folder_}}, *model));
     } catch (const Error& e) {
       return e.what();
     }
@@ -120,7 +120,7 @@ void Lora::expect_equal_to_merged(bool transposed) {
 
   const auto merged = load_model(folder_, {}, pool_);
   const auto model = load_model(case_.folder, {}, pool_);
-  const std::int32_t adapter = load_lora(folder_, *model);
+  const std::int32_t adapter = load_lora({{.folder = folder_}}, *model);
   const auto run = [&](const DecoderModel& m, std::int32_t number) {
     const auto state = make_pool(m);
     auto rows = case_rows(case_, state->create(), 0, 40);
@@ -130,10 +130,14 @@ void Lora::expect_equal_to_merged(bool transposed) {
   const auto wanted = run(*merged, 0);
   const auto found = run(*model, adapter);
   const auto plain = run(*model, 0);
+  const auto halves = run(*model, load_lora({{folder_, 0.25F}, {folder_, 0.75F}}, *model));
   for (const auto& [row, logits] : wanted) {
     float most = 0;
     for (const float v : logits) most = std::max(most, std::abs(v));
-    for (std::size_t i = 0; i < logits.size(); ++i) ASSERT_NEAR(logits[i], found.at(row)[i], 2e-5F * most) << row;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      ASSERT_NEAR(logits[i], found.at(row)[i], 2e-5F * most) << row;
+      ASSERT_NEAR(logits[i], halves.at(row)[i], 2e-5F * most) << row << ": in two parts";
+    }
   }
   EXPECT_NE(plain, found);
 }

@@ -1,4 +1,5 @@
-"""Makes the FundamentaLLM cases of tests/data/models: folders as its own tools leave them, with weights as safetensors.
+"""Makes the FundamentaLLM cases of tests/data/models: folders as its own tools leave them, with checkpoints, and with
+weights as safetensors.
 
 python tests/models/make_fundamentallm_goldens.py [folder]
 
@@ -100,7 +101,21 @@ def forward(settings, weights, ids):
     return rms(x, weights["output_norm.weight"]) @ weights["token_embedding.weight"].T
 
 
-def make_case(folder, settings, seed):
+def save_checkpoint(path, weights, **more):
+    """As its trainer does: the two ends of the model are one tensor, training goes on from here."""
+    state = dict(weights)
+    state["output_proj.weight"] = state["token_embedding.weight"]
+    optimizer = {
+        "state": {0: {"step": torch.tensor(7.0), "exp_avg": torch.zeros(2, 3)}},
+        "param_groups": [{"lr": 1e-3}],
+    }
+    metrics = {"val_loss": 1.25}
+    torch.save(
+        {"model_state": state, "optimizer_state": optimizer, "epoch": 2, "step": 7, "metrics": metrics} | more, path
+    )
+
+
+def make_case(folder, settings, seed, save=None):
     """Tries seeds until the greedy text varies and every decision is clear. 72 tokens, up to the last position."""
     for attempt in range(seed, seed + 100):
         generator = torch.Generator().manual_seed(attempt)
@@ -123,7 +138,10 @@ def make_case(folder, settings, seed):
     vocabulary = {token: i for i, token in enumerate(SPECIAL + CHARACTERS)}
     tokenizer = {"min_frequency": 1, "char_to_id": vocabulary, "special_tokens": SPECIAL}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False) + "\n")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    if save:
+        save(weights)
+    else:
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     rows = list(range(0, length, 5))
     expected = {
         "prompt": torch.tensor(prompt, dtype=torch.int32),
@@ -146,6 +164,15 @@ def main():
     settings = SETTINGS | {"num_heads": 2, "ffn_expansion": 3, "pos_encoding": "sinusoidal"}
     make_case(sinusoidal, settings, 100)
     (sinusoidal / "config.json").write_text(json.dumps({"model_type": "fundamentallm"} | settings, indent=1) + "\n")
+    small = SETTINGS | {"d_model": 32}
+    final = folder / "fundamentallm_final_model"
+    training = {"checkpoint_dir": Path("runs/1"), "learning_rate": 3e-4, "device": "auto"}
+    inside = {"model_config": small, "training_config": training}
+    make_case(final, small, 200, lambda weights: save_checkpoint(final / "final_model.pt", weights, **inside))
+    best = folder / "fundamentallm_best"
+    settings = small | {"pos_encoding": "sinusoidal", "d_model": 48, "num_layers": 1}
+    make_case(best, settings, 300, lambda weights: save_checkpoint(best / "best.pt", weights))
+    (best / "model.yaml").write_text("".join(f"{key}: {value}\n" for key, value in sorted(settings.items())))
 
 
 if __name__ == "__main__":
