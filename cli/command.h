@@ -37,15 +37,14 @@ std::unique_ptr<Command> make_eval();
 std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_control();
 std::unique_ptr<Command> make_bench();
-std::unique_ptr<Command> make_pull();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_completion();
 
 /// Every subcommand, in the order of the help.
 std::vector<std::unique_ptr<Command>> all_commands();
 
-/// The folder or file of the model that a user calls `name`: a path, else what the Hugging Face cache has under that
-/// name, else what the hub has, which is fetched. Throws OptionError where it is empty, PathError where there is none.
+/// The folder of the model that a user calls `name`. Throws OptionError where that is empty, PathError where there is
+/// none.
 std::string named_model(const std::string& name);
 
 /// The one positional argument that a command takes, the model; without it the model that ships with Skald.

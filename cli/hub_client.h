@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "skald/hub.h"
+#include "skald/hub_store.h"
 
 namespace skald::cli {
 

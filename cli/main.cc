@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "hub_client.h"
+#include "pull.h"
 #include "skald/skald.h"
 #include "terminal.h"
 

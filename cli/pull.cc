@@ -1,5 +1,6 @@
 // skald pull: a model from a hub into the Hugging Face cache.
-#include "command.h"
+#include "pull.h"
+
 #include "hub_client.h"
 #include "json_object.h"
 #include "report.h"

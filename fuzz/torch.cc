@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "formats/crc32.h"
+#include "formats/file_tensors.h"
 #include "formats/torch_checkpoint.h"
 #include "support.h"
 
@@ -60,7 +61,7 @@ void read_all(const fuzz::MemoryFile& file, std::size_t size) {
       source->read(tensor, 0, bytes);
     }
     ThreadPool alone(1);
-    source->check_sums(alone);
+    check_sums(*source, alone);
   });
   fuzz::expect_clean_errors([&] { static_cast<void>(read_torch_settings(file.path())); });
 }

@@ -116,8 +116,7 @@ struct LoadOptions {
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  /// LoRA adapters that requests may name: "DIR", "DIR=SCALE", or several summed in one, "DIR=0.7,DIR=0.3".
-  std::vector<std::string> adapters = {};
+  std::vector<std::string> adapters = {};                   // folders of LoRA adapters that requests may name
   std::string draft = {};                                   // folder of a smaller model that drafts for this one
   std::map<std::string, std::string> experts = {};          // folders of models that guidance may name, by name
   std::map<std::string, std::string> control_vectors = {};  // GGUF files that requests may name, by name
@@ -129,7 +128,7 @@ struct LoadOptions {
 /// What is known of a model without loading its weights.
 struct ModelInfo {
   std::string path;
-  std::string format;        // "safetensors", "PyTorch", "GGUF"
+  std::string format;        // "safetensors", "GGUF"
   std::string architecture;  // model_type
   std::string dtype;         // of most weights: "BF16", "Q4_0"
   std::int64_t parameters = 0;
@@ -151,7 +150,7 @@ struct ModelInfo {
 /// A model in memory, shared by its copies. All calls are thread-safe.
 class SKALD_API Model {
  public:
-  /// Loads the model at `path`: a folder, a GGUF file or a PyTorch checkpoint. Throws Error.
+  /// Loads the model folder, or the GGUF file, at `path`. Throws Error.
   static Model load(const std::string& path, const LoadOptions& options = {});
   /// The folder of the model that ships with Skald. Throws PathError where it is not installed.
   static std::string shipped_path();

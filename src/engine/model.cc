@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "decode/options.h"
 #include "decode/strategies/probing.h"
+#include "engine/adapters.h"
 #include "engine/engine.h"
 #include "engine/folder.h"
 #include "engine/inspect.h"

@@ -20,6 +20,7 @@
 #include "decode/strategies/segments.h"
 #include "decode/text_options.h"
 #include "decode/torch_draws.h"
+#include "engine/adapters.h"
 #include "engine/forced_words.h"
 #include "engine/guidance.h"
 #include "engine/kept_outputs.h"

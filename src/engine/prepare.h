@@ -12,17 +12,12 @@
 #include "decode/sampling_request.h"
 #include "engine/engine.h"
 #include "engine/model_set.h"
-#include "models/lora.h"
 #include "skald/model.h"
 
 namespace skald::engine {
 
-/// What an adapter is called: the last part of its folder's path; of several in one, "first+second".
-std::string adapter_name(const std::string& adapter);
-
-/// The folders, with their scales, that make an adapter: "DIR", "DIR=0.5", or several of these with commas between
-/// them. Throws OptionError for a scale that is no number in [-100, 100].
-std::vector<models::LoraPart> adapter_parts(const std::string& adapter);
+/// What an adapter is called: the last part of its folder's path.
+std::string adapter_name(const std::string& folder);
 
 /// Number of the adapter called `name`; 0 for "". Throws OptionError where none is.
 std::int32_t find_adapter(const std::string& name, const Names& adapters);

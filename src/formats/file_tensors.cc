@@ -45,7 +45,7 @@ class FileTensors final : public TensorSource {
     gather(tensor, strides, begin, out);
   }
 
-  void check_sums(ThreadPool& pool) const override {
+  void check_sums(ThreadPool& pool) const {
     pool.parallel_dynamic(sums_.size(), 1, [&](std::size_t first, std::size_t last, int /*worker*/) {
       std::vector<std::byte> buffer(kSumBytes);
       for (std::size_t i = first; i < last; ++i) check_sum(sums_[i], buffer);
@@ -248,6 +248,10 @@ std::unique_ptr<TensorSource> open_file_tensors(const fs::path& path, ContentsRe
   FileContents contents = read(files[0], 0);
   sort_by_name(contents.tensors);
   return std::make_unique<FileTensors>(std::move(files), std::move(contents), path.filename().native());
+}
+
+void check_sums(const TensorSource& source, ThreadPool& pool) {
+  if (const auto* const files = dynamic_cast<const FileTensors*>(&source)) files->check_sums(pool);
 }
 
 std::unique_ptr<TensorSource> open_indexed_tensors(const fs::path& index_path, ContentsReader* read, bool exact_size) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/thread_pool.h"
 #include "formats/tensor_source.h"
 
 namespace skald {
@@ -44,5 +45,9 @@ std::unique_ptr<TensorSource> open_file_tensors(const std::filesystem::path& pat
 /// `exact_size`: its total_size must be what the tensors take. Throws FormatError and PathError that name the index.
 std::unique_ptr<TensorSource> open_indexed_tensors(const std::filesystem::path& index_path, ContentsReader* read,
                                                    bool exact_size);
+
+/// Compares what is stored with the checksums that the format has; sources of other kinds have none. Throws FormatError
+/// where one is wrong.
+void check_sums(const TensorSource& source, ThreadPool& pool);
 
 }  // namespace skald

@@ -22,7 +22,7 @@
 
 namespace skald {
 
-/// A GGUF file, or the parts that a model was split into: its tensors and its metadata.
+/// A GGUF file: its tensors and its metadata.
 class GgufFile : public TensorSource {
  public:
   [[nodiscard]] virtual const std::string& path() const = 0;
@@ -48,9 +48,9 @@ class GgufFile : public TensorSource {
   [[noreturn]] void fail_type(const GgufEntry& entry, std::string rule) const;
 };
 
-/// Reads and checks all but the tensors' bytes. Any part of a split model opens all of them (gguf_split.h). Arrays of
-/// arrays and tensors in blocks that quant/block_format.h does not know are not read: UnsupportedError names what it
-/// is. Throws FormatError and LimitError that name the file, the place, the key or tensor, and the rule.
+/// Reads and checks all but the tensors' bytes. Arrays of arrays and tensors in blocks that quant/block_format.h does
+/// not know are not read: UnsupportedError names what it is. Throws FormatError and LimitError that name the file, the
+/// place, the key or tensor, and the rule.
 std::unique_ptr<GgufFile> open_gguf(const std::filesystem::path& path);
 
 }  // namespace skald

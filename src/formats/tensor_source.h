@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/thread_pool.h"
 #include "formats/dtype.h"
 #include "quant/block_format.h"
 
@@ -63,9 +62,6 @@ class TensorSource {
   /// the file has shrunk, PathError where the system cannot read it, UsageError outside of the tensor's bytes.
   virtual void read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> out) const = 0;
 
-  /// Compares what is stored with the checksums that the format has. Throws FormatError where one is wrong.
-  virtual void check_sums(ThreadPool& /*pool*/) const {}
-
   /// Path of the file that holds `tensor`.
   [[nodiscard]] virtual const std::string& file_of(const TensorInfo& tensor) const = 0;
 
@@ -73,11 +69,11 @@ class TensorSource {
   [[nodiscard]] virtual std::string describe() const = 0;
 };
 
-/// Opens the weights of a model folder: the first there is of model.safetensors and the shards of its index, then
-/// pytorch_model.bin and those of its index, then final_model.pt and best.pt; what else lies there is named in a
-/// notice. A path to one weight file (or to an index) opens just that, by what it holds, whatever its name; GGUF files
-/// appear under the names of the checkpoint that they were made from. Throws PathError where there are no weights,
-/// UnsupportedError where there are only weights of other formats, FormatError and LimitError for malformed ones.
+/// Opens the weights of a model folder: model.safetensors, else the shards of model.safetensors.index.json; what else
+/// lies there is named in a notice. A path to one weight file (or to an index) opens just that; GGUF files appear under
+/// the names of the checkpoint that they were made from. Throws PathError where
+/// there are no weights, UnsupportedError where there are only weights of other formats, FormatError and LimitError for
+/// malformed ones.
 std::unique_ptr<TensorSource> open_tensor_source(const std::filesystem::path& path);
 
 }  // namespace skald

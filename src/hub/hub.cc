@@ -10,6 +10,7 @@
 #include "hub/gguf_choice.h"
 #include "hub/names.h"
 #include "skald/error.h"
+#include "skald/hub_store.h"
 
 namespace skald {
 

@@ -6,7 +6,7 @@
 #include "hub/names.h"
 #include "json/fields.h"
 #include "skald/error.h"
-#include "skald/hub.h"
+#include "skald/hub_store.h"
 
 namespace skald {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "skald/hub.h"
+#include "skald/hub_store.h"
 
 namespace skald::hub {
 

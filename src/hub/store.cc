@@ -7,7 +7,7 @@
 #include "hub/names.h"
 #include "hub/sums.h"
 #include "skald/error.h"
-#include "skald/hub.h"
+#include "skald/hub_store.h"
 
 namespace skald {
 namespace {

@@ -2,6 +2,7 @@
 #include <initializer_list>
 
 #include "base/log.h"
+#include "formats/file_tensors.h"
 #include "models/config_file.h"
 #include "models/decoder_model.h"
 #include "models/registry.h"
@@ -55,7 +56,7 @@ std::unique_ptr<DecoderModel> load_model(const std::string& folder, const LoadOp
   const json::Fields fields(config.value, config.path);
   const Architecture& architecture = find_architecture(fields, known);
   const auto tensors = open_tensor_source(folder);
-  tensors->check_sums(pool);
+  check_sums(*tensors, pool);
   nn::WeightSource weights(*tensors, std::string(architecture.base_prefix));
   auto model = architecture.make(fields, weights);
   weights.load({.bits = options.bits,

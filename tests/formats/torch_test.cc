@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "formats/crc32.h"
+#include "formats/file_tensors.h"
 #include "formats/safetensors.h"
 #include "formats/torch_checkpoint.h"
 #include "skald/error.h"
@@ -53,7 +54,7 @@ TEST_P(Torch, GivesWhatTorchLoads) {
   const auto found = open_torch(file);
   expect_same(*found, *open_safetensors(fs::path(file).replace_extension(".safetensors")));
   ThreadPool pool(2);
-  found->check_sums(pool);
+  check_sums(*found, pool);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Torch,
@@ -101,7 +102,7 @@ TEST(TorchCheckpoint, FindsDamageByItsSums) {
   bytes[tensor.offset + 3] ^= 1;
   const auto damaged = open_torch(dir.write("m.pt", bytes));
   ThreadPool pool(2);
-  test::expect_error<FormatError>([&] { damaged->check_sums(pool); }, "its checksum is wrong");
+  test::expect_error<FormatError>([&] { check_sums(*damaged, pool); }, "its checksum is wrong");
 }
 
 TEST(Crc32, IsThatOfZip) {
