@@ -16,15 +16,15 @@ def continuation(model, *more):
 
 @pytest.mark.parametrize("checkpoint", [FINAL, BEST])
 def test_a_checkpoint_and_its_folder_are_one_model(checkpoint):
-    by_file, by_folder = (continuation(m, "--max-tokens", 20).json for m in (checkpoint, checkpoint.parent))
-    assert by_file["text"] == by_folder["text"] and len(by_file["text"]) == 20
+    by_file, by_folder = (continuation(m, "--max-tokens", "20").json for m in (checkpoint, checkpoint.parent))
+    assert by_file["text"] == by_folder["text"] and len(by_file["token_ids"]) == 20
     assert run("inspect", checkpoint, "--json").json["format"] == "PyTorch"
 
 
 def test_generation_stops_at_the_trained_length_with_a_notice():
-    result = continuation(FINAL, "--max-tokens", 500)
+    result = continuation(FINAL, "--max-tokens", "500")
     assert result.code == 0
-    assert len("Hello, said a" + result.json["text"]) == 128
+    assert len("Hello, said a") + len(result.json["token_ids"]) == 129  # the last one stands at no position
     assert result.json["finish_reason"] == "length"
     assert "128" in result.err
 
@@ -37,11 +37,14 @@ def test_settings_beside_a_checkpoint(tmp_path):
     settings = (BEST.parent / "model.yaml").read_text()
     for name in ("epoch_3.yaml", "epoch_3.yml", "config.yaml", "model.yaml"):
         (tmp_path / name).write_text(settings)
-        assert continuation(moved, "--max-tokens", 9).json["text"] == continuation(BEST, "--max-tokens", 9).json["text"]
+        assert (
+            continuation(moved, "--max-tokens", "9").json["text"]
+            == continuation(BEST, "--max-tokens", "9").json["text"]
+        )
         (tmp_path / name).unlink()
 
 
 def test_quantised_checkpoints_keep_their_settings(tmp_path):
-    assert run("quantize", FINAL, tmp_path / "q", "--bits", 8).code == 0
-    assert continuation(tmp_path / "q", "--max-tokens", 5).code == 0
+    assert run("quantize", FINAL, tmp_path / "q", "--bits", "8").code == 0
+    assert continuation(tmp_path / "q", "--max-tokens", "5").code == 0
     assert "q" in run("inspect", tmp_path / "q").out

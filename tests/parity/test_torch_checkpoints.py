@@ -153,7 +153,7 @@ def test_damaged_checkpoints_never_differ_from_torch(tmp_path):
 
 def test_a_model_as_bin_is_the_model_as_safetensors(tmp_path):
     weights = safetensors_torch.load_file(MODEL / "model.safetensors")
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_text((MODEL / name).read_text())
     names = sorted(weights)
     weight_map = {}
