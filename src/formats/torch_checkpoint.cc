@@ -173,6 +173,7 @@ class Checkpoint {
     }
     const std::size_t prefix = wrapper_bytes(tensors);
     std::vector<Entry> entries;
+    entries.reserve(tensors.size());
     for (const auto& [name, tensor] : tensors) entries.push_back({std::string(name.substr(prefix)), tensor});
     return entries;
   }

@@ -29,7 +29,8 @@ std::vector<float> sines(std::int64_t n, std::int64_t width) {
 }
 
 std::vector<float> sines_of_fairseq(std::int64_t n, std::int64_t width) {
-  const auto fall = static_cast<float>(std::log(kSlowest) / static_cast<double>(width / 2 - 1));
+  const std::int64_t half = width / 2;
+  const auto fall = static_cast<float>(std::log(kSlowest) / static_cast<double>(half - 1));
   return fill(n, width, width / 2, [&](std::int64_t position, std::int64_t k) {
     const auto frequency = static_cast<float>(std::exp(static_cast<double>(static_cast<float>(k) * -fall)));
     return static_cast<double>(static_cast<float>(position) * frequency);

@@ -84,8 +84,8 @@ TEST_F(BadGguf, Architecture) {
 }
 
 TEST_F(BadGguf, OneOfSeveralFiles) {
-  refuse<UnsupportedError>({{"split.count", std::uint32_t{3}}},
-                           "split.count = 3: models in several files are not read");
+  refuse({{"split.count", std::uint32_t{3}}},
+         "is part 1 of 3 of a split model: its name must end in -00001-of-00003.gguf");
 }
 
 TEST_F(BadGguf, Settings) {
@@ -115,8 +115,9 @@ TEST_F(BadGguf, Tokenizer) {
 TEST(GgufModel, FilesOfOtherKindsAreNamed) {
   const test::TempDir dir;
   const std::string path = dir.write("model.gguf", "hello");
-  test::expect_error<PathError>([&] { Model::load(path); },
-                                "model.gguf: is a file, a folder is needed (or a GGUF file, which this is not)");
+  test::expect_error<PathError>(
+      [&] { Model::load(path); },
+      "model.gguf: is a file, a folder is needed (or a GGUF file or PyTorch checkpoint, which this is not)");
   test::expect_error<PathError>([&] { Model::load("/dev/zero"); }, "/dev/zero: is a");
 }
 

@@ -492,6 +492,7 @@ def many_views(n):
         checkpoint(words(value({"w": tensor()}) + b"}" + text("_metadata") + b"Nsb")),
         checkpoint(pickled({"w": tensor(), "version": 1, "note": None})),
     ],
+    ids=len,  # not the bytes: they are the environment of what is run
 )
 def test_whole_checkpoints_are_read(tmp_path, data):
     loads(tmp_path, data)

@@ -305,12 +305,13 @@ def bart(rng):
 def bart_kin(rng, **own):
     """MBart and the like, whose settings are BART's."""
     config, length = bart(rng)
-    return config | own, length
+    return config | {"decoder_start_token_id": 2} | own, length
 
 
 def umt5(rng):
     config, length = t5(rng)
     config.pop("tie_word_embeddings", None)  # always tied
+    config["decoder_start_token_id"] = 0
     return config, length
 
 
