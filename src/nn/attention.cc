@@ -21,6 +21,7 @@ constexpr auto kCut = static_cast<std::int64_t>(kernels::kCut);
 constexpr std::size_t kBlocksPerCut = kernels::kCut / kernels::kBlock;
 constexpr std::size_t kQueriesPerTile = 64;  // what one reading of a cut serves
 constexpr std::size_t kLeastHeads = 4;       // that a task keeps when heads of one kv head are shared out
+constexpr std::size_t kPackedByOne = 1024;   // queries: fewer are packed sooner than a worker wakes
 constexpr std::size_t kManyTasks = 4;        // a worker: so many keep all busy to the end
 
 struct KeyRange {
@@ -50,10 +51,11 @@ class Attention {
         kv_(kernels::table().kv[static_cast<int>(context.state->kv_type())]),
         group_(spec.n_heads / spec.kv_heads),
         stride_((2 + spec.v_dim + 15) / 16 * 16),
-        packed_stride_((spec.k_dim + 15) / 16 * 16) {}
+        q_stride_(spec.k_dim) {}
 
   void run() {
     make_tiles();
+    pack_queries();
     const auto workers = static_cast<std::size_t>(context_.pool->size());
     if (context_.work->attention.size() < workers) context_.work->attention.resize(workers);
     const bool serial = work() < kSerialWork || workers == 1;
@@ -125,7 +127,6 @@ class Attention {
     AttentionScratch& scratch = context_.work->attention[static_cast<std::size_t>(worker)];
     scratch.states.ensure(most_queries() * stride_);
     scratch.partials.ensure(most_queries() * stride_);
-    if (kv_.pack_q != nullptr) scratch.packed_q.ensure(most_queries() * packed_stride_);
     if (spec_.bias == AttentionSpec::Bias::relative) scratch.biases.ensure(most_queries() * kernels::kCut);
     scratch.queries.reserve(most_queries());
     scratch.later.reserve(most_queries());
@@ -137,7 +138,6 @@ class Attention {
     float* const states = scratch.states.data();
     float* const partials = scratch.partials.data();
     const KeyRange range = cuts(tile);
-    pack_queries(task, scratch);
     for (std::int64_t cut = range.begin; cut < range.end; ++cut) {
       attend_cut(task, cut, states, partials, scratch);
       for (const std::uint32_t i : scratch.later) {
@@ -157,10 +157,7 @@ class Attention {
         const KeyRange range = cuts(tile_of(i / most));
         const std::int64_t cut = range.begin + static_cast<std::int64_t>(i % most);
         float* const result = results + i * per_cut;
-        if (cut >= range.end) continue;
-        AttentionScratch& scratch = scratch_of(worker);
-        pack_queries(i / most, scratch);
-        attend_cut(i / most, cut, result, result, scratch);
+        if (cut < range.end) attend_cut(i / most, cut, result, result, scratch_of(worker));
       }
     });
     context_.pool->parallel_dynamic(tasks * most_queries(), 4, [&](std::size_t begin, std::size_t end, int) {
@@ -186,17 +183,17 @@ class Attention {
     finish(task, i, state);
   }
 
-  // Query `i` of a task, as it came.
-  [[nodiscard]] const float* query_of(std::size_t task, std::size_t i) const {
-    const std::size_t row = tile_of(task).begin + i / group_;
-    return q_ + (row * spec_.n_heads + first_head(task) + i % group_) * spec_.k_dim;
-  }
-
-  void pack_queries(std::size_t task, AttentionScratch& scratch) const {
+  // All queries as the kernels take them, once: a query meets many cuts.
+  void pack_queries() {
     if (kv_.pack_q == nullptr) return;
-    for (std::size_t i = 0; i < queries(tile_of(task)); ++i) {
-      kv_.pack_q(query_of(task, i), spec_.k_dim, scratch.packed_q.data() + i * packed_stride_);
-    }
+    const std::size_t n = context_.rows.size() * spec_.n_heads;
+    const std::size_t stride = (spec_.k_dim + 15) / 16 * 16;
+    float* const packed = context_.work->packed_q.ensure(n * stride);
+    context_.pool->parallel_for(n, kPackedByOne, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) kv_.pack_q(q_ + i * spec_.k_dim, spec_.k_dim, packed + i * stride);
+    });
+    q_ = packed;
+    q_stride_ = stride;
   }
 
   // One cut for the queries of a task that see something of it. A query's first cut goes straight into its state, the
@@ -218,7 +215,7 @@ class Attention {
         const std::size_t i = (row - tile.begin) * group_ + h;
         if (!first) scratch.later.push_back(static_cast<std::uint32_t>(i));
         scratch.queries.push_back(
-            {.q = kv_.pack_q == nullptr ? query_of(task, i) : scratch.packed_q.data() + i * packed_stride_,
+            {.q = q_ + (row * spec_.n_heads + head + h) * q_stride_,
              .begin = static_cast<std::uint32_t>(begin),
              .end = static_cast<std::uint32_t>(end),
              .alibi_slope = spec_.bias == AttentionSpec::Bias::alibi ? spec_.alibi_slopes[head + h] : 0,
@@ -268,13 +265,13 @@ class Attention {
 
   const AttentionSpec& spec_;
   int layer_;
-  const float* q_;  // [rows, n_heads, k_dim]
+  const float* q_;  // [rows, n_heads, k_dim], q_stride_ apart; packed where the kernels want them so
   float* out_;      // [rows, n_heads, v_dim]
   const Context& context_;
   const kernels::KvKernels& kv_;
-  std::size_t group_;          // query heads of one task, which share a kv head
-  std::size_t stride_;         // floats of one result (maximum, sum, values), rounded up to cache lines
-  std::size_t packed_stride_;  // floats of one packed query
+  std::size_t group_;     // query heads of one task, which share a kv head
+  std::size_t stride_;    // floats of one result (maximum, sum, values), rounded up to cache lines
+  std::size_t q_stride_;  // floats from one query to the next
 };
 
 template <typename T>

@@ -39,7 +39,6 @@ struct AttentionTile {
 struct AttentionScratch {
   WorkBuffer<float> states;    // [queries, 2 + v_dim] running results
   WorkBuffer<float> partials;  // [queries, 2 + v_dim] of one cut
-  WorkBuffer<float> packed_q;  // [queries, k_dim] as pack_q leaves them
   WorkBuffer<float> biases;    // [queries, kCut] relative position biases
   std::vector<kernels::CutQuery> queries;
   std::vector<std::uint32_t> later;  // queries for which the cut is not their first
@@ -53,6 +52,7 @@ struct Workspace {
   WorkBuffer<float> normed;                                    // [rows, hidden] input of products
   std::array<WorkBuffer<std::byte>, kernels::kXForms> packed;  // what pack_x made of an input, by its form
   WorkBuffer<float> q;                                         // [rows, n_heads, k_dim]
+  WorkBuffer<float> packed_q;                                  // [rows, n_heads, k_dim up to 16s] what pack_q made of q
   WorkBuffer<float> k;                                         // [rows, kv_heads, k_dim]
   WorkBuffer<float> v;                                         // [rows, kv_heads, v_dim]
   WorkBuffer<float> attended;                                  // [rows, n_heads, v_dim]
