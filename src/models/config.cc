@@ -340,7 +340,10 @@ DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& de
   const std::string_view positions = name("max_position_embeddings", defaults.positions_key);
   c.max_positions = fields.get_integer(positions, 1, kMaxPositions).value_or(defaults.max_positions);
   c.norm_eps = read_epsilon(fields, defaults.norm_eps_key, defaults.norm_eps);
-  c.activation = read_activation(fields, defaults.activation_key, defaults.activation);
+  constexpr std::string_view kSquared = "relu2";
+  const std::string activation = fields.get_string(defaults.activation_key).value_or(std::string(defaults.activation));
+  c.squared = activation == kSquared && defaults.activation == kSquared;
+  c.activation = find_activation(fields, defaults.activation_key, c.squared ? "relu" : activation);
   c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(defaults.tie_word_embeddings);
   c.windows.assign(static_cast<std::size_t>(c.n_layers), 0);
   if (defaults.rotary) c.rope = read_rope_settings(fields, c.head_dim, c.max_positions, defaults);

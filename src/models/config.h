@@ -33,6 +33,7 @@ struct DecoderConfig {
   std::int64_t max_positions = 0;
   float norm_eps = 0;
   kernels::Activation activation = kernels::Activation::silu;
+  bool squared = false;  // "relu2": the activation times what it is of
   bool tie_word_embeddings = false;
   bool qkv_bias = false;
   bool o_bias = false;
@@ -50,7 +51,7 @@ struct ConfigDefaults {
   std::int64_t max_positions = 0;
   double norm_eps = 1e-6;
   std::string_view activation_key = "hidden_act";
-  std::string_view activation = "silu";
+  std::string_view activation = "silu";  // "relu2" is known where it is this
   double rope_theta = 10000;
   bool tie_word_embeddings = false;
   bool partial_rotary = false;          // whether partial_rotary_factor counts with every rope type

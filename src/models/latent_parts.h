@@ -1,12 +1,19 @@
-// What models with latent attention share: its sizes in config.json and its weights by the checkpoint's names.
+// What models with latent attention share: sizes in config.json, weights by the checkpoint's names, the decoder itself.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 
+#include "base/function_ref.h"
 #include "models/config.h"
+#include "models/decoder_model.h"
+#include "models/expert_parts.h"
+#include "models/rotary_parts.h"
+#include "nn/experts.h"
 #include "nn/latent_attention.h"
-#include "nn/state.h"
 #include "nn/weight_source.h"
 
 namespace skald::models {
@@ -30,12 +37,27 @@ LatentConfig read_latent_config(const json::Fields& fields, const DecoderConfig&
 /// qk_rope_head_dim, which is the head_dim of the rotary positions.
 std::int64_t read_rope_head_dim(const json::Fields& fields);
 
-/// The block whose weights stand under `prefix` ("model.layers.0.self_attn."). kv_b_proj takes no adapters: only its
-/// parts per head are multiplied, one of them transposed.
-nn::LatentAttention latent_attention(const LatentConfig& config, const DecoderConfig& decoder,
-                                     const std::string& prefix, nn::WeightSource& weights);
+/// `shared` experts that every row goes to, which are one of so many times the width; none where `shared` is 0.
+std::optional<nn::Expert> shared_experts(const ExpertSizes& sizes, std::int64_t shared, const std::string& prefix,
+                                         nn::WeightSource& weights, bool bias = false);
 
-/// One latent group of `n_layers` layers.
-nn::StateLayout latent_layout(const LatentConfig& config, std::int64_t n_layers);
+/// Groups of experts, of which a row goes to the best: n_group and topk_group of config.json.
+struct ExpertGroups {
+  std::int64_t n = 1;
+  std::int64_t best = 1;
+};
+
+/// Throws FormatError where they do not cut `sizes` into equal groups of `least` or more, or where the best ones hold
+/// fewer experts than a row goes to.
+ExpertGroups read_expert_groups(const json::Fields& fields, const ExpertSizes& sizes, std::int64_t least,
+                                const ExpertGroups& unsaid);
+
+/// A decoder of Llama's names whose attention is latent. kv_b_proj takes no adapters: only its parts per head are
+/// multiplied, one of them transposed. `block` gives what stands behind the attention of each layer, whose weights are
+/// under `prefix`, "model.layers.0.mlp.".
+using LatentBlock = std::variant<nn::Mlp, nn::Experts>;
+using MakeLatentBlock = FunctionRef<LatentBlock(std::int64_t layer, const std::string& prefix)>;
+std::unique_ptr<DecoderModel> make_latent_decoder(const LatentConfig& config, const DecoderConfig& decoder,
+                                                  MakeLatentBlock block, nn::WeightSource& weights);
 
 }  // namespace skald::models

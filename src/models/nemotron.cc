@@ -6,11 +6,9 @@
 namespace skald::models {
 
 std::unique_ptr<DecoderModel> make_nemotron(const json::Fields& fields, nn::WeightSource& w) {
-  const bool squared = fields.get_string("hidden_act").value_or("relu2") == "relu2";
   DecoderConfig c = read_decoder_config(fields, {.max_positions = 4096,
                                                  .norm_eps = 1e-5,
-                                                 .activation_key = squared ? "" : "hidden_act",
-                                                 .activation = "relu",
+                                                 .activation = "relu2",
                                                  .partial_rotary = true,
                                                  .partial_rotary_factor = 0.5,
                                                  .norm_eps_key = "norm_eps"});
@@ -26,9 +24,7 @@ std::unique_ptr<DecoderModel> make_nemotron(const json::Fields& fields, nn::Weig
     layer.self_norm = norm(p + "input_layernorm");
     layer.self = rotary_attention(c, parts.ropes.front(), i, p + "self_attn.", w);
     layer.mlp_norm = norm(p + "post_attention_layernorm");
-    nn::Mlp mlp = plain_mlp(c, p + "mlp.up_proj", p + "mlp.down_proj", w);
-    mlp.times_input = squared;
-    layer.mlp = std::move(mlp);
+    layer.mlp = plain_mlp(c, p + "mlp.up_proj", p + "mlp.down_proj", w);
   }
   parts.final_norm = norm("model.norm");
   parts.head = language_model_head(c, w);

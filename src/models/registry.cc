@@ -9,12 +9,12 @@
 namespace skald::models {
 
 Maker make_baichuan, make_bart, make_umt5, make_pegasus, make_mbart, make_marian, make_m2m_100, make_blenderbot,
-    make_bloom, make_cohere, make_cohere2, make_deepseek_v3, make_exaone, make_exaone4, make_falcon, make_fundamentallm,
-    make_gemma, make_gemma2, make_gemma3, make_gemma3_text, make_glm, make_glm4, make_gpt2, make_gpt_bigcode,
-    make_gpt_neo, make_gpt_neox, make_gpt_oss, make_gptj, make_granite, make_granitemoe, make_internlm2, make_llama,
-    make_mamba2, make_mistral, make_mixtral, make_mpt, make_mt5, make_nemotron, make_olmo, make_olmo2, make_opt,
-    make_phi, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_qwen3_moe, make_smollm3, make_stablelm,
-    make_starcoder2, make_t5;
+    make_bloom, make_cohere, make_cohere2, make_deepseek_v2, make_deepseek_v3, make_exaone, make_exaone4, make_falcon,
+    make_fundamentallm, make_gemma, make_gemma2, make_gemma3, make_gemma3_text, make_glm, make_glm4, make_gpt2,
+    make_gpt_bigcode, make_gpt_neo, make_gpt_neox, make_gpt_oss, make_gptj, make_granite, make_granitemoe,
+    make_internlm2, make_llama, make_mamba2, make_mistral, make_mixtral, make_mpt, make_mt5, make_nemotron, make_olmo,
+    make_olmo2, make_opt, make_persimmon, make_phi, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3, make_qwen3_moe,
+    make_smollm3, make_stablelm, make_starcoder2, make_t5;
 
 namespace {
 
@@ -25,6 +25,7 @@ constexpr std::array kArchitectures = {
     Architecture{"bloom", "BloomForCausalLM", "transformer.", &make_bloom},
     Architecture{"cohere", "CohereForCausalLM", "model.", &make_cohere},
     Architecture{"cohere2", "Cohere2ForCausalLM", "model.", &make_cohere2},
+    Architecture{"deepseek_v2", "DeepseekV2ForCausalLM", "model.", &make_deepseek_v2},
     Architecture{"deepseek_v3", "DeepseekV3ForCausalLM", "model.", &make_deepseek_v3},
     Architecture{"exaone", "ExaoneForCausalLM", "transformer.", &make_exaone},
     Architecture{"exaone4", "Exaone4ForCausalLM", "model.", &make_exaone4},
@@ -59,6 +60,7 @@ constexpr std::array kArchitectures = {
     Architecture{"olmo2", "Olmo2ForCausalLM", "model.", &make_olmo2},
     Architecture{"opt", "OPTForCausalLM", "model.", &make_opt},
     Architecture{"pegasus", "PegasusForConditionalGeneration", "model.", &make_pegasus},
+    Architecture{"persimmon", "PersimmonForCausalLM", "model.", &make_persimmon},
     Architecture{"phi", "PhiForCausalLM", "model.", &make_phi},
     Architecture{"phi3", "Phi3ForCausalLM", "model.", &make_phi3},
     Architecture{"qwen2", "Qwen2ForCausalLM", "model.", &make_qwen2},

@@ -99,6 +99,7 @@ nn::Mlp plain_mlp(const DecoderConfig& c, const std::string& up, const std::stri
   mlp.up_proj = w.linear(up, width, hidden, c.mlp_bias);
   mlp.down_proj = w.linear(down, hidden, width, c.mlp_bias);
   mlp.activation = c.activation;
+  mlp.times_input = c.squared;
   return mlp;
 }
 

@@ -357,13 +357,11 @@ class ExpertPass {
 void Router::choose(float* logits, Choice* choices) const {
   const std::size_t n = gate.out_features();
   const kernels::KernelTable& kernel = kernels::table();
-  if (rule == Rule::softmax) kernel.softmax(n, logits);
-  if (rule == Rule::sigmoid_by_group) {
-    kernel.activate(kernels::Activation::sigmoid, logits, nullptr, n, logits);
-    choose_by_group(logits, choices);
-  } else {
-    choose_best([&](std::size_t e) { return logits[e]; }, n, top_k, choices);
-  }
+  const bool by_group = rule == Rule::sigmoid_by_group || rule == Rule::softmax_by_group;
+  if (rule == Rule::softmax || rule == Rule::softmax_by_group) kernel.softmax(n, logits);
+  if (rule == Rule::sigmoid_by_group) kernel.activate(kernels::Activation::sigmoid, logits, nullptr, n, logits);
+  if (by_group) choose_by_group(logits, choices);
+  if (!by_group) choose_best([&](std::size_t e) { return logits[e]; }, n, top_k, choices);
   if (rule == Rule::softmax_of_best) {
     for (std::size_t i = 0; i < top_k; ++i) logits[i] = choices[i].weight;
     kernel.softmax(top_k, logits);
@@ -379,14 +377,15 @@ void Router::choose(float* logits, Choice* choices) const {
 
 void Router::choose_by_group(const float* scores, Choice* choices) const {
   const std::size_t per_group = gate.out_features() / n_groups;
-  const auto corrected = [&](std::size_t e) { return scores[e] + score_correction[e]; };
-  const auto sum_of_two_best = [&](std::size_t g) {
-    std::array<Choice, 2> two;
-    choose_best([&](std::size_t i) { return corrected(g * per_group + i); }, per_group, 2, two.data());
-    return two[0].weight + two[1].weight;
+  const bool sigmoids = rule == Rule::sigmoid_by_group;
+  const auto corrected = [&](std::size_t e) { return sigmoids ? scores[e] + score_correction[e] : scores[e]; };
+  const auto score_of_group = [&](std::size_t g) {
+    std::array<Choice, 2> best;
+    choose_best([&](std::size_t i) { return corrected(g * per_group + i); }, per_group, sigmoids ? 2 : 1, best.data());
+    return sigmoids ? best[0].weight + best[1].weight : best[0].weight;
   };
   std::array<Choice, kMaxExpertGroups> groups;
-  choose_best(sum_of_two_best, n_groups, top_groups, groups.data());
+  choose_best(score_of_group, n_groups, top_groups, groups.data());
   std::sort(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(top_groups),
             [](const Choice& a, const Choice& b) { return a.expert < b.expert; });
   const auto expert = [&](std::size_t i) { return groups[i / per_group].expert * per_group + i % per_group; };

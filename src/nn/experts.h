@@ -29,6 +29,9 @@ struct Router {
   enum class Rule {
     softmax,          // probabilities over all experts; the best of them (Mixtral, Qwen2-MoE)
     softmax_of_best,  // the best logits; probabilities among those (gpt-oss)
+    // Probabilities; of the groups with the largest ones, the best of them (DeepSeek-V2,
+    // https://arxiv.org/abs/2405.04434).
+    softmax_by_group,
     // Sigmoids; of the groups whose two best corrected ones have the largest sums, the best corrected ones. Their
     // weights are not corrected (DeepSeek-V3, https://arxiv.org/abs/2412.19437).
     sigmoid_by_group,
@@ -40,9 +43,9 @@ struct Router {
   bool normalize = false;  // weights are divided by their sum
   float scale = 1;         // then multiplied by this
   // By group:
-  std::size_t n_groups = 1;    // in [1, kMaxExpertGroups]: equal groups of at least two neighbouring experts
-  std::size_t top_groups = 1;  // in [1, n_groups]; they hold top_k experts or more
-  std::vector<float> score_correction = {};  // [n_experts]
+  std::size_t n_groups = 1;  // in [1, kMaxExpertGroups]: equal groups of neighbouring experts; two or more by sigmoids
+  std::size_t top_groups = 1;                // in [1, n_groups]; they hold top_k experts or more
+  std::vector<float> score_correction = {};  // [n_experts] by sigmoids
 
   /// The choices [top_k] of one row from its logits [n_experts], which are changed.
   void choose(float* logits, Choice* choices) const;

@@ -96,6 +96,13 @@ def gpt_neox(rng):
     return config, rng.choice(LENGTHS)
 
 
+def persimmon(rng):
+    config = decoder(rng, head_dims=(8, 16, 24), kv=False) | theta(rng)
+    config |= rng.choice([{}, {"qk_layernorm": False, "hidden_act": rng.choice(["gelu", "relu2"])}])
+    config["layer_norm_eps"] = rng.choice([1e-5, 1e-3])
+    return config | rng.choice([{}, {"partial_rotary_factor": 1.0}]), rng.choice(LENGTHS)
+
+
 def gpt_form(rng, hidden, layers, heads, positions, head_dims):
     """What a decoder with other names for its sizes has."""
     n_heads = rng.choice([1, 2, 3, 4])
@@ -267,6 +274,7 @@ DRAWS = {
     "olmo": olmo,
     "olmo2": olmo2,
     "opt": opt,
+    "persimmon": persimmon,
     "phi": phi,
     "qwen3_moe": qwen3_moe,
     "smollm3": smollm3,

@@ -260,6 +260,19 @@ def deepseek_v3(rng):
     return config, rng.choice([60, 100, 270])
 
 
+def deepseek_v2(rng):
+    config, length = deepseek_v3(rng)
+    for key in ("rope_interleave", "n_group", "topk_group"):
+        del config[key]
+    config |= {"num_experts_per_tok": rng.choice([1, 2, 3]), "n_routed_experts": 6, "mlp_bias": rng.random() < 0.4}
+    config |= {"q_lora_rank": rng.choice([None, 20]), "hidden_size": 12 * config["num_attention_heads"]}
+    config |= {"norm_topk_prob": rng.random() < 0.3, "first_k_dense_replace": rng.choice([0, 1])}
+    config["kv_lora_rank"] = rng.choice([16, 24, 38])  # the reference turns pairs only where it is even
+    if rng.random() < 0.6:
+        config |= {"topk_method": "group_limited_greedy", "n_group": 3, "topk_group": 2}
+    return config, length
+
+
 def input_length(rng):
     """Of an encoder: short, or past the first cut of 256 keys."""
     return rng.choice([rng.randint(2, 100), rng.randint(260, 300)])
@@ -343,6 +356,7 @@ DRAWS = DECODER_DRAWS | {
     "bart": bart,
     "bloom": bloom,
     "blenderbot": bart_kin,
+    "deepseek_v2": deepseek_v2,
     "deepseek_v3": deepseek_v3,
     "gemma2": gemma2,
     "gpt2": gpt2,

@@ -454,7 +454,16 @@ def use_hub_names(folder):
 SMALL = {"vocab_size": 61, "intermediate_size": 20, "ffn_dim": 20, "ffn_hidden_size": 20, "n_inner": 20}
 SMALL |= {"moe_intermediate_size": 12, "encoder_ffn_dim": 20, "decoder_ffn_dim": 20, "d_model": 24, "num_experts": 4}
 SMALL |= {"num_local_experts": 4, "num_experts_per_tok": 2, "max_position_embeddings": 160, "n_positions": 160}
-DRAWN = (*(f for f in DECODERS if f != "mpt"), "blenderbot", "m2m_100", "marian", "mbart", "pegasus", "umt5")
+DRAWN = (
+    *(f for f in DECODERS if f != "mpt"),
+    "blenderbot",
+    "deepseek_v2",
+    "m2m_100",
+    "marian",
+    "mbart",
+    "pegasus",
+    "umt5",
+)
 
 
 def make_drawn_case(folder, family):
