@@ -38,7 +38,7 @@ EncodeScratch ScratchPool::take(const Model& model) {
       return scratch;
     }
   }
-  return {.model = model.make_scratch(), .valid = {}, .normal = {}, .tokens = {}, .out = {}};
+  return {.model = model.make_scratch(), .valid = {}, .normal = {}, .cut = {}, .tokens = {}, .out = {}};
 }
 
 void ScratchPool::give_back(EncodeScratch scratch) {

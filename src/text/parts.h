@@ -24,11 +24,14 @@ namespace skald::text {
 struct EncodeScratch {
   std::unique_ptr<Model::Scratch> model;
   AlignedText valid, normal[2];
+  std::vector<AlignedText> cut;   // [pre-tokenizers]
   std::vector<WordToken> tokens;  // of a word
   Encoding out;
 
   [[nodiscard]] std::size_t bytes() const {
-    return model->bytes() + valid.bytes() + normal[0].bytes() + normal[1].bytes() +
+    std::size_t in_cut = 0;
+    for (const AlignedText& text : cut) in_cut += text.bytes();
+    return in_cut + model->bytes() + valid.bytes() + normal[0].bytes() + normal[1].bytes() +
            tokens.capacity() * sizeof(WordToken) + out.ids.capacity() * sizeof(TokenId) +
            out.offsets.capacity() * sizeof(ByteRange);
   }

@@ -84,7 +84,7 @@ class Encoder {
     const Piece normal = parts_.normalizer.normalize(text, scratch_.normal);
     const auto visit = [&](std::size_t begin, std::size_t end, const AddedToken* token) {
       const Piece piece = normal.slice(begin, end);
-      token != nullptr ? put(piece, token->id) : parts_.pre_tokenizer.split(piece, word_sink_);
+      token != nullptr ? put(piece, token->id) : parts_.pre_tokenizer.split(piece, scratch_.cut, word_sink_);
     };
     parts_.normalized_finder.split(normal.text, ReadsIn{*this, normal}, visit);
   }

@@ -61,8 +61,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  /// Bytes that are not UTF-8 are read as U+FFFD, one for each maximal ill-formed part. Linear time (n log n inside one
-  /// word). Throws LimitError above 1 GiB, and where an unknown split pattern needs too much backtracking.
+  /// Bytes that are not UTF-8 are read as U+FFFD, one for each maximal ill-formed part. Linear time.
+  /// Throws LimitError above 1 GiB, and where an unknown split pattern needs too much backtracking.
   [[nodiscard]] Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   /// The text of `ids`; ids that are no token give nothing. Bytes that are not UTF-8 become U+FFFD as in `tokenizers`.

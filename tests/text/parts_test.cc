@@ -1,4 +1,4 @@
-// Single parts: merging, finding added tokens, Unicode, bytes.
+// Single parts: finding added tokens, Unicode, bytes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,51 +6,10 @@
 #include "support.h"
 #include "text/added_tokens.h"
 #include "text/lossy_utf8.h"
-#include "text/models/bpe.h"
 #include "text/unicode.h"
 
 namespace skald::text {
 namespace {
-
-// The definition: the leftmost pair of the lowest rank, again and again.
-std::vector<TokenId> merge_by_definition(const MergeTable& merges, std::vector<TokenId> ids) {
-  for (;;) {
-    std::size_t best = ids.size();
-    Merge merge;
-    for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-      const Merge* const found = merges.find(ids[i], ids[i + 1]);
-      if (found != nullptr && (best == ids.size() || found->rank < merge.rank)) best = i, merge = *found;
-    }
-    if (best == ids.size()) return ids;
-    ids[best] = merge.id;
-    ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-  }
-}
-
-TEST(Merger, MergesAsDefinedInShortAndLongWords) {
-  std::mt19937 random(1);
-  for (int round = 0; round < 200; ++round) {
-    MergeTable merges;
-    merges.reserve(60);
-    for (std::uint32_t rank = 0; rank < 60; ++rank) {
-      const auto limit = static_cast<int>(4 + rank / 2);
-      merges.insert(static_cast<TokenId>(random() % limit), static_cast<TokenId>(random() % limit),
-                    {rank, static_cast<TokenId>(4 + rank)});
-    }
-    std::vector<TokenId> ids(1 + random() % 150);
-    for (TokenId& id : ids) id = static_cast<TokenId>(random() % 4);
-    std::vector<WordToken> symbols;
-    for (std::uint32_t i = 0; i < ids.size(); ++i) symbols.push_back({ids[i], i, i + 1});
-    Merger().merge(merges, symbols);
-    std::vector<TokenId> got;
-    for (std::size_t i = 0; i < symbols.size(); ++i) {
-      got.push_back(symbols[i].id);
-      EXPECT_EQ(symbols[i].begin, i == 0 ? 0 : symbols[i - 1].end);
-    }
-    EXPECT_EQ(symbols.back().end, ids.size());
-    ASSERT_EQ(got, merge_by_definition(merges, ids));
-  }
-}
 
 TEST(StringFinder, FindsLeftmostLongest) {
   std::mt19937 random(2);

@@ -8,6 +8,7 @@
 #include "text/flat_map.h"
 #include "text/model.h"
 #include "text/models/byte_fallback.h"
+#include "text/models/merge_queue.h"
 
 namespace skald::text {
 
@@ -77,20 +78,23 @@ class Bpe final : public Model {
 };
 
 /// Merges `symbols` until no pair of neighbours is in `merges`: lowest rank first, leftmost first among equals.
-/// O(n log n); short words take a quadratic path without a queue.
+/// Short words take a quadratic path without a queue.
 class Merger {
  public:
   void merge(const MergeTable& merges, std::vector<WordToken>& symbols);
+  /// What the queue of the last long word did.
+  [[nodiscard]] std::uint64_t steps() const { return queue_.steps(); }
   [[nodiscard]] std::size_t bytes() const {
-    return queue_.capacity() * sizeof(queue_[0]) + (next_.capacity() + before_.capacity()) * sizeof(next_[0]);
+    return queue_.bytes() + (next_.capacity() + before_.capacity()) * sizeof(next_[0]) +
+           pairs_.capacity() * sizeof(Merge);
   }
 
  private:
   void merge_short(const MergeTable& merges, std::vector<WordToken>& symbols);
   void merge_long(const MergeTable& merges, std::vector<WordToken>& symbols);
-  void push(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left);
+  void look_up(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left);
 
-  std::vector<std::uint64_t> queue_;          // a heap of ranks and, below them, places of left symbols
+  MergeQueue queue_;                          // of left symbols
   std::vector<std::uint32_t> next_, before_;  // [symbols]: neighbours still there
   std::vector<Merge> pairs_;                  // [symbols]: what each symbol and the next one merge to
 };

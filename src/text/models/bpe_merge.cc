@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <functional>
 
 #include "text/models/bpe.h"
 
@@ -8,10 +7,6 @@ namespace {
 
 constexpr std::size_t kShortWord = 48;  // symbols; from there on the queue is faster
 constexpr std::uint32_t kNoRank = ~std::uint32_t{0};
-constexpr std::uint32_t kEnd = ~std::uint32_t{0};
-
-// An entry of the queue: less is earlier.
-std::uint64_t candidate(std::uint32_t rank, std::uint32_t position) { return std::uint64_t{rank} << 32 | position; }
 
 Merge lookup(const MergeTable& merges, TokenId left, TokenId right) {
   const Merge* const found = merges.find(left, right);
@@ -54,43 +49,38 @@ void Merger::merge_short(const MergeTable& merges, std::vector<WordToken>& symbo
   symbols.resize(n);
 }
 
-void Merger::push(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left) {
-  const Merge* const found = merges.find(symbols[left].id, symbols[next_[left]].id);
-  if (found == nullptr) return;
-  queue_.push_back(candidate(found->rank, left));
-  std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
+void Merger::look_up(const MergeTable& merges, const std::vector<WordToken>& symbols, std::uint32_t left) {
+  pairs_[left] = lookup(merges, symbols[left].id, symbols[next_[left]].id);
+  if (pairs_[left].rank != kNoRank) queue_.push({pairs_[left].rank, left});
 }
 
 void Merger::merge_long(const MergeTable& merges, std::vector<WordToken>& symbols) {
   const auto n = static_cast<std::uint32_t>(symbols.size());
   next_.resize(n);
   before_.resize(n);
+  pairs_.resize(n);
   queue_.clear();
   for (std::uint32_t i = 0; i < n; ++i) {
-    next_[i] = i + 1 < n ? i + 1 : kEnd;
-    before_[i] = i > 0 ? i - 1 : kEnd;
-    if (i + 1 == n) break;
-    const Merge* const found = merges.find(symbols[i].id, symbols[i + 1].id);
-    if (found != nullptr) queue_.push_back(candidate(found->rank, i));
+    next_[i] = i + 1;
+    before_[i] = i - 1;
+    if (i + 1 < n) look_up(merges, symbols, i);
   }
-  std::make_heap(queue_.begin(), queue_.end(), std::greater<>());
-  while (!queue_.empty()) {
-    const std::uint64_t top = queue_.front();
-    std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
-    queue_.pop_back();
-    const auto left = static_cast<std::uint32_t>(top);
-    const std::uint32_t right = next_[left];
-    if (symbols[left].id < 0 || right == kEnd) continue;
-    // The pair may have changed since it was queued; its successor is in the queue then.
-    const Merge* const now = merges.find(symbols[left].id, symbols[right].id);
-    if (now == nullptr || now->rank != top >> 32) continue;
-    symbols[left].id = now->id;
+  while (const auto candidate = queue_.pop()) {
+    const std::uint32_t left = candidate->place;
+    if (pairs_[left].rank != candidate->rank) continue;  // the pair has changed since
+    const std::uint32_t right = next_[left], after = next_[right];
+    symbols[left].id = pairs_[left].id;
     symbols[left].end = symbols[right].end;
     symbols[right].id = -1;
-    next_[left] = next_[right];
-    if (next_[left] != kEnd) before_[next_[left]] = left;
-    if (before_[left] != kEnd) push(merges, symbols, before_[left]);
-    if (next_[left] != kEnd) push(merges, symbols, left);
+    pairs_[right].rank = kNoRank;
+    next_[left] = after;
+    if (left > 0) look_up(merges, symbols, before_[left]);
+    if (after < n) {
+      before_[after] = left;
+      look_up(merges, symbols, left);
+    } else {
+      pairs_[left].rank = kNoRank;
+    }
   }
   std::erase_if(symbols, [](const WordToken& symbol) { return symbol.id < 0; });
 }

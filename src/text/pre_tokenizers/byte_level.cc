@@ -9,12 +9,12 @@ ByteLevel::ByteLevel(const json::Fields& fields)
   if (fields.get_bool("use_regex").value_or(true)) pattern_ = make_scanner(kGpt2Pattern);
 }
 
-void ByteLevel::split(const Piece& piece, PieceSink out) const {
+void ByteLevel::split(const Piece& piece, AlignedText& buffer, PieceSink out) const {
   if (!add_prefix_space_ || piece.text.starts_with(' ')) return cut(piece, out);
-  AlignedText spaced;
-  spaced.append(" ", piece.origin(0, 1));
-  spaced.append(piece, 0, piece.text.size());
-  cut(spaced.piece(), out);
+  buffer.clear();
+  buffer.append(" ", piece.origin(0, 1));
+  buffer.append(piece, 0, piece.text.size());
+  cut(buffer.piece(), out);
 }
 
 void ByteLevel::cut(const Piece& piece, PieceSink out) const {

@@ -24,10 +24,16 @@ PreTokenizerChain::PreTokenizerChain(const json::Fields& fields) {
   append_stages<PreTokenizer>(fields, "pretokenizers", kTypes, stages_);
 }
 
-void PreTokenizerChain::split_from(std::size_t stage, const Piece& piece, PieceSink out) const {
+void PreTokenizerChain::split(const Piece& piece, std::vector<AlignedText>& buffers, PieceSink out) const {
+  buffers.resize(stages_.size());
+  split_from(0, piece, buffers, out);
+}
+
+void PreTokenizerChain::split_from(std::size_t stage, const Piece& piece, std::vector<AlignedText>& buffers,
+                                   PieceSink out) const {
   if (piece.text.empty()) return;
   if (stage == stages_.size()) return out(piece);
-  stages_[stage]->split(piece, [&](const Piece& part) { split_from(stage + 1, part, out); });
+  stages_[stage]->split(piece, buffers[stage], [&](const Piece& part) { split_from(stage + 1, part, buffers, out); });
 }
 
 }  // namespace skald::text

@@ -21,20 +21,22 @@ void split_at_flag(const Piece& piece, CharFlag flag, Delimiter behavior, PieceS
 Digits::Digits(const json::Fields& fields)
     : behavior_(fields.get_bool("individual_digits").value_or(false) ? Delimiter::isolated : Delimiter::contiguous) {}
 
-void Digits::split(const Piece& piece, PieceSink out) const { split_at_flag(piece, kIsNumeric, behavior_, out); }
+void Digits::split(const Piece& piece, AlignedText&, PieceSink out) const {
+  split_at_flag(piece, kIsNumeric, behavior_, out);
+}
 
 PunctuationSplit::PunctuationSplit(const json::Fields& fields)
     : behavior_(read_delimiter(fields, "behavior", Delimiter::isolated)) {}
 
-void PunctuationSplit::split(const Piece& piece, PieceSink out) const {
+void PunctuationSplit::split(const Piece& piece, AlignedText&, PieceSink out) const {
   split_at_flag(piece, kIsPunctuation, behavior_, out);
 }
 
-void WhitespaceSplit::split(const Piece& piece, PieceSink out) const {
+void WhitespaceSplit::split(const Piece& piece, AlignedText&, PieceSink out) const {
   split_at_flag(piece, kIsSpace, Delimiter::removed, out);
 }
 
-void BertPreTokenizer::split(const Piece& piece, PieceSink out) const {
+void BertPreTokenizer::split(const Piece& piece, AlignedText&, PieceSink out) const {
   std::size_t word = 0;  // where it begins
   for_each_char(piece.text, [&](char32_t c, std::size_t begin, std::size_t end) {
     const bool space = is_space(c);
@@ -50,7 +52,7 @@ CharDelimiterSplit::CharDelimiterSplit(const json::Fields& fields) {
   append_utf8(delimiter_, need_char(fields, "delimiter"));
 }
 
-void CharDelimiterSplit::split(const Piece& piece, PieceSink out) const {
+void CharDelimiterSplit::split(const Piece& piece, AlignedText&, PieceSink out) const {
   std::size_t begin = 0;
   for (std::size_t at = piece.text.find(delimiter_); at != std::string_view::npos;
        at = piece.text.find(delimiter_, begin)) {
@@ -63,7 +65,7 @@ void CharDelimiterSplit::split(const Piece& piece, PieceSink out) const {
 FixedLength::FixedLength(const json::Fields& fields)
     : length_(static_cast<std::size_t>(fields.get_integer("length", 1, std::int64_t{1} << 31).value_or(5))) {}
 
-void FixedLength::split(const Piece& piece, PieceSink out) const {
+void FixedLength::split(const Piece& piece, AlignedText&, PieceSink out) const {
   std::size_t first = 0, count = 0;
   for_each_char(piece.text, [&](char32_t, std::size_t, std::size_t end) {
     if (++count < length_) return;
@@ -74,7 +76,7 @@ void FixedLength::split(const Piece& piece, PieceSink out) const {
   out(piece.slice(first, piece.text.size()));
 }
 
-void UnicodeScripts::split(const Piece& piece, PieceSink out) const {
+void UnicodeScripts::split(const Piece& piece, AlignedText&, PieceSink out) const {
   std::size_t first = piece.text.size();
   std::uint8_t script = 0;  // of what begins at `first`
   for_each_char(piece.text, [&](char32_t c, std::size_t begin, std::size_t) {
@@ -87,7 +89,7 @@ void UnicodeScripts::split(const Piece& piece, PieceSink out) const {
   out(piece.slice(first, piece.text.size()));
 }
 
-void Whitespace::split(const Piece& piece, PieceSink out) const {
+void Whitespace::split(const Piece& piece, AlignedText&, PieceSink out) const {
   enum class Run { none, word, other } run = Run::none;
   std::size_t begin_of_run = 0;
   const auto change = [&](Run next, std::size_t at) {

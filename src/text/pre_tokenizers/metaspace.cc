@@ -21,20 +21,20 @@ Metaspace::Metaspace(const json::Fields& fields) {
   prepend_ = PrependScheme::never;
 }
 
-void Metaspace::split(const Piece& piece, PieceSink out) const {
-  AlignedText marked;
+void Metaspace::split(const Piece& piece, AlignedText& buffer, PieceSink out) const {
+  buffer.clear();
   const ByteRange first = piece.origin(0, char_length(piece.text[0]));
   const bool wanted = prepend_ == PrependScheme::always || (prepend_ == PrependScheme::first && first.begin == 0);
-  if (wanted && piece.text[0] != ' ' && !piece.text.starts_with(replacement_)) marked.append(replacement_, first);
+  if (wanted && piece.text[0] != ' ' && !piece.text.starts_with(replacement_)) buffer.append(replacement_, first);
   std::size_t copied = 0;
   for (std::size_t space = piece.text.find(' '); space != std::string_view::npos;
        space = piece.text.find(' ', copied)) {
-    marked.append(piece, copied, space);
-    marked.append(replacement_, piece.origin(space, space + 1));
+    buffer.append(piece, copied, space);
+    buffer.append(replacement_, piece.origin(space, space + 1));
     copied = space + 1;
   }
-  marked.append(piece, copied, piece.text.size());
-  const Piece whole = marked.piece();
+  buffer.append(piece, copied, piece.text.size());
+  const Piece whole = buffer.piece();
   if (!split_) return out(whole);
   Splitter splitter(whole, Delimiter::merged_with_next, /*invert=*/false, out);
   for (std::size_t at = whole.text.find(replacement_); at != std::string_view::npos;

@@ -52,7 +52,7 @@ Split::Split(const json::Fields& fields) : pattern_(make_pattern(fields)) {
   invert_ = fields.get_bool("invert").value_or(false);
 }
 
-void Split::split(const Piece& piece, PieceSink out) const {
+void Split::split(const Piece& piece, AlignedText&, PieceSink out) const {
   Splitter splitter(piece, behavior_, invert_, out);
   pattern_->find(piece.text, [&](std::size_t begin, std::size_t end) { splitter.match(begin, end); });
   splitter.finish();

@@ -56,7 +56,7 @@ class Splitter {
 class Split final : public PreTokenizer {
  public:
   explicit Split(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   std::unique_ptr<Pattern> pattern_;
@@ -68,7 +68,7 @@ class Split final : public PreTokenizer {
 class ByteLevel final : public PreTokenizer {
  public:
   explicit ByteLevel(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
   [[nodiscard]] bool maps_bytes() const override { return true; }
   void keep_bytes() override { keep_bytes_ = true; }
 
@@ -83,7 +83,7 @@ class ByteLevel final : public PreTokenizer {
 class Metaspace final : public PreTokenizer {
  public:
   explicit Metaspace(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   enum class PrependScheme { never, first, always };
@@ -96,7 +96,7 @@ class Metaspace final : public PreTokenizer {
 class Digits final : public PreTokenizer {
  public:
   explicit Digits(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   Delimiter behavior_;
@@ -106,7 +106,7 @@ class Digits final : public PreTokenizer {
 class PunctuationSplit final : public PreTokenizer {
  public:
   explicit PunctuationSplit(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   Delimiter behavior_;
@@ -116,21 +116,21 @@ class PunctuationSplit final : public PreTokenizer {
 class Whitespace final : public PreTokenizer {
  public:
   explicit Whitespace(const json::Fields&) {}
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 };
 
 /// At whitespace, which is dropped, and punctuation characters, each alone.
 class BertPreTokenizer final : public PreTokenizer {
  public:
   explicit BertPreTokenizer(const json::Fields&) {}
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 };
 
 /// At a character, which is dropped.
 class CharDelimiterSplit final : public PreTokenizer {
  public:
   explicit CharDelimiterSplit(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   std::string delimiter_;
@@ -140,7 +140,7 @@ class CharDelimiterSplit final : public PreTokenizer {
 class FixedLength final : public PreTokenizer {
  public:
   explicit FixedLength(const json::Fields& fields);
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 
  private:
   std::size_t length_;
@@ -150,14 +150,14 @@ class FixedLength final : public PreTokenizer {
 class UnicodeScripts final : public PreTokenizer {
  public:
   explicit UnicodeScripts(const json::Fields&) {}
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 };
 
 /// At whitespace, which is dropped.
 class WhitespaceSplit final : public PreTokenizer {
  public:
   explicit WhitespaceSplit(const json::Fields&) {}
-  void split(const Piece& piece, PieceSink out) const override;
+  void split(const Piece& piece, AlignedText& buffer, PieceSink out) const override;
 };
 
 }  // namespace skald::text

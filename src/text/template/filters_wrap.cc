@@ -22,6 +22,12 @@ class Line {
       at += character_length(std::string_view(text.bytes()).substr(at));
     }
     places_.push_back(static_cast<std::uint32_t>(text.size()));
+    space_ends_.resize(size() + 1);
+    space_ends_[size()] = static_cast<std::uint32_t>(size());
+    for (std::size_t i = size(); i-- > 0;) {
+      space_ends_[i] =
+          space_length(text.view(places_[i], places_[i + 1])) != 0 ? space_ends_[i + 1] : static_cast<std::uint32_t>(i);
+    }
   }
 
   [[nodiscard]] std::size_t size() const { return codes_.size(); }
@@ -29,9 +35,7 @@ class Line {
   [[nodiscard]] TrackedText slice(std::size_t begin, std::size_t end) const {
     return text_.slice(places_[begin], places_[end]);
   }
-  [[nodiscard]] bool is_space(std::size_t begin, std::size_t end) const {
-    return stripped(slice(begin, end), nullptr, true, false).empty();
-  }
+  [[nodiscard]] bool is_space(std::size_t begin, std::size_t end) const { return space_ends_[begin] >= end; }
 
   [[nodiscard]] std::size_t chunk_end(std::size_t begin, bool break_on_hyphens) const {
     std::size_t end = begin + 1;
@@ -69,8 +73,9 @@ class Line {
   }
 
   const TrackedText& text_;
-  std::u32string codes_;               // [size]
-  std::vector<std::uint32_t> places_;  // [size + 1], in bytes
+  std::u32string codes_;                   // [size]
+  std::vector<std::uint32_t> places_;      // [size + 1], in bytes
+  std::vector<std::uint32_t> space_ends_;  // [size + 1]: the first place from each one on where no space is
 };
 
 struct Style {
