@@ -9,6 +9,7 @@
 #include "formats/gguf_tokenizer.h"
 #include "formats/torch_checkpoint.h"
 #include "json/value.h"
+#include "models/class_defaults.h"
 #include "models/config_file.h"
 #include "skald/error.h"
 #include "text/access.h"
@@ -73,7 +74,15 @@ void check_tokenizer_fits(const text::Tokenizer& tokenizer, std::int64_t n_rows,
 GenerationConfig read_model_generation_config(const std::string& path) {
   const models::ConfigFile model_config = models::read_config_file(path);
   const std::string generation_path = std::filesystem::path(folder_of(path)) / "generation_config.json";
-  if (!is_there(generation_path)) return decode::read_legacy_settings(model_config.value, model_config.path);
+  const auto begin_decoder = [&](GenerationConfig& config) {
+    const std::int64_t start = models::class_decoder_start(model_config.value);
+    if (!config.decoder_start_token_id && start >= 0) config.decoder_start_token_id = static_cast<TokenId>(start);
+  };
+  if (!is_there(generation_path)) {
+    GenerationConfig config = decode::read_legacy_settings(model_config.value, model_config.path);
+    begin_decoder(config);
+    return config;
+  }
   GenerationConfig config = decode::read_generation_config(json::parse_file(generation_path, json::kConfigLimits),
                                                            generation_path, decode::UnknownFields::notice);
   const auto take = [&](std::string_view name) {
@@ -86,6 +95,7 @@ GenerationConfig read_model_generation_config(const std::string& path) {
   if (!config.eos_token_id) take("eos_token_id");
   if (!config.bos_token_id) take("bos_token_id");
   if (!config.pad_token_id) take("pad_token_id");
+  if (!config.bos_token_id) begin_decoder(config);
   return config;
 }
 

@@ -230,6 +230,11 @@ TEST(EncoderDecoder, TheDecoderBeginsWithTheTokenThatTheFilesName) {
                             {"decoder_start_token_id", "name neither it nor a BOS token"});
   expect_error<OptionError>([&] { (void)load_with("131", "0").generate(prompt, greedy); },
                             {"decoder_start_token_id", "[0, 131)"});
+  std::string silent = config.str();
+  silent.replace(silent.find("decoder_start_token_id"), 22, "what_no_config_has_yet");
+  std::ofstream(folder.path() / "config.json") << silent;  // BART's class says 2, as its files do
+  EXPECT_EQ(Model::load(folder.path(), {.threads = 1}).generate(prompt, greedy)[0].token_ids,
+            Model::load(kBart, {.threads = 1}).generate(prompt, greedy)[0].token_ids);
 }
 
 // Letters, and an end that the encoder's input gets.

@@ -24,8 +24,8 @@ file where the column says so. A `model_type` that is not in the table, but whos
 is read as that family, with a notice.
 
 The figures are those of random checkpoints of drawn settings, beside transformers 5.23 in f32: the greatest difference
-of a logit, as a share of the largest one, and the cases in which 72 greedy tokens are the same. Rows without figures
-are not compared: of `baichuan`, `exaone` and `internlm2` transformers has no class.
+of a logit, as a share of the largest one, and the cases in which 72 greedy tokens are the same. Of `baichuan`, `exaone`
+and `internlm2` transformers has no class: theirs are checkpoints of `llama` laid out as their files are.
 
 | `model_type` | class | GGUF | cases | logits | greedy |
 |---|---|---|---|---|---|
