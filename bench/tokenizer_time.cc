@@ -1,6 +1,6 @@
 // tokenizer_time FOLDER...: how the time of a tokenizer grows with its text. Texts that are the hardest for one or the
-// other kind, of 1 and of 2 MiB, are encoded in turns by one thread, until the least processor time of neither has
-// fallen for some turns. Prints a row of a table for each folder and exits with 1 where a limit below is passed.
+// other kind, of 1 and of 2 MiB, are encoded in turns by one thread, whose processor time is taken. Prints a row of a
+// table for each folder and exits with 1 where a limit below is passed.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -16,7 +16,7 @@
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-constexpr int kTurns = 6;                // without a shorter time, which are enough
+constexpr int kTurns = 9;
 constexpr double kMostSeconds = 1;       // of 1 MiB
 constexpr double kMostGrowth = 2.3;      // from 1 MiB to 2: 2.1 where n numbers are sorted
 constexpr double kLeastSeconds = 0.002;  // shorter times say nothing
@@ -55,20 +55,29 @@ std::string repeated(std::string_view unit, std::size_t bytes) {
   return text;
 }
 
-/// Least seconds of encoding 1 MiB of `unit`, and twice as much.
-std::array<double, 2> seconds(const skald::text::Tokenizer& tokenizer, std::string_view unit) {
+struct Times {
+  double seconds = 1e9;  // of 1 MiB, the least
+  double growth = 0;     // to 2 MiB: the median, as what else the machine does slows down one turn or the other
+};
+
+Times measure(const skald::text::Tokenizer& tokenizer, std::string_view unit) {
   const std::array<std::string, 2> texts = {repeated(unit, kMiB), repeated(unit, 2 * kMiB)};
-  std::array<double, 2> least = {1e9, 1e9};
-  for (int turn = 0; turn < kTurns; ++turn) {
+  Times times;
+  std::vector<double> growths;
+  for (int turn = 0; turn <= kTurns; ++turn) {
+    std::array<double, 2> taken{};
     for (std::size_t i = 0; i < 2; ++i) {
       const double start = thread_seconds();
       const skald::text::Encoding encoding = tokenizer.encode(texts[i], {.offsets = false});
-      const double taken = thread_seconds() - start;
-      if (taken < 0.99 * least[i]) turn = -1;
-      least[i] = std::min(least[i], taken);
+      taken[i] = thread_seconds() - start;
     }
+    times.seconds = std::min(times.seconds, taken[0]);
+    if (turn > 0) growths.push_back(taken[1] / taken[0]);  // the first one finds no buffers
   }
-  return least;
+  const auto median = growths.begin() + kTurns / 2;
+  std::nth_element(growths.begin(), median, growths.end());
+  if (times.seconds >= kLeastSeconds) times.growth = *median;
+  return times;
 }
 
 struct Row {
@@ -80,19 +89,18 @@ Row measure(const std::string& folder) {
   const skald::text::Tokenizer tokenizer = skald::text::Tokenizer::load(folder);
   Row row;
   for (const Kind& kind : kKinds) {
-    std::array<double, 2> times{};
+    Times times;
     try {
-      times = seconds(tokenizer, kind.unit);
+      times = measure(tokenizer, kind.unit);
     } catch (const skald::Error&) {
       continue;  // a text that this vocabulary cannot spell
     }
-    if (times[0] > row.slowest) {
-      row.slowest = times[0];
+    if (times.seconds > row.slowest) {
+      row.slowest = times.seconds;
       row.slowest_kind = kind.name;
     }
-    const double growth = times[0] < kLeastSeconds ? 0 : times[1] / times[0];
-    if (growth > row.growth) {
-      row.growth = growth;
+    if (times.growth > row.growth) {
+      row.growth = times.growth;
       row.growth_kind = kind.name;
     }
   }
