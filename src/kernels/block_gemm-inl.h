@@ -77,6 +77,7 @@ struct BlockTile {
   std::size_t y_stride;
   std::size_t columns;  // outputs from y on that exist
   bool first;           // starts from zero, else from what y holds
+  bool last;            // of its panel
 };
 
 template <int R, int S>
@@ -176,17 +177,18 @@ constexpr std::size_t step_inputs(std::size_t m) { return m > kFewRows ? kStepIn
 struct StepSizes {
   std::size_t inputs;   // of a step
   std::size_t x_bytes;  // about so much of x is taken for all panels before the next rows
-  std::size_t rows;     // but not fewer rows
+  std::size_t least_rows;
+  std::size_t most_rows = std::numeric_limits<std::size_t>::max();
 };
 
 /// Calls `multiply(BlockTile, rows)` for every step of every panel. Codes of formats without minimums are levels +
 /// kZero.
 template <const BlockLayout& L, int kZero, class Multiply>
 void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end, const StepSizes& sizes,
-                    const Multiply& multiply) {
+                    Multiply&& multiply) {
   const BlockX form(call.k, L.x_block());
   const std::size_t groups = L.groups(call.k);
-  const std::size_t rows_at_once = std::max(sizes.x_bytes / form.row_bytes(), sizes.rows);
+  const std::size_t rows_at_once = std::clamp(sizes.x_bytes / form.row_bytes(), sizes.least_rows, sizes.most_rows);
   const std::size_t row_blocks = (call.m + rows_at_once - 1) / rows_at_once;
   panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
   UnpackedStep step;
@@ -209,7 +211,8 @@ void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t p
                   .y = call.y + row * call.y_stride + panel * kPanel,
                   .y_stride = call.y_stride,
                   .columns = call.n - panel * kPanel,
-                  .first = g == 0},
+                  .first = g == 0,
+                  .last = g + count == groups},
                  m);
       }
     }
@@ -219,7 +222,7 @@ void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t p
 template <const BlockLayout& L>
 void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
   if (call.m <= kDirectPasses * kDirectRows) return direct_gemm<L>(call, panel_begin, panel_end);
-  const StepSizes sizes = {.inputs = step_inputs(call.m), .x_bytes = kStepXBytes, .rows = kByteRows};
+  const StepSizes sizes = {.inputs = step_inputs(call.m), .x_bytes = kStepXBytes, .least_rows = kByteRows};
   multiply_steps<L, L.product_zero()>(call, panel_begin, panel_end, sizes, multiply_step<KindOf<L>>);
 }
 

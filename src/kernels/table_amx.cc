@@ -1,5 +1,6 @@
 #if defined(__x86_64__) && !defined(SKALD_PORTABLE)
 #include "kernels/isa_headers.h"
+#include "kernels/scratch.h"
 #include "kernels/tables.h"
 
 #define SKALD_ISA amx

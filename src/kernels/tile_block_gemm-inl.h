@@ -6,7 +6,9 @@
 //
 //   unit    16 rows x 32 outputs x 2 runs: 4 products of tiles into 4 KiB of sums; their B tiles stay in registers from
 //           unit to unit
-//   block   64 rows, whose f32 accumulators (8 KiB) stay in L1 from run to run
+//   block   64 rows, whose f32 accumulators (8 KiB) stay in L1 from run to run; from step to step they rest in rows of
+//   32
+//           beside one another, since in y rows of a power of two lie in the same sets of the caches
 //
 // The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
 // once. Estimated for Sapphire Rapids, not measured: a unit is 64 cycles of tile products; scaling its sums is 192
@@ -19,7 +21,8 @@ namespace skald::kernels::SKALD_ISA {
 namespace {
 
 inline constexpr std::size_t kFewestTileRows = 8;        // below, vectors wait for memory anyway
-inline constexpr std::size_t kTileStepXBytes = 1 << 20;  // half of L2
+inline constexpr std::size_t kTileStepXBytes = 5 << 18;  // of 2 MiB of L2
+inline constexpr std::size_t kMostTileRows = 512;        // of accumulators: 64 KiB
 inline constexpr std::size_t kUnitRuns = 2;
 inline constexpr std::size_t kUnitTiles = kUnitRuns * kStrips;
 inline constexpr std::size_t kSumRows = 64;
@@ -42,7 +45,7 @@ struct alignas(64) UnitSums {
   std::int32_t of[kUnitTiles][kTileRows][kLanes];
 };
 
-/// Where the accumulators of a unit lie before or after it: in y, or between the runs of a step in L1.
+/// Where the accumulators of a unit lie before or after it.
 struct SumPlace {
   float* p;  // [rows, columns], rows `stride` apart
   std::size_t stride, columns;
@@ -132,20 +135,22 @@ SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileU
   tiles.template store<kSums[3]>(sums.of[3], kTileRowBytes);
 }
 
-/// One step of a panel by all rows of a block of x.
+/// The steps of panels, one after another, by at most kMostTileRows rows of x.
 template <class Kind, class Tiles>
-class TileStep {
+class TileSteps {
  public:
-  TileStep(Tiles& tiles, const BlockTile& step, std::size_t m) : tiles_(tiles), step_(step), m_(m) {}
+  explicit TileSteps(Tiles& tiles) : tiles_(tiles) {}
 
-  __attribute__((noinline)) void run() {
-    const std::size_t runs = step_.inputs / Kind::kRun;
-    for (std::size_t row = 0; row < m_; row += kSumRows) {
+  __attribute__((noinline)) void operator()(const BlockTile& step, std::size_t m) {
+    step_ = step;
+    m_ = m;
+    units_ = 0;
+    const std::size_t runs = step.inputs / Kind::kRun;
+    for (std::size_t row = 0; row < m; row += kSumRows) {
       for (std::size_t run = 0; run < runs; run += kUnitRuns) {
         const std::size_t count = std::min(kUnitRuns, runs - run);
         load_weights(run, count);
-        for (std::size_t r = row; r < std::min(m_, row + kSumRows); r += kTileRows)
-          take(unit(r, r - row, run, count, run + count == runs));
+        for (std::size_t r = row; r < std::min(m, row + kSumRows); r += kTileRows) take(unit(r, run, count));
       }
     }
     scale(last_, sums_[(units_ + 1) % 2]);
@@ -162,21 +167,19 @@ class TileStep {
     tiles_.template load<kWeightTile + 3>(next + kVectorBytes, kStripsBytes);
   }
 
-  /// The rows from `row` on, number `slot` of those whose accumulators are in L1.
-  [[nodiscard]] TileUnit unit(std::size_t row, std::size_t slot, std::size_t run, std::size_t count, bool last) {
+  /// Runs [run, run + count) of the rows from `row` on.
+  [[nodiscard]] TileUnit unit(std::size_t row, std::size_t run, std::size_t count) {
     const std::size_t begin = m_ < kTileRows ? 0 : std::min(row, m_ - kTileRows);  // of whole tiles
     const SumPlace y = {step_.y + row * step_.y_stride, step_.y_stride, std::min(step_.columns, kPanel)};
-    const SumPlace near = {accumulators_[slot], kPanel, kPanel};
-    const SumPlace zeros = {zeros_, 0, kPanel};
+    const SumPlace near = {accumulators_[row], kPanel, kPanel};
+    const std::size_t end = (run + count) * Kind::kRun;
     return {.x = step_.x + begin * step_.x_stride,
             .skipped = row - begin,
             .rows = std::min(kTileRows, m_ - row),
             .run = run,
             .runs = count,
-            .from = run > 0       ? near
-                    : step_.first ? zeros
-                                  : y,
-            .to = last ? y : near};
+            .from = step_.first && run == 0 ? SumPlace{zeros_, 0, kPanel} : near,
+            .to = step_.last && end == step_.inputs ? y : near};
   }
 
   /// Multiplies a unit and scales the one before it.
@@ -203,19 +206,13 @@ class TileStep {
   static constexpr std::size_t kStripsBytes = kStrips * kVectorBytes;
 
   Tiles& tiles_;
-  BlockTile step_;
-  std::size_t m_;
+  BlockTile step_ = {};
+  std::size_t m_ = 0;
   std::size_t units_ = 0;
   TileUnit last_ = {};
   UnitSums sums_[2];
-  alignas(64) float accumulators_[kSumRows][kPanel];
+  alignas(64) float accumulators_[kMostTileRows][kPanel];
   alignas(64) float zeros_[kPanel] = {};
-};
-
-template <class Kind, class Tiles>
-struct TileSteps {
-  Tiles& tiles;
-  void operator()(const BlockTile& step, std::size_t m) const { TileStep<Kind, Tiles>(tiles, step, m).run(); }
 };
 
 template <const BlockLayout& L, class Tiles>
@@ -223,9 +220,12 @@ void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t 
   if (call.m < kFewestTileRows) return block_gemm<L>(call, panel_begin, panel_end);
   const TileConfig config = run_tiles(std::min(call.m, kTileRows), L.run);
   Tiles tiles(config);
-  const StepSizes sizes = {
-      .inputs = call.m > kFewRows ? kStepInputs : 256, .x_bytes = kTileStepXBytes, .rows = kSumRows};
-  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, TileSteps<RunKind<L.run, L.minimums, 0>, Tiles>{tiles});
+  TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles);
+  const StepSizes sizes = {.inputs = call.m > kFewRows ? kStepInputs : 256,
+                           .x_bytes = kTileStepXBytes,
+                           .least_rows = kSumRows,
+                           .most_rows = kMostTileRows};
+  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, steps);
 }
 
 template <const BlockLayout& L, class Tiles>

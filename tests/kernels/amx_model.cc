@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "kernels/isa_headers.h"
+#include "kernels/scratch.h"
 #include "support.h"
 
 #define SKALD_ISA amx_model
