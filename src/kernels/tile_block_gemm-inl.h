@@ -11,9 +11,10 @@
 //           beside one another, since in y rows of a power of two lie in the same sets of the caches
 //
 // The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
-// once. Measured on a shared Sapphire Rapids at 2.5 GHz, of 16 rows x 16 outputs x 64 inputs: its product 6.4 ns, 8 with
-// loads and a store that waits for two more products, 14 with a store right after it; scaling alone 12; both together 62
-// where another thread of the core computes, which makes a load before a product take 20 instead of being hidden.
+// once. Measured on a shared Sapphire Rapids at 2.5 GHz, of 16 rows x 16 outputs x 64 inputs: its product 6.4 ns, 8
+// with loads and a store that waits for two more products, 14 with a store right after it; scaling alone 12; both
+// together 62 where another thread of the core computes, which makes a load before a product take 20 instead of being
+// hidden.
 //
 // Tried there (512 rows, int4, 2048 x 5632, means in turns): all products of four runs first, then all scaling with the
 // accumulators of 8 rows in registers, 38 ms beside 30, since B tiles are loaded again for each tile of rows;
