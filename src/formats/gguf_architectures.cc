@@ -27,7 +27,8 @@ constexpr GgufSetting kKvHeads{"attention.head_count_kv", "num_key_value_heads",
 constexpr GgufSetting kHeadDim{"attention.key_length", "head_dim", 2, 1 << 16};
 constexpr GgufSetting kRmsEpsilon{"attention.layer_norm_rms_epsilon", "rms_norm_eps", 0, 1};
 constexpr GgufSetting kTheta{"rope.freq_base", "rope_theta", 1, kMostTheta};
-constexpr GgufSetting kWindow{"attention.sliding_window", "sliding_window", 1, kPositions};
+constexpr GgufSetting kWindow{
+    .key = "attention.sliding_window", .config = "sliding_window", .low = 1, .high = kPositions, .none_at_zero = true};
 
 constexpr std::array kLlamaSettings = {kContext, kHidden,  kBlocks,     kInner, kHeadCount,
                                        kKvHeads, kHeadDim, kRmsEpsilon, kTheta};
@@ -88,6 +89,55 @@ constexpr std::array kGpt2Settings = {GgufSetting{"context_length", "n_positions
                                       GgufSetting{"attention.head_count", "n_head", 1, kHeads, true},
                                       GgufSetting{"attention.layer_norm_epsilon", "layer_norm_epsilon", 0, 1}};
 
+// Of those whose norms are layer norms.
+constexpr GgufSetting layer_epsilon(std::string_view config) { return {"attention.layer_norm_epsilon", config, 0, 1}; }
+
+constexpr std::array kOlmoSettings = {kContext, kHidden,    kBlocks,
+                                      kInner,   kHeadCount, kKvHeads,
+                                      kHeadDim, kTheta,     GgufSetting{"attention.clamp_kqv", "clip_qkv", 1e-6, 1e6}};
+constexpr std::array kGraniteSettings = {kContext,
+                                         kHidden,
+                                         kBlocks,
+                                         kInner,
+                                         kHeadCount,
+                                         kKvHeads,
+                                         kHeadDim,
+                                         kRmsEpsilon,
+                                         kTheta,
+                                         GgufSetting{"attention.scale", "attention_multiplier", 0, 1e6},
+                                         GgufSetting{"embedding_scale", "embedding_multiplier", 0, 1e6},
+                                         GgufSetting{"residual_scale", "residual_multiplier", 0, 1e6},
+                                         GgufSetting{"logit_scale", "logits_scaling", 1e-6, 1e6}};
+constexpr std::array kCohereSettings = {kContext,
+                                        kHidden,
+                                        kBlocks,
+                                        kInner,
+                                        kHeadCount,
+                                        kKvHeads,
+                                        kHeadDim,
+                                        kTheta,
+                                        layer_epsilon("layer_norm_eps"),
+                                        GgufSetting{"logit_scale", "logit_scale", 1e-6, 1e6}};
+constexpr std::array kStarcoder2Settings = {kContext, kHidden,  kBlocks, kInner,  kHeadCount,
+                                            kKvHeads, kHeadDim, kTheta,  kWindow, layer_epsilon("norm_epsilon")};
+constexpr std::array kNemotronSettings = {
+    kContext, kHidden, kBlocks, kInner, kHeadCount, kKvHeads, kHeadDim, kTheta, layer_epsilon("norm_eps")};
+constexpr std::array kStablelmSettings = {
+    kContext, kHidden, kBlocks, kInner, kHeadCount, kKvHeads, kHeadDim, kTheta, layer_epsilon("layer_norm_eps")};
+constexpr std::array kQwen3MoeSettings = {
+    kContext,
+    kHidden,
+    kBlocks,
+    kInner,
+    kHeadCount,
+    kKvHeads,
+    kHeadDim,
+    kRmsEpsilon,
+    kTheta,
+    GgufSetting{"expert_count", "num_experts", 1, kExperts, true},
+    GgufSetting{"expert_used_count", "num_experts_per_tok", 1, kExperts, true},
+    GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", 1, kWidth, true}};
+
 constexpr GgufTensorName kEmbedding{"token_embd", "model.embed_tokens"};
 constexpr GgufTensorName kFinalNorm{"output_norm", "model.norm"};
 constexpr GgufTensorName kHead{"output", "lm_head"};
@@ -96,6 +146,8 @@ constexpr GgufTensorName kQuery{"blk.*.attn_q", "model.layers.*.self_attn.q_proj
 constexpr GgufTensorName kKey{"blk.*.attn_k", "model.layers.*.self_attn.k_proj"};
 constexpr GgufTensorName kPairedQuery{"blk.*.attn_q", "model.layers.*.self_attn.q_proj", query_pairs};
 constexpr GgufTensorName kPairedKey{"blk.*.attn_k", "model.layers.*.self_attn.k_proj", key_pairs};
+constexpr GgufTensorName kQueryNorm{"blk.*.attn_q_norm", "model.layers.*.self_attn.q_norm"};
+constexpr GgufTensorName kKeyNorm{"blk.*.attn_k_norm", "model.layers.*.self_attn.k_norm"};
 constexpr GgufTensorName kValue{"blk.*.attn_v", "model.layers.*.self_attn.v_proj"};
 constexpr GgufTensorName kOutput{"blk.*.attn_output", "model.layers.*.self_attn.o_proj"};
 constexpr GgufTensorName kInnerNorm{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm"};
@@ -107,20 +159,9 @@ constexpr std::array kLlamaTensors = {kEmbedding, kFinalNorm, kHead,      kAtten
                                       kValue,     kOutput,    kInnerNorm, kGate,          kUp,          kDown};
 constexpr std::array kQwen2Tensors = {kEmbedding, kFinalNorm, kHead,      kAttentionNorm, kQuery, kKey,
                                       kValue,     kOutput,    kInnerNorm, kGate,          kUp,    kDown};
-constexpr std::array kQwen3Tensors = {kEmbedding,
-                                      kFinalNorm,
-                                      kHead,
-                                      kAttentionNorm,
-                                      kQuery,
-                                      kKey,
-                                      kValue,
-                                      kOutput,
-                                      kInnerNorm,
-                                      kGate,
-                                      kUp,
-                                      kDown,
-                                      GgufTensorName{"blk.*.attn_q_norm", "model.layers.*.self_attn.q_norm"},
-                                      GgufTensorName{"blk.*.attn_k_norm", "model.layers.*.self_attn.k_norm"}};
+constexpr std::array kQwen3Tensors = {kEmbedding, kFinalNorm, kHead,      kAttentionNorm, kQuery,
+                                      kKey,       kValue,     kOutput,    kInnerNorm,     kGate,
+                                      kUp,        kDown,      kQueryNorm, kKeyNorm};
 constexpr std::array kMixtralTensors = {
     kEmbedding,
     kFinalNorm,
@@ -188,6 +229,86 @@ constexpr std::array kGpt2Tensors = {GgufTensorName{"token_embd", "transformer.w
                                      GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.c_fc", transposed},
                                      GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.c_proj", transposed}};
 
+constexpr std::array kOlmo2Tensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kQuery,
+    kKey,
+    kQueryNorm,
+    kKeyNorm,
+    kValue,
+    kOutput,
+    kGate,
+    kUp,
+    kDown,
+    GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_attention_layernorm"},
+    GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_feedforward_layernorm"}};
+constexpr std::array kGemmaTensors = {
+    kEmbedding,
+    kHead,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kGate,
+    kUp,
+    kDown,
+    GgufTensorName{"output_norm", "model.norm", plus_one},
+    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
+    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm", plus_one}};
+constexpr std::array kNemotronTensors = {
+    kEmbedding,
+    kHead,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kUp,
+    kDown,
+    GgufTensorName{"output_norm", "model.norm", plus_one},
+    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
+    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm", plus_one}};
+constexpr std::array kStarcoder2Tensors = {kEmbedding,
+                                           kFinalNorm,
+                                           kHead,
+                                           kAttentionNorm,
+                                           kQuery,
+                                           kKey,
+                                           kValue,
+                                           kOutput,
+                                           kInnerNorm,
+                                           GgufTensorName{"blk.*.ffn_up", "model.layers.*.mlp.c_fc"},
+                                           GgufTensorName{"blk.*.ffn_down", "model.layers.*.mlp.c_proj"}};
+constexpr std::array kPhiTensors = {kEmbedding,
+                                    GgufTensorName{"output_norm", "model.final_layernorm"},
+                                    kHead,
+                                    kAttentionNorm,
+                                    kQuery,
+                                    kKey,
+                                    kValue,
+                                    GgufTensorName{"blk.*.attn_output", "model.layers.*.self_attn.dense"},
+                                    GgufTensorName{"blk.*.ffn_up", "model.layers.*.mlp.fc1"},
+                                    GgufTensorName{"blk.*.ffn_down", "model.layers.*.mlp.fc2"}};
+constexpr std::array kCohereTensors = {kEmbedding, kFinalNorm, kHead,   kAttentionNorm, kQuery, kKey, kQueryNorm,
+                                       kKeyNorm,   kValue,     kOutput, kGate,          kUp,    kDown};
+constexpr std::array kQwen3MoeTensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kAttentionNorm,
+    kQuery,
+    kKey,
+    kQueryNorm,
+    kKeyNorm,
+    kValue,
+    kOutput,
+    kInnerNorm,
+    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
+    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", experts},
+    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", experts},
+    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", experts}};
+
 constexpr GgufArchitecture kArchitectures[] = {
     {.name = "llama", .model_type = "llama", .settings = kLlamaSettings, .tensors = kLlamaTensors},
     {.name = "llama",
@@ -211,6 +332,34 @@ constexpr GgufArchitecture kArchitectures[] = {
      .odd_fixed = R"({"query_pre_attn_scalar": 144})"},
     {.name = "phi3", .model_type = "phi3", .settings = kPhi3Settings, .tensors = kPhi3Tensors, .partial_rotary = true},
     {.name = "gpt2", .model_type = "gpt2", .settings = kGpt2Settings, .tensors = kGpt2Tensors},
+    {.name = "command-r", .model_type = "cohere", .settings = kCohereSettings, .tensors = kCohereTensors},
+    {.name = "gemma", .model_type = "gemma", .settings = kLlamaSettings, .tensors = kGemmaTensors},
+    {.name = "granite", .model_type = "granite", .settings = kGraniteSettings, .tensors = kLlamaTensors},
+    {.name = "nemotron",
+     .model_type = "nemotron",
+     .settings = kNemotronSettings,
+     .tensors = kNemotronTensors,
+     .partial_rotary = true},
+    {.name = "olmo", .model_type = "olmo", .settings = kOlmoSettings, .tensors = kLlamaTensors},
+    {.name = "olmo2", .model_type = "olmo2", .settings = kLlamaSettings, .tensors = kOlmo2Tensors},
+    {.name = "phi2",
+     .model_type = "phi",
+     .settings = kStablelmSettings,
+     .tensors = kPhiTensors,
+     .partial_rotary = true},
+    {.name = "qwen3moe",
+     .experts = true,
+     .model_type = "qwen3_moe",
+     .settings = kQwen3MoeSettings,
+     .tensors = kQwen3MoeTensors,
+     .fixed = R"({"norm_topk_prob": true, "decoder_sparse_step": 1})"},
+    {.name = "smollm3", .model_type = "smollm3", .settings = kLlamaSettings, .tensors = kLlamaTensors},
+    {.name = "stablelm",
+     .model_type = "stablelm",
+     .settings = kStablelmSettings,
+     .tensors = kQwen2Tensors,
+     .partial_rotary = true},
+    {.name = "starcoder2", .model_type = "starcoder2", .settings = kStarcoder2Settings, .tensors = kStarcoder2Tensors},
 };
 
 std::string known_names() {

@@ -18,6 +18,7 @@ struct GgufSetting {
   std::string_view config;  // its name in config.json
   double low = 0, high = 0;
   bool needed = false;
+  bool none_at_zero = false;  // 0 stands for null
 };
 
 /// How the conversion changes a tensor.

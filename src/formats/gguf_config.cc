@@ -29,7 +29,12 @@ struct Presence {
 };
 constexpr std::array kPresences = {Presence{"output.weight", "tie_word_embeddings", false},
                                    Presence{"blk.0.attn_q.bias", "attention_bias", true},
-                                   Presence{"blk.0.ffn_down.bias", "mlp_bias", true}};
+                                   Presence{"blk.0.ffn_down.bias", "mlp_bias", true},
+                                   Presence{"blk.0.attn_q.bias", "use_bias", true},
+                                   Presence{"blk.0.attn_q.bias", "use_qkv_bias", true},
+                                   Presence{"blk.0.attn_q_norm.weight", "use_qk_norm", true},
+                                   Presence{"blk.0.attn_q_norm.weight", "qk_layernorm", true},
+                                   Presence{"blk.0.ffn_norm.weight", "use_parallel_residual", false}};
 
 class ConfigReader {
  public:
@@ -77,6 +82,7 @@ class ConfigReader {
     if (!number) fail(key, {}, "is missing");
     const bool whole = number->is_integer();
     const double value = number->as_number();
+    if (value == 0 && setting.none_at_zero) return;
     if (value >= setting.low && value <= setting.high) return put(setting.config, *number);
     const auto limit = [&](double x) { return json::dump(whole ? json::Value(static_cast<std::int64_t>(x)) : x); };
     fail(key, json::dump(*number), "must be in [" + limit(setting.low) + ", " + limit(setting.high) + "]");
@@ -143,7 +149,7 @@ class ConfigReader {
     if (rotated > head_dim() || (rotated < head_dim() && !architecture_.partial_rotary)) {
       fail(key, std::to_string(rotated), "must be the size of a head, which is " + std::to_string(head_dim()));
     }
-    if (rotated < head_dim()) {
+    if (architecture_.partial_rotary) {  // also where it is the whole: families differ in what they take for granted
       put("partial_rotary_factor", static_cast<double>(rotated) / static_cast<double>(head_dim()));
     }
     json::Object scaling = rope_scaling();

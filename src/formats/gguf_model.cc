@@ -156,7 +156,7 @@ class Renamer {
       case GgufChange::key_pairs: tensor.origin.head_rows = head_rows(stored, "attention.head_count_kv"); break;
       case GgufChange::plus_one:
         if (stored.dtype != DType::f32) fail(stored, "must be of F32");
-        tensor.origin.plus_one = true;
+        tensor.origin.plus_one = !tensor.info.name.ends_with(".bias");
         break;
       case GgufChange::transposed: turn(tensor.info); break;
       case GgufChange::experts: return add_experts(tensor);

@@ -1,4 +1,4 @@
-"""Writes tests/data/gguf/*.gguf: tiny random models of every architecture that Skald reads from GGUF, each with the
+"""Writes tests/data/gguf/*.gguf: tiny random models of architectures that Skald reads from GGUF, each with the
 logits that transformers computes from the weights in the file; and the tokenizers of tests/data/tokenizers.
 
     python tests/models/make_gguf_goldens.py
