@@ -42,8 +42,9 @@ std::size_t read_width(const json::Fields& fields, std::string_view key, std::in
 }
 
 void read_experts(const json::Fields& fields, const ExpertSizes& unsaid, QwenMoeConfig& c) {
-  c.experts = read_expert_sizes(fields, "num_experts", static_cast<std::int64_t>(unsaid.n),
-                                static_cast<std::int64_t>(unsaid.per_row));
+  const std::string_view count = either_key(fields, "num_local_experts", "num_experts");  // the former: transformers 5
+  c.experts =
+      read_expert_sizes(fields, count, static_cast<std::int64_t>(unsaid.n), static_cast<std::int64_t>(unsaid.per_row));
   c.experts.inner = read_width(fields, "moe_intermediate_size", static_cast<std::int64_t>(unsaid.inner));
   c.norm_topk_prob = fields.get_bool("norm_topk_prob").value_or(false);
   c.sparse_step = fields.get_integer("decoder_sparse_step", 1, kMaxLayers).value_or(1);
