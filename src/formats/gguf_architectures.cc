@@ -154,6 +154,13 @@ constexpr GgufTensorName kInnerNorm{"blk.*.ffn_norm", "model.layers.*.post_atten
 constexpr GgufTensorName kGate{"blk.*.ffn_gate", "model.layers.*.mlp.gate_proj"};
 constexpr GgufTensorName kUp{"blk.*.ffn_up", "model.layers.*.mlp.up_proj"};
 constexpr GgufTensorName kDown{"blk.*.ffn_down", "model.layers.*.mlp.down_proj"};
+constexpr GgufTensorName kFinalNormPlusOne{"output_norm", "model.norm", plus_one};
+constexpr GgufTensorName kAttentionNormPlusOne{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one};
+constexpr GgufTensorName kInnerNormPlusOne{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm", plus_one};
+constexpr GgufTensorName kRouter{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"};
+constexpr GgufTensorName kGateExperts{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", experts};
+constexpr GgufTensorName kDownExperts{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", experts};
+constexpr GgufTensorName kUpExperts{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", experts};
 
 constexpr std::array kLlamaTensors = {kEmbedding, kFinalNorm, kHead,      kAttentionNorm, kPairedQuery, kPairedKey,
                                       kValue,     kOutput,    kInnerNorm, kGate,          kUp,          kDown};
@@ -186,10 +193,10 @@ constexpr std::array kQwen2MoeTensors = {
     kValue,
     kOutput,
     kInnerNorm,
-    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
-    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", experts},
-    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", experts},
-    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", experts},
+    kRouter,
+    kGateExperts,
+    kDownExperts,
+    kUpExperts,
     GgufTensorName{"blk.*.ffn_gate_inp_shexp", "model.layers.*.mlp.shared_expert_gate"},
     GgufTensorName{"blk.*.ffn_gate_shexp", "model.layers.*.mlp.shared_expert.gate_proj"},
     GgufTensorName{"blk.*.ffn_down_shexp", "model.layers.*.mlp.shared_expert.down_proj"},
@@ -204,8 +211,8 @@ constexpr std::array kGemma2Tensors = {
     kGate,
     kUp,
     kDown,
-    GgufTensorName{"output_norm", "model.norm", plus_one},
-    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
+    kFinalNormPlusOne,
+    kAttentionNormPlusOne,
     GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_attention_layernorm", plus_one},
     GgufTensorName{"blk.*.ffn_norm", "model.layers.*.pre_feedforward_layernorm", plus_one},
     GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_feedforward_layernorm", plus_one}};
@@ -245,30 +252,11 @@ constexpr std::array kOlmo2Tensors = {
     GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_attention_layernorm"},
     GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_feedforward_layernorm"}};
 constexpr std::array kGemmaTensors = {
-    kEmbedding,
-    kHead,
-    kQuery,
-    kKey,
-    kValue,
-    kOutput,
-    kGate,
-    kUp,
-    kDown,
-    GgufTensorName{"output_norm", "model.norm", plus_one},
-    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
-    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm", plus_one}};
+    kEmbedding,       kHead, kQuery, kKey, kValue, kOutput, kGate, kUp, kDown, kFinalNormPlusOne, kAttentionNormPlusOne,
+    kInnerNormPlusOne};
 constexpr std::array kNemotronTensors = {
-    kEmbedding,
-    kHead,
-    kQuery,
-    kKey,
-    kValue,
-    kOutput,
-    kUp,
-    kDown,
-    GgufTensorName{"output_norm", "model.norm", plus_one},
-    GgufTensorName{"blk.*.attn_norm", "model.layers.*.input_layernorm", plus_one},
-    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.post_attention_layernorm", plus_one}};
+    kEmbedding,       kHead, kQuery, kKey, kValue, kOutput, kUp, kDown, kFinalNormPlusOne, kAttentionNormPlusOne,
+    kInnerNormPlusOne};
 constexpr std::array kStarcoder2Tensors = {kEmbedding,
                                            kFinalNorm,
                                            kHead,
@@ -292,22 +280,9 @@ constexpr std::array kPhiTensors = {kEmbedding,
                                     GgufTensorName{"blk.*.ffn_down", "model.layers.*.mlp.fc2"}};
 constexpr std::array kCohereTensors = {kEmbedding, kFinalNorm, kHead,   kAttentionNorm, kQuery, kKey, kQueryNorm,
                                        kKeyNorm,   kValue,     kOutput, kGate,          kUp,    kDown};
-constexpr std::array kQwen3MoeTensors = {
-    kEmbedding,
-    kFinalNorm,
-    kHead,
-    kAttentionNorm,
-    kQuery,
-    kKey,
-    kQueryNorm,
-    kKeyNorm,
-    kValue,
-    kOutput,
-    kInnerNorm,
-    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
-    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", experts},
-    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", experts},
-    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", experts}};
+constexpr std::array kQwen3MoeTensors = {kEmbedding, kFinalNorm, kHead,        kAttentionNorm, kQuery,
+                                         kKey,       kQueryNorm, kKeyNorm,     kValue,         kOutput,
+                                         kInnerNorm, kRouter,    kGateExperts, kDownExperts,   kUpExperts};
 
 constexpr GgufArchitecture kArchitectures[] = {
     {.name = "llama", .model_type = "llama", .settings = kLlamaSettings, .tensors = kLlamaTensors},

@@ -360,8 +360,11 @@ void Router::choose(float* logits, Choice* choices) const {
   const bool by_group = rule == Rule::sigmoid_by_group || rule == Rule::softmax_by_group;
   if (rule == Rule::softmax || rule == Rule::softmax_by_group) kernel.softmax(n, logits);
   if (rule == Rule::sigmoid_by_group) kernel.activate(kernels::Activation::sigmoid, logits, nullptr, n, logits);
-  if (by_group) choose_by_group(logits, choices);
-  if (!by_group) choose_best([&](std::size_t e) { return logits[e]; }, n, top_k, choices);
+  if (by_group) {
+    choose_by_group(logits, choices);
+  } else {
+    choose_best([&](std::size_t e) { return logits[e]; }, n, top_k, choices);
+  }
   if (rule == Rule::softmax_of_best) {
     for (std::size_t i = 0; i < top_k; ++i) logits[i] = choices[i].weight;
     kernel.softmax(top_k, logits);
