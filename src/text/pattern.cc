@@ -1,5 +1,7 @@
 #include "text/pattern.h"
 
+#include "base/find_text.h"
+
 namespace skald::text {
 namespace {
 
@@ -7,7 +9,7 @@ class Literal final : public Pattern {
  public:
   explicit Literal(std::string text) : text_(std::move(text)) {}
   void find(std::string_view text, MatchSink sink) const override {
-    for (std::size_t at = text.find(text_); at != std::string_view::npos; at = text.find(text_, at + text_.size())) {
+    for (std::size_t at = 0; (at = find_text(text, text_, at)) != std::string_view::npos; at += text_.size()) {
       sink(at, at + text_.size());
     }
   }

@@ -6,6 +6,7 @@
 #include "json/value.h"
 #include "skald/chat.h"
 #include "support/expect_error.h"
+#include "support/thread_seconds.h"
 #include "text/template/chat_render.h"
 #include "text/template/compiled_template.h"
 
@@ -123,6 +124,55 @@ TEST(Template, WorkIsBounded) {
   expect_refused<LimitError>("{% for i in range(100000) %}{{ 'a' * 1000 }}{% endfor %}", "MiB");
   expect_refused<LimitError>("{{ ('a' * 1000000) | wordwrap(1, wrapstring='b' * 100) }}", "16 MiB");
   expect_refused<LimitError>("{{ strftime_now('%A' * 10000) }}", "4096");
+  for (const char* cut : {"split()", "rsplit()", "split(' ')", "rsplit(' ')", "splitlines()"}) {
+    expect_refused<LimitError>("{{ ('a \n' * 1500000)." + std::string(cut) + " | length }}", "1000000 items");
+  }
+  for (const char* kept : {"{}.fromkeys(range(90000))", "dict.fromkeys(range(90000)).copy()", "range(i, i + 90000)",
+                           "range(i, i + 90000)[1:]", "namespace(a=dict.fromkeys(range(90000)))"}) {
+    const std::string dict = "{% set dict = {} %}{% set n = namespace(x=[]) %}";
+    expect_refused<LimitError>(
+        dict + "{% for i in range(1000) %}{% set n.x = n.x + [" + std::string(kept) + "] %}{% endfor %}", "MiB");
+  }
+}
+
+// With a hundredth of the steps, so that it takes no time.
+void expect_too_much_work(const std::string& source, const json::Object& variables = {}) {
+  const std::string message =
+      message_of<LimitError>([&] { (void)render(source, variables, {.steps = Limits().steps / 100}); });
+  EXPECT_NE(message.find("steps"), std::string::npos)
+      << source.substr(source.size() - std::min<std::size_t>(source.size(), 99)) << ": " << message;
+}
+
+TEST(Template, ReadingCounts) {
+  const std::string texts = "{% set a = 'a' * 400000 %}{% set b = 'a' * 200000 ~ 'b' %}{% set c = 'b' ~ b[:-1] %}";
+  const std::string many = "{% for i in range(100000) %}", end = "{% endfor %}";
+  const auto as_expression = [](const std::string& text) { return "{{ " + text + " }}"; };
+  for (const char* once :
+       {"a.find(b)", "a.rfind(c)", "b in a", "a.count(b)", "a.replace(b, '') | length", "a.split(b) | length",
+        "a.rsplit(c) | length", "a.partition(b) | length", "a.rpartition(c) | length", "a.strip(c) | length"}) {
+    EXPECT_LT(test::thread_seconds([&] { EXPECT_NO_THROW((void)render(texts + as_expression(once))); }), 2) << once;
+  }
+  for (const char* each : {"a.find('b')", "a.isalpha()", "a.startswith('b', -1)", "a | length", "a[0]", "a == b",
+                           "a | wordcount", "a is lower", "'%.0s' % a", "'{:.0}'.format(a)", "a | int", "'b' in a"}) {
+    expect_too_much_work(texts + many + as_expression(each) + end);
+  }
+  // Lists that lie in lists twice over, 60 times, have 2^60 values to compare.
+  const std::string twice =
+      "{% set n = namespace(a=(1,), b=(1,)) %}"
+      "{% for i in range(60) %}{% set n.a = (n.a, n.a) %}{% set n.b = (n.b, n.b) %}{% endfor %}";
+  for (const char* compared :
+       {"n.a == n.b", "n.a < n.b", "n.a in [n.b]", "[n.a].index(n.b)", "[n.a].count(n.b)", "{n.a: 1}", "{}[n.a]",
+        "{}.get(n.a)", "dict([(n.a, 1)])", "{}.fromkeys([n.a])", "[n.a, n.b] | unique | list", "[n.a, n.b] | sort",
+        "[n.a, n.b] | max", "[n.a, n.b] | groupby(0)", "n.a is filter", "n.a in {1: 2}"}) {
+    expect_too_much_work(twice + as_expression(compared));
+  }
+  std::string names;
+  for (int i = 0; i < 5000; ++i) names += "{% set v" + std::to_string(i) + " = 1 %}";
+  expect_too_much_work(names + many + "{{ v4999 }}" + end);
+  json::Object wide;
+  for (int i = 0; i < 20000; ++i) wide.push_back({"k" + std::to_string(i), json::Value(std::int64_t{i})});
+  EXPECT_EQ(text("{% macro m() %}{{ kwargs | length }}{% endmacro %}{{ m(**d) }}", {{"d", wide}}), "20000");
+  expect_too_much_work("{{ ('{k9}' * 1000).format(**d) }}", {{"d", wide}});
 }
 
 TEST(Template, NothingOfPythonIsInReach) {

@@ -1,4 +1,5 @@
 // The decoders that work on the text of tokens.
+#include "base/find_text.h"
 #include "base/utf8.h"
 #include "text/decoders/types.h"
 #include "text/stage.h"
@@ -125,7 +126,7 @@ class SpaceBetweenStream final : public DecoderStream {
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
   std::size_t copied = 0;
-  for (std::size_t at = text.find(from); at != std::string_view::npos; at = text.find(from, copied)) {
+  for (std::size_t at = find_text(text, from); at != std::string_view::npos; at = find_text(text, from, copied)) {
     out.append(text.substr(copied, at - copied)).append(to);
     copied = at + from.size();
   }

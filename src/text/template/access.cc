@@ -8,12 +8,21 @@
 namespace skald::jinja {
 namespace {
 
+void read_all(Frame& frame, const Arguments& arguments) {
+  for (const Value& value : arguments.positional) frame.machine.read(value);
+  for (const auto& [name, value] : arguments.named) frame.machine.read(value);
+}
+
 class BoundMethod final : public Callable {
  public:
   BoundMethod(Value self, Method method) : self_(std::move(self)), method_(method) {}
   [[nodiscard]] std::string type_name() const override { return "builtin_function_or_method"; }
   [[nodiscard]] int depth() const override { return 1 + self_.depth(); }
-  Value call(Frame& frame, const Arguments& arguments) override { return method_(frame, self_, arguments); }
+  Value call(Frame& frame, const Arguments& arguments) override {
+    frame.machine.read(self_.is_dict() ? Value() : self_);
+    read_all(frame, arguments);
+    return method_(frame, self_, arguments);
+  }
 
  private:
   Value self_;
@@ -70,7 +79,7 @@ std::vector<std::size_t> character_starts(std::string_view text) {
 
 std::optional<Value> character(Frame& frame, const Value& string, std::int64_t index) {
   const TrackedText& text = string.text();
-  frame.machine.step(text.size() / 256);
+  frame.machine.read_bytes(text.size());
   const std::size_t n = count_characters(text.bytes());
   if (index < 0) index += static_cast<std::int64_t>(n);
   if (index < 0 || index >= static_cast<std::int64_t>(n)) return std::nullopt;
@@ -83,6 +92,7 @@ std::optional<Value> character(Frame& frame, const Value& string, std::int64_t i
 std::optional<Value> item_of(Frame& frame, const Value& object, const Value& key) {
   if (object.is_dict()) {
     const bool hashable = !key.is_dict() && !(key.is_sequence() && key.sequence().is_list());
+    frame.machine.read(key);
     const Value* const found = hashable ? object.dict().find(key) : nullptr;
     return found != nullptr ? std::optional(*found) : std::nullopt;
   }
@@ -125,7 +135,7 @@ Places slice_places(const Value& start, const Value& stop, const Value& step, st
 
 Value slice_text(Frame& frame, const Value& string, const Value& start, const Value& stop, const Value& step) {
   const TrackedText& text = string.text();
-  frame.machine.step(text.size() / 256);
+  frame.machine.read_bytes(text.size());
   const std::vector<std::size_t> starts = character_starts(text.bytes());
   const Places places = slice_places(start, stop, step, static_cast<std::int64_t>(starts.size()) - 1);
   TrackedText out;
@@ -202,6 +212,7 @@ Value get_slice(Frame& frame, const Value& object, const Value& start, const Val
   }
   const auto kind = sequence.is_tuple() ? Sequence::Kind::tuple : sequence.kind;
   if (kind != Sequence::Kind::range) return frame.machine.list(std::move(values), kind);
+  frame.machine.charge_items(values.size());
   auto range = std::make_shared<Sequence>(std::move(values), kind);
   range->start = sequence.start + places.start * sequence.step;
   range->step = sequence.step * places.step;
@@ -251,7 +262,7 @@ std::vector<Value> iterate(Frame& frame, const Value& value) {
 
 std::optional<std::size_t> length_of(Frame& frame, const Value& value) {
   if (value.is_string()) {
-    frame.machine.step(value.text().size() / 256);
+    frame.machine.read_bytes(value.text().size());
     return count_characters(value.bytes());
   }
   if (value.is_sequence()) return value.sequence().values.size();

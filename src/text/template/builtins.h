@@ -74,6 +74,9 @@ using Filter = Value (*)(Frame& frame, const Value& input, const Arguments& argu
 using Test = bool (*)(Frame& frame, const Value& input, const Arguments& arguments);
 Filter find_filter(std::string_view name);  // null where it is not known
 Test find_test(std::string_view name);
+/// Counting what there is to read.
+Value apply_filter(Frame& frame, Filter filter, const Value& input, const Arguments& arguments);
+bool apply_test(Frame& frame, Test test, const Value& input, const Arguments& arguments);
 
 /// range, dict, namespace, raise_exception, ...
 void add_globals(Machine& machine);

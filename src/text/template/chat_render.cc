@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "base/find_text.h"
 #include "text/template/characters.h"
 
 namespace skald::jinja {
@@ -101,7 +102,7 @@ class FinalMessage {
   [[nodiscard]] std::size_t end_in(const std::string& text) const {
     const std::string tag(stripped(kTag));
     const std::size_t at = text.rfind(tag);
-    if (at == std::string::npos || text.find(stripped(text_)) == std::string::npos) {
+    if (at == std::string::npos || find_text(text, stripped(text_)) == std::string::npos) {
       refuse("the final message does not appear in what the template writes: the template changes it");
     }
     if (text.compare(at, kTag.size(), kTag) == 0) return at;

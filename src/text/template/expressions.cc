@@ -1,6 +1,7 @@
 #include "text/template/expressions.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace skald::jinja {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 void append_rest(Frame& frame, const ExpressionPtr& rest, Arguments& out) {
   if (!rest) return;
   for (Value& value : iterate(frame, frame.eval(*rest))) out.positional.push_back(std::move(value));
+  frame.machine.charge_items(out.positional.size());
 }
 
 void append_named_rest(Frame& frame, const ExpressionPtr& rest, Arguments& out) {
@@ -19,6 +21,7 @@ void append_named_rest(Frame& frame, const ExpressionPtr& rest, Arguments& out) 
     if (!name.is_string()) fail("keywords must be strings");
     out.named.emplace_back(name.bytes(), value);
   }
+  frame.machine.charge_items(2 * out.named.size());
 }
 
 }  // namespace
@@ -29,10 +32,9 @@ Arguments CallArguments::eval(Frame& frame) const {
   append_rest(frame, rest, out);
   for (const auto& [name, value] : named) out.named.emplace_back(name, frame.eval(*value));
   append_named_rest(frame, named_rest, out);
-  for (std::size_t i = 0; i < out.named.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (out.named[i].first == out.named[j].first) fail("keyword argument repeated: " + out.named[i].first);
-    }
+  std::unordered_set<std::string_view> names;
+  for (const auto& [name, value] : out.named) {
+    if (!names.insert(name).second) fail("keyword argument repeated: " + name);
   }
   return out;
 }
@@ -40,7 +42,7 @@ Arguments CallArguments::eval(Frame& frame) const {
 void Target::assign(Frame& frame, const Value& value) const {
   if (kind == Kind::name) return frame.scope->set(name, value);
   if (kind == Kind::attribute) {
-    const Value* const found = frame.scope->find(name);
+    const Value* const found = frame.find(name);
     auto* const object = found != nullptr ? found->as<Namespace>() : nullptr;
     if (object == nullptr) fail("cannot assign attribute on non-namespace object");
     if (attribute.starts_with('_')) {
@@ -59,7 +61,7 @@ void Target::assign(Frame& frame, const Value& value) const {
 }
 
 Value Name::eval(Frame& frame) const {
-  if (const Value* const found = frame.scope->find(name_)) return *found;
+  if (const Value* const found = frame.find(name_)) return *found;
   if (const Value* const found = frame.machine.find_global(name_)) return *found;
   return Value::undefined(quoted_name(frame.machine.name(name_)) + " is undefined");
 }
@@ -75,9 +77,10 @@ Value DictDisplay::eval(Frame& frame) const {
   Dict dict;
   for (const auto& [key, value] : items_) {
     Value name = frame.eval(*key);
+    frame.machine.read(name);
     dict.set(std::move(name), frame.eval(*value));
   }
-  return make_dict(std::move(dict));
+  return frame.machine.dict(std::move(dict));
 }
 
 Value Unary::eval(Frame& frame) const {
@@ -152,7 +155,7 @@ Value FilterCall::eval(Frame& frame) const { return apply(frame, frame.eval(*inp
 
 Value FilterCall::apply(Frame& frame, const Value& block) const {
   if (filter_ == nullptr) fail("No filter named '" + name_ + "' found.");
-  return filter_(frame, block, arguments_.eval(frame));
+  return apply_filter(frame, filter_, block, arguments_.eval(frame));
 }
 
 TestCall::TestCall(ExpressionPtr input, std::string name, CallArguments arguments)
@@ -161,7 +164,7 @@ TestCall::TestCall(ExpressionPtr input, std::string name, CallArguments argument
 Value TestCall::eval(Frame& frame) const {
   const Value input = frame.eval(*input_);
   if (test_ == nullptr) fail("No test named '" + name_ + "' found.");
-  return test_(frame, input, arguments_.eval(frame));
+  return apply_test(frame, test_, input, arguments_.eval(frame));
 }
 
 }  // namespace skald::jinja

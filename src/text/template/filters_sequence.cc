@@ -8,12 +8,12 @@ namespace skald::jinja {
 namespace {
 
 // "a.b.0": attributes and items to follow one after the other.
-std::vector<Value> path_of(const Value* attribute) {
+std::vector<Value> path_of(Frame& frame, const Value* attribute) {
   if (attribute == nullptr || attribute->is_none()) return {};
   if (!attribute->is_string()) return {*attribute};
   std::vector<Value> path;
   const TrackedText dot(".");
-  for (const TrackedText& part : split(attribute->text(), &dot, -1, false)) {
+  for (const TrackedText& part : split(frame, attribute->text(), {.separator = &dot})) {
     const bool is_number = all_characters(part, [](char32_t code) { return code >= '0' && code <= '9'; });
     path.push_back(is_number && part.size() < 18 ? Value(std::int64_t{std::stoll(part.bytes())}) : make_string(part));
   }
@@ -46,8 +46,8 @@ Value ignoring_case(Frame& frame, const Value& value) {
 // What `attribute` and `case_sensitive` make of a value that is to be compared.
 class Key {
  public:
-  Key(const Value* attribute, const Value* case_sensitive, const Value* otherwise = nullptr)
-      : path_(path_of(attribute)), sensitive_(truth_or(case_sensitive, false)), otherwise_(otherwise) {}
+  Key(Frame& frame, const Value* attribute, const Value* case_sensitive, const Value* otherwise = nullptr)
+      : path_(path_of(frame, attribute)), sensitive_(truth_or(case_sensitive, false)), otherwise_(otherwise) {}
   Value operator()(Frame& frame, const Value& value) const {
     const Value found = follow(frame, value, path_, otherwise_);
     return sensitive_ ? found : ignoring_case(frame, found);
@@ -69,6 +69,7 @@ void sort_by(Frame& frame, std::vector<Value>& values, bool reverse, const std::
   }
   std::ranges::stable_sort(keyed, [&](const auto& a, const auto& b) {
     frame.machine.step();
+    frame.machine.read_both(a.first, b.first);
     return reverse ? less_than(b.first, a.first) : less_than(a.first, b.first);
   });
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::move(keyed[i].second);
@@ -79,12 +80,12 @@ Value sort(Frame& frame, const Value& input, const Arguments& arguments) {
   std::vector<std::vector<Value>> paths;
   if (bound[2] != nullptr && bound[2]->is_string()) {
     const TrackedText comma(",");
-    for (const TrackedText& part : split(bound[2]->text(), &comma, -1, false)) {
+    for (const TrackedText& part : split(frame, bound[2]->text(), {.separator = &comma})) {
       const Value attribute = make_string(part);
-      paths.push_back(path_of(&attribute));
+      paths.push_back(path_of(frame, &attribute));
     }
   } else {
-    paths.push_back(path_of(bound[2]));
+    paths.push_back(path_of(frame, bound[2]));
   }
   const bool sensitive = truth_or(bound[1], false);
   std::vector<Value> values = iterate(frame, input);
@@ -118,10 +119,10 @@ Value dictsort(Frame& frame, const Value& input, const Arguments& arguments) {
 Value groupby(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("groupby", {"attribute", "default", "case_sensitive"}, 1);
   const Value* const otherwise = not_none(bound[1]);
-  const Key key(bound[0], bound[2], otherwise);
+  const Key key(frame, bound[0], bound[2], otherwise);
   std::vector<Value> values = iterate(frame, input);
   sort_by(frame, values, false, [&](const Value& value) { return key(frame, value); });
-  const std::vector<Value> path = path_of(bound[0]);
+  const std::vector<Value> path = path_of(frame, bound[0]);
   std::vector<Value> groups, group;
   const auto close = [&] {
     if (group.empty()) return;
@@ -130,7 +131,7 @@ Value groupby(Frame& frame, const Value& input, const Arguments& arguments) {
         frame.machine.list({std::move(name), frame.machine.list(std::exchange(group, {}))}, Sequence::Kind::group));
   };
   for (const Value& value : values) {
-    if (!group.empty() && !equal(key(frame, group.front()), key(frame, value))) close();
+    if (!group.empty() && !compare(frame, Comparison::equal, key(frame, group.front()), key(frame, value))) close();
     group.push_back(value);
   }
   close();
@@ -139,11 +140,12 @@ Value groupby(Frame& frame, const Value& input, const Arguments& arguments) {
 
 Value unique(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("unique", {"case_sensitive", "attribute"});
-  return lazily(frame, input, [input, key = Key(bound[1], bound[0])](Frame& inner) {
+  return lazily(frame, input, [input, key = Key(frame, bound[1], bound[0])](Frame& inner) {
     Dict seen;
     std::vector<Value> values;
     for (const Value& value : iterate(inner, input)) {
       const Value name = key(inner, value);
+      inner.machine.read(name);
       if (seen.find(name) != nullptr) continue;
       seen.set(name, true);
       values.push_back(value);
@@ -155,12 +157,13 @@ Value unique(Frame& frame, const Value& input, const Arguments& arguments) {
 template <bool greatest>
 Value extreme(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind(greatest ? "max" : "min", {"case_sensitive", "attribute"});
-  const Key key(bound[1], bound[0]);
+  const Key key(frame, bound[1], bound[0]);
   const std::vector<Value> values = iterate(frame, input);
   if (values.empty()) return Value::undefined("No aggregated item, sequence was empty.");
   Value best = values[0], best_key = key(frame, best);
   for (std::size_t i = 1; i < values.size(); ++i) {
     Value name = key(frame, values[i]);
+    frame.machine.read_both(best_key, name);
     if (greatest ? !less_than(best_key, name) : !less_than(name, best_key)) continue;
     best = values[i];
     best_key = std::move(name);
@@ -170,7 +173,7 @@ Value extreme(Frame& frame, const Value& input, const Arguments& arguments) {
 
 Value sum(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("sum", {"attribute", "start"});
-  const std::vector<Value> path = path_of(bound[0]);
+  const std::vector<Value> path = path_of(frame, bound[0]);
   Value total = bound[1] != nullptr ? *bound[1] : Value(0);
   if (total.is_string()) fail("sum() can't sum strings [use ''.join(seq) instead]");
   for (const Value& value : iterate(frame, input)) {
@@ -182,7 +185,7 @@ Value sum(Frame& frame, const Value& input, const Arguments& arguments) {
 Value join(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("join", {"d", "attribute"});
   const TrackedText separator = bound[0] != nullptr ? to_text(frame, *bound[0]) : TrackedText();
-  const std::vector<Value> path = path_of(bound[1]);
+  const std::vector<Value> path = path_of(frame, bound[1]);
   TrackedText out;
   bool first = true;
   for (const Value& value : iterate(frame, input)) {
@@ -303,7 +306,7 @@ std::vector<Value> mapped(Frame& frame, const Value& input, const Arguments& arg
   const auto is_attribute = [](const auto& named) { return named.first == "attribute"; };
   if (arguments.positional.empty() && std::ranges::any_of(arguments.named, is_attribute)) {
     const auto bound = arguments.bind("map", {"attribute", "default"});
-    const std::vector<Value> path = path_of(bound[0]);
+    const std::vector<Value> path = path_of(frame, bound[0]);
     const Value* const otherwise = not_none(bound[1]);
     for (const Value& value : iterate(frame, input)) out.push_back(follow(frame, value, path, otherwise));
     return out;
@@ -315,7 +318,7 @@ std::vector<Value> mapped(Frame& frame, const Value& input, const Arguments& arg
   const Arguments rest{{arguments.positional.begin() + 1, arguments.positional.end()}, arguments.named};
   for (const Value& value : iterate(frame, input)) {
     frame.machine.step();
-    out.push_back(filter(frame, value, rest));
+    out.push_back(apply_filter(frame, filter, value, rest));
   }
   return out;
 }
@@ -335,7 +338,7 @@ std::vector<Value> chosen(Frame& frame, const Value& input, const Arguments& arg
   std::vector<Value> path;
   if (choice.by_attribute) {
     if (arguments.positional.empty()) fail("Missing parameter for attribute name");
-    path = path_of(&arguments.positional[used++]);
+    path = path_of(frame, &arguments.positional[used++]);
   }
   Test test = nullptr;
   if (used < arguments.positional.size()) {
@@ -351,7 +354,8 @@ std::vector<Value> chosen(Frame& frame, const Value& input, const Arguments& arg
   for (const Value& value : iterate(frame, input)) {
     frame.machine.step();
     const Value tested = follow(frame, value, path);
-    if ((test != nullptr ? test(frame, tested, rest) : tested.truth()) == choice.selects) out.push_back(value);
+    if ((test != nullptr ? apply_test(frame, test, tested, rest) : tested.truth()) == choice.selects)
+      out.push_back(value);
   }
   return out;
 }

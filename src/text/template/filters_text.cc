@@ -100,7 +100,7 @@ Value indent(Frame& frame, const Value& input, const Arguments& arguments) {
   }
   text.append("\n");  // so that a line end at the end is kept
   TrackedText out;
-  const std::vector<TrackedText> lines = split_lines(text, false);
+  const std::vector<TrackedText> lines = split_lines(frame, text, false);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) out.append("\n");
     const bool indented = i == 0 ? first : blank || !lines[i].empty();
@@ -185,7 +185,7 @@ Value striptags(Frame& frame, const Value& input, const Arguments& arguments) {
   arguments.expect_none("striptags");
   const TrackedText text = without(without(to_text(frame, input), "<!--", "-->"), "<", ">");
   TrackedText out;
-  for (const TrackedText& word : split(text, nullptr, -1, false)) {
+  for (const TrackedText& word : split(frame, text, {})) {
     if (!out.empty()) out.append(" ");
     out.append(word);
   }

@@ -215,6 +215,16 @@ Filter find_filter(std::string_view name) {
   return nullptr;
 }
 
+Value apply_filter(Frame& frame, Filter filter, const Value& input, const Arguments& arguments) {
+  const auto read = [&frame](const Value& value) {
+    if (value.is_string()) frame.machine.read(value);
+  };
+  read(input);
+  for (const Value& value : arguments.positional) read(value);
+  for (const auto& [name, value] : arguments.named) read(value);
+  return filter(frame, input, arguments);
+}
+
 String soft_text(Frame& frame, const Value& value) {
   return value.is_string() ? value.string() : String{.text = to_text(frame, value)};
 }

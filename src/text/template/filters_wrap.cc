@@ -134,7 +134,7 @@ void append_wrapped(Frame& frame, const TrackedText& text, const Style& style, T
 Value wordwrap(Frame& frame, const Value& input, const Arguments& arguments) {
   const auto bound = arguments.bind("wordwrap", {"width", "break_long_words", "wrapstring", "break_on_hyphens"});
   if (input.is_undefined()) fail(input.as_undefined().message);
-  const std::vector<TrackedText> lines = split_lines(need_text(input, "the text to wrap"), false);
+  const std::vector<TrackedText> lines = split_lines(frame, need_text(input, "the text to wrap"), false);
   const std::int64_t width = integer_or(bound[0], 79, "width");
   if (width <= 0 && !lines.empty()) fail("invalid width " + std::to_string(width) + " (must be > 0)");
   const Value* const given = not_none(bound[2]);

@@ -326,11 +326,13 @@ class PercentFormat {
     if (type == 's' || type == 'r' || type == 'a') {
       spec.type = 's';
       spec.sign = '-';
+      frame_.machine.read(value);
       TrackedText text = type == 's' ? to_text(frame_, value) : repr(frame_, value);
       if (markup_ && !(value.is_string() && value.string().markup)) text = escaped(text);
       return out_.append(format_string(frame_, text, spec));
     }
     if (type == 'c' && value.is_string()) {
+      frame_.machine.read(value);
       if (count_characters(value.bytes()) != 1) fail("%c requires int or char");
       spec.type = 's';
       return out_.append(format_string(frame_, value.text(), spec));
@@ -436,6 +438,7 @@ class BraceFormat {
       if (!inside && (c == ':' || c == '!')) break;
     }
     Value value = find(std::string_view(bytes).substr(0, name_end));
+    frame_.machine.read(value);
     std::size_t at = name_end;
     if (at < bytes.size() && bytes[at] == '!') {
       const char conversion = at + 1 < bytes.size() ? bytes[at + 1] : '\0';
@@ -453,6 +456,7 @@ class BraceFormat {
 
   Value first(std::string_view name) {
     const bool is_number = !name.empty() && std::ranges::all_of(name, is_digit);
+    frame_.machine.read_bytes(arguments_.named.size());
     if (!name.empty() && !is_number) {
       const auto found = std::ranges::find(arguments_.named, name, &std::pair<std::string, Value>::first);
       if (found == arguments_.named.end()) fail("there is no argument named " + quoted_name(name));

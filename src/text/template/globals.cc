@@ -82,6 +82,8 @@ Value range(Frame& frame, const Arguments& arguments) {
   const std::int64_t stop = bound[1] != nullptr ? need_integer(*bound[1], "range()") : first;
   const std::int64_t step = bound[2] != nullptr ? need_integer(*bound[2], "range()") : 1;
   if (step == 0) fail("range() arg 3 must not be zero");
+  Value& made = frame.machine.ranges[{start, stop, step}];
+  if (!made.is_none()) return made;
   std::vector<Value> values;
   for (std::int64_t at = start; step > 0 ? at < stop : at > stop;) {
     if (values.size() == kMaxRange) {
@@ -90,12 +92,13 @@ Value range(Frame& frame, const Arguments& arguments) {
     values.emplace_back(at);
     if (__builtin_add_overflow(at, step, &at)) break;
   }
-  frame.machine.step(values.size() / 8);
+  frame.machine.charge_items(values.size());
   auto out = std::make_shared<Sequence>(std::move(values), Sequence::Kind::range);
   out->start = start;
   out->stop = stop;
   out->step = step;
-  return std::shared_ptr<const Sequence>(std::move(out));
+  made = std::shared_ptr<const Sequence>(std::move(out));
+  return made;
 }
 
 // dict(mapping or pairs, **named)
@@ -110,6 +113,7 @@ Dict to_dict(Frame& frame, const Arguments& arguments) {
       for (const Value& pair : iterate(frame, source)) {
         const std::vector<Value> parts = iterate(frame, pair);
         if (parts.size() != 2) fail("dictionary update sequence element has not 2 items");
+        frame.machine.read(parts[0]);
         dict.set(parts[0], parts[1]);
       }
     }
@@ -118,10 +122,11 @@ Dict to_dict(Frame& frame, const Arguments& arguments) {
   return dict;
 }
 
-Value dict(Frame& frame, const Arguments& arguments) { return make_dict(to_dict(frame, arguments)); }
+Value dict(Frame& frame, const Arguments& arguments) { return frame.machine.dict(to_dict(frame, arguments)); }
 
 Value make_namespace(Frame& frame, const Arguments& arguments) {
   Dict attributes = to_dict(frame, arguments);
+  frame.machine.charge_items(4 * attributes.size());
   for (const auto& [name, value] : attributes.items()) {
     if (name.is_string() && name.bytes().starts_with('_')) {
       fail("Chat templates cannot store underscore-prefixed attributes on a namespace, but got " +

@@ -92,7 +92,8 @@ Value Loop::cycle(const Arguments& arguments) const {
   return arguments.positional[static_cast<std::size_t>(index0_) % arguments.positional.size()];
 }
 
-bool Loop::changed(const Arguments& arguments) {
+bool Loop::changed(Frame& frame, const Arguments& arguments) {
+  for (const Value& value : arguments.positional) frame.machine.read(value);
   if (last_changed_ && std::ranges::equal(*last_changed_, arguments.positional, equal)) return false;
   last_changed_ = arguments.positional;
   return true;
@@ -122,8 +123,9 @@ std::optional<Value> Loop::attribute(Frame& frame, std::string_view name) {
         *this, [](Frame&, Loop& loop, const Arguments& arguments) { return loop.cycle(arguments); });
   }
   if (name == "changed") {
-    return frame.machine.object<Method>(
-        *this, [](Frame&, Loop& loop, const Arguments& arguments) -> Value { return loop.changed(arguments); });
+    return frame.machine.object<Method>(*this, [](Frame& inner, Loop& loop, const Arguments& arguments) -> Value {
+      return loop.changed(inner, arguments);
+    });
   }
   return std::nullopt;
 }

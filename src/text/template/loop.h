@@ -22,7 +22,7 @@ class Loop final : public Callable, public Attributes {
   Value call(Frame& frame, const Arguments& arguments) override;
   std::size_t length(Frame& frame);
   Value cycle(const Arguments& arguments) const;
-  bool changed(const Arguments& arguments);
+  bool changed(Frame& frame, const Arguments& arguments);
   [[nodiscard]] std::int64_t index() const { return index0_ + 1; }
 
  private:

@@ -16,11 +16,12 @@ constexpr std::size_t kStepBytes = 256;  // of text are made in the time of a st
 
 }  // namespace
 
-const Value* Scope::find(NameId name) const {
+const Value* Scope::find(NameId name, std::size_t& looked_at) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
     for (const auto& [id, value] : scope->values_) {
       if (id == name) return &value;
     }
+    looked_at += 1 + scope->values_.size();
   }
   return nullptr;
 }
@@ -92,10 +93,19 @@ Value Machine::text(TrackedText text, bool markup) {
   return make_string(std::move(text), markup);
 }
 
+void Machine::charge_items(std::size_t items) {
+  make_room_for_items(items);
+  charge(sizeof(Sequence) + items * sizeof(Value));
+}
+
 Value Machine::list(std::vector<Value> values, Sequence::Kind kind) {
-  make_room_for_items(values.size());
-  charge(sizeof(Sequence) + values.size() * sizeof(Value));
+  charge_items(values.size());
   return make_list(std::move(values), kind);
+}
+
+Value Machine::dict(Dict dict) {
+  charge_items(4 * dict.size());  // keys and values, and its index
+  return make_dict(std::move(dict));
 }
 
 Value Machine::iterator(std::function<std::vector<Value>()> make, int depth) {
@@ -135,6 +145,14 @@ Value Frame::eval(const Expression& expression) {
     if (failure.line == 0) failure.line = expression.line;
     throw;
   }
+}
+
+const Value* Frame::find(NameId name) const {
+  constexpr std::size_t kAStep = 32;  // variables are looked at in the time of one
+  std::size_t looked_at = 0;
+  const Value* const found = scope->find(name, looked_at);
+  machine.step(looked_at / kAStep);
+  return found;
 }
 
 Flow Frame::run(const Statement& statement) {

@@ -1,6 +1,8 @@
 // What a template runs in: its variables, its output, and the limits that no template gets over.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -20,7 +22,8 @@ class Statement;
 using NameId = std::uint32_t;  // of a name of the template
 
 struct Limits {
-  std::uint64_t steps = 10'000'000;    // expressions and statements; 256 bytes of new text are one more
+  std::uint64_t steps =
+      10'000'000;  // expressions and statements; 32 bytes of text that are read are one more, or 256 that are made
   std::size_t text_bytes = 16U << 20;  // of the output, and of each string on the way
   std::size_t all_bytes = 192U << 20;  // of all strings and lists that are made
   int depth = 1500;                    // of expressions and statements in one another, through macros too
@@ -31,7 +34,8 @@ struct Limits {
 class Scope {
  public:
   explicit Scope(std::shared_ptr<Scope> parent) : parent_(std::move(parent)) {}
-  [[nodiscard]] const Value* find(NameId name) const;
+  /// `looked_at` is how many variables and scopes were.
+  [[nodiscard]] const Value* find(NameId name, std::size_t& looked_at) const;
   void set(NameId name, Value value);
 
  private:
@@ -66,16 +70,25 @@ class Machine {
   void step(std::uint64_t n = 1) {
     if ((steps_ += n) > limits_.steps) over_steps();
   }
+  /// Must be called before `bytes` of text are read, character by character.
+  void read_bytes(std::size_t bytes) { step(bytes / kReadBytes); }
+  /// Must be called before `value` is read from its beginning to its end, or hashed.
+  void read(const Value& value) { value.is_string() ? read_bytes(value.text().size()) : step(value.extent()); }
+  /// Must be called before they are compared.
+  void read_both(const Value& a, const Value& b) { step(std::min(a.extent(), b.extent())); }
   /// Must be called before `bytes` of text are made.
   void make_room(std::size_t bytes);
   /// Must be called before a list of `items` is made.
   void make_room_for_items(std::size_t items);
+  /// As make_room_for_items(), for what is made beside list() and dict(): it counts.
+  void charge_items(std::size_t items);
 
   /// Values whose cost is counted.
   Value text(TrackedText text, bool markup = false);
   Value text(std::string bytes) { return text(TrackedText(std::move(bytes))); }
   Value list(std::vector<Value> values, Sequence::Kind kind = Sequence::Kind::list);
   Value tuple(std::vector<Value> values) { return list(std::move(values), Sequence::Kind::tuple); }
+  Value dict(Dict dict);
   /// `make` is called when the first value is asked for; `depth` is that of what it works on.
   Value iterator(std::function<std::vector<Value>()> make, int depth);
   template <typename T, typename... Args>
@@ -105,10 +118,12 @@ class Machine {
   TrackedText output;
 
   std::map<std::string, const Statement*, std::less<>> blocks;
-  std::shared_ptr<Scope> top;  // variables that are set outside of all loops and macros
+  std::map<std::array<std::int64_t, 3>, Value> ranges;  // that were made: a loop in a loop takes the same each time
+  std::shared_ptr<Scope> top;                           // variables that are set outside of all loops and macros
 
  private:
   friend class Deeper;
+  static constexpr std::size_t kReadBytes = 32;  // of text are read in the time of a step
   void charge(std::size_t bytes);
   [[noreturn]] void over_steps() const;
 
@@ -140,6 +155,8 @@ struct Frame {
   TrackedText* out;  // what is printed goes here
 
   Value eval(const Expression& expression);
+  /// A variable of the scopes; nullptr where there is none.
+  [[nodiscard]] const Value* find(NameId name) const;
   Flow run(const Statement& statement);
   Flow run(const std::vector<std::unique_ptr<Statement>>& body);
   /// The same place with a scope of its own.

@@ -20,6 +20,7 @@ void Macro::bind_parameters(Frame& inner, const Arguments& arguments, std::vecto
   const Signature& signature = parts_.signature;
   const std::size_t n_plain = signature.names.size() - signature.defaults.size();
   for (std::size_t i = 0; i < signature.names.size(); ++i) {
+    inner.machine.read_bytes(arguments.named.size());
     const std::string& name = inner.machine.name(signature.names[i]);
     const auto named = std::ranges::find(arguments.named, name, &std::pair<std::string, Value>::first);
     Value value;
@@ -58,7 +59,7 @@ void Macro::bind_rest(Frame& inner, const Arguments& arguments, const std::vecto
     fail(macro + " takes not more than " + std::to_string(n_names) + " argument(s)");
   }
   if (parts_.uses_caller) inner.scope->set(parts_.caller, caller);
-  if (parts_.uses_kwargs) inner.scope->set(parts_.kwargs, make_dict(std::move(rest)));
+  if (parts_.uses_kwargs) inner.scope->set(parts_.kwargs, inner.machine.dict(std::move(rest)));
   if (!parts_.uses_varargs) return;
   const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(std::min(n_given, n_names));
   inner.scope->set(parts_.varargs, inner.machine.tuple({begin, arguments.positional.end()}));

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/checked.h"
+#include "base/find_text.h"
 #include "text/template/builtins.h"
 
 namespace skald::jinja {
@@ -167,7 +168,10 @@ bool less_or_equal(const Value& a, const Value& b, std::string_view symbol) {
 }  // namespace
 
 Value operate(Frame& frame, Operator operation, const Value& a, const Value& b) {
-  if (a.is_string() && operation == Operator::modulo) return percent_format(frame, a, b);
+  if (a.is_string() && operation == Operator::modulo) {
+    frame.machine.read(a);
+    return percent_format(frame, a, b);
+  }
   for (const Value* value : {&a, &b}) {
     if (value->is_undefined()) fail(value->as_undefined().message);
   }
@@ -199,6 +203,7 @@ bool less_than(const Value& a, const Value& b, std::string_view symbol) {
 }
 
 bool compare(Frame& frame, Comparison comparison, const Value& a, const Value& b) {
+  frame.machine.read_both(a, b);
   switch (comparison) {
     case Comparison::equal: return equal(a, b);
     case Comparison::not_equal: return !equal(a, b);
@@ -220,12 +225,16 @@ bool contains(Frame& frame, const Value& container, const Value& item) {
     if (!item.is_string()) {
       fail("'in <string>' requires string as left operand, not " + item.type_name());
     }
-    frame.machine.step(container.text().size() / 256);
-    return container.bytes().find(item.bytes()) != std::string::npos;
+    frame.machine.read(container);
+    return find_text(container.bytes(), item.bytes()) != std::string::npos;
   }
+  frame.machine.read(item);
   if (container.is_dict()) return container.dict().find(item) != nullptr;
   if (!is_iterable(container)) fail("argument of type '" + container.type_name() + "' is not iterable");
-  const auto is_it = [&item](const Value& value) { return value.same_as(item) || equal(value, item); };
+  const auto is_it = [&](const Value& value) {
+    frame.machine.read_both(value, item);
+    return value.same_as(item) || equal(value, item);
+  };
   if (!container.is_sequence()) return std::ranges::any_of(iterate(frame, container), is_it);
   if (container.sequence().kind == Sequence::Kind::keys) static_cast<void>(hash(item));  // refuses what is no key
   frame.machine.step(container.sequence().values.size() / 16);

@@ -60,16 +60,17 @@ Value dict_items(Frame& frame, const Value& self, const Arguments& arguments) {
   return frame.machine.list(std::move(items), Sequence::Kind::items);
 }
 
-Value dict_copy(Frame&, const Value& self, const Arguments& arguments) {
+Value dict_copy(Frame& frame, const Value& self, const Arguments& arguments) {
   arguments.expect_none("copy");
-  return make_dict(self.dict());
+  return frame.machine.dict(self.dict());
 }
 
 Value dict_fromkeys(Frame& frame, const Value&, const Arguments& arguments) {
   const auto bound = arguments.bind("fromkeys", {"/iterable", "/value"}, 1);
   Dict dict;
-  for (const Value& key : iterate(frame, *bound[0])) dict.set(key, bound[1] != nullptr ? *bound[1] : Value());
-  return make_dict(std::move(dict));
+  const Value value = bound[1] != nullptr ? *bound[1] : Value();
+  for (const Value& key : iterate(frame, *bound[0])) dict.set(key, value);
+  return frame.machine.dict(std::move(dict));
 }
 
 Value bit_length(Frame&, const Value& self, const Arguments& arguments) {

@@ -1,6 +1,7 @@
 // The methods of str that templates may call. Reference: Python's library reference, "Text Sequence Type".
 #include <algorithm>
 
+#include "base/find_text.h"
 #include "text/template/string_operations.h"
 
 namespace skald::jinja {
@@ -34,13 +35,13 @@ Value split_method(Frame& frame, const Value& self, const Arguments& arguments) 
   const Value* const separator = given(bound[0]);
   const std::int64_t most = bound[1] != nullptr ? need_integer(*bound[1], "maxsplit") : -1;
   const TrackedText* const at = separator != nullptr ? &need_text(*separator, "separator") : nullptr;
-  return texts(frame, self, split(self.text(), at, most, from_right), Sequence::Kind::list);
+  return texts(frame, self, split(frame, self.text(), {at, most, from_right}), Sequence::Kind::list);
 }
 
 Value splitlines(Frame& frame, const Value& self, const Arguments& arguments) {
   const Bound bound = arguments.bind("splitlines", {"keepends"});
   const bool keep = bound[0] != nullptr && bound[0]->truth();
-  return texts(frame, self, split_lines(self.text(), keep), Sequence::Kind::list);
+  return texts(frame, self, split_lines(frame, self.text(), keep), Sequence::Kind::list);
 }
 
 template <Case to>
@@ -107,7 +108,7 @@ std::int64_t find_in(const Value& self, const Arguments& arguments) {
   const Window part = window(self, bound[1], bound[2]);
   if (!part.valid) return -1;
   const std::string_view text = self.text().view(part.begin, std::max(part.begin, part.end));
-  const std::size_t found = from_right ? text.rfind(sub) : text.find(sub);
+  const std::size_t found = from_right ? find_last_text(text, sub) : find_text(text, sub);
   if (found == std::string_view::npos) return -1;
   return static_cast<std::int64_t>(part.first + count_characters(text.substr(0, found)));
 }
@@ -132,7 +133,7 @@ Value count(Frame&, const Value& self, const Arguments& arguments) {
   const std::string_view text = self.text().view(part.begin, std::max(part.begin, part.end));
   if (sub.empty()) return static_cast<std::int64_t>(count_characters(text)) + 1;
   std::int64_t n = 0;
-  for (std::size_t at = 0; (at = text.find(sub, at)) != std::string_view::npos; at += sub.size()) ++n;
+  for (std::size_t at = 0; (at = find_text(text, sub, at)) != std::string_view::npos; at += sub.size()) ++n;
   return n;
 }
 
@@ -171,7 +172,7 @@ Value partition(Frame& frame, const Value& self, const Arguments& arguments) {
   const std::string& separator = need_text(*arguments.bind("partition", {"/sep"}, 1)[0], "the separator").bytes();
   if (separator.empty()) fail("empty separator");
   const TrackedText& all = self.text();
-  const std::size_t at = from_right ? self.bytes().rfind(separator) : self.bytes().find(separator);
+  const std::size_t at = from_right ? find_last_text(self.bytes(), separator) : find_text(self.bytes(), separator);
   std::vector<TrackedText> parts = {all.slice(0, at), all.slice(at, at + separator.size()), {}};
   if (at == std::string::npos) {
     parts = from_right ? std::vector<TrackedText>{{}, {}, all} : std::vector<TrackedText>{all, {}, {}};

@@ -1,8 +1,9 @@
 #include "text/template/string_operations.h"
 
 #include <algorithm>
+#include <unordered_set>
 
-#include "base/utf8.h"
+#include "base/find_text.h"
 
 namespace skald::jinja {
 namespace {
@@ -27,63 +28,84 @@ TrackedText::Range next_word(std::string_view text, std::size_t at) {
   return {at, end};
 }
 
-std::vector<TrackedText> split_words(const TrackedText& text, std::int64_t most) {
+// What is cut off, as long as it may be one list.
+class Pieces {
+ public:
+  explicit Pieces(Frame& frame) : frame_(frame) {}
+  void add(TrackedText piece) {
+    frame_.machine.make_room_for_items(pieces_.size() + 1);
+    pieces_.push_back(std::move(piece));
+  }
+  [[nodiscard]] bool are_fewer_than(std::int64_t most) const {
+    return most < 0 || static_cast<std::int64_t>(pieces_.size()) < most;
+  }
+  std::vector<TrackedText> take() { return std::move(pieces_); }
+  std::vector<TrackedText> take_reversed() {
+    std::ranges::reverse(pieces_);
+    return std::move(pieces_);
+  }
+
+ private:
+  Frame& frame_;
+  std::vector<TrackedText> pieces_;
+};
+
+std::vector<TrackedText> split_words(Frame& frame, const TrackedText& text, std::int64_t most) {
   const std::string_view bytes = text.bytes();
-  std::vector<TrackedText> out;
+  Pieces out(frame);
   for (std::size_t at = 0;;) {
     const auto [begin, end] = next_word(bytes, at);
-    if (begin == end) return out;
-    if (most >= 0 && static_cast<std::int64_t>(out.size()) == most) {
-      out.push_back(text.slice(begin, text.size()));  // with the whitespace at its end, as Python has it
-      return out;
+    if (begin == end) return out.take();
+    if (!out.are_fewer_than(most)) {
+      out.add(text.slice(begin, text.size()));  // with the whitespace at its end, as Python has it
+      return out.take();
     }
-    out.push_back(text.slice(begin, end));
+    out.add(text.slice(begin, end));
     at = end;
   }
 }
 
-std::vector<TrackedText> split_words_from_right(const TrackedText& text, std::int64_t most) {
-  std::vector<TrackedText> words = split_words(text, -1);
-  if (most < 0 || static_cast<std::int64_t>(words.size()) <= most) return words;
-  // What is left of the last `most` words, whitespace inside it included.
-  std::string_view rest = strip_right(text.bytes());
-  for (std::int64_t i = 0; i < most; ++i) {
-    while (!rest.empty() && space_length(rest.substr(before(rest, rest.size()))) == 0) {
-      rest = rest.substr(0, before(rest, rest.size()));
+std::vector<TrackedText> split_words_from_right(Frame& frame, const TrackedText& text, std::int64_t most) {
+  Pieces out(frame);
+  for (std::string_view rest = strip_right(text.bytes()); !rest.empty(); rest = strip_right(rest)) {
+    if (!out.are_fewer_than(most)) {
+      out.add(text.slice(0, rest.size()));  // with the whitespace before its first word
+      break;
     }
-    rest = strip_right(rest);
+    std::size_t begin = rest.size();
+    while (begin > 0 && space_length(rest.substr(before(rest, begin))) == 0) begin = before(rest, begin);
+    out.add(text.slice(begin, rest.size()));
+    rest = rest.substr(0, begin);
   }
-  std::vector<TrackedText> out = {text.slice(0, rest.size())};
-  out.insert(out.end(), words.end() - static_cast<std::ptrdiff_t>(most), words.end());
-  return out;
+  return out.take_reversed();
 }
 
-std::vector<TrackedText> split_at(const TrackedText& text, const TrackedText& separator, std::int64_t most) {
-  std::vector<TrackedText> out;
+std::vector<TrackedText> split_at(Frame& frame, const TrackedText& text, const TrackedText& separator,
+                                  std::int64_t most) {
+  Pieces out(frame);
   std::size_t at = 0;
-  while (most < 0 || static_cast<std::int64_t>(out.size()) < most) {
-    const std::size_t next = text.bytes().find(separator.bytes(), at);
+  while (out.are_fewer_than(most)) {
+    const std::size_t next = find_text(text.bytes(), separator.bytes(), at);
     if (next == kNone) break;
-    out.push_back(text.slice(at, next));
+    out.add(text.slice(at, next));
     at = next + separator.size();
   }
-  out.push_back(text.slice(at, text.size()));
-  return out;
+  out.add(text.slice(at, text.size()));
+  return out.take();
 }
 
-std::vector<TrackedText> split_at_from_right(const TrackedText& text, const TrackedText& separator, std::int64_t most) {
-  std::vector<TrackedText> out;
+std::vector<TrackedText> split_at_from_right(Frame& frame, const TrackedText& text, const TrackedText& separator,
+                                             std::int64_t most) {
+  Pieces out(frame);
   std::size_t end = text.size();
-  while (most < 0 || static_cast<std::int64_t>(out.size()) < most) {
-    if (end < separator.size()) break;
-    const std::size_t next = text.bytes().rfind(separator.bytes(), end - separator.size());
+  while (out.are_fewer_than(most)) {
+    const std::size_t next = find_last_text(text.view(0, end), separator.bytes());
     if (next == kNone) break;
-    out.push_back(text.slice(next + separator.size(), end));
+    out.add(text.slice(next + separator.size(), end));
     end = next;
   }
-  out.push_back(text.slice(0, end));
-  std::ranges::reverse(out);
-  return out;
+  out.add(text.slice(0, end));
+  return out.take_reversed();
 }
 
 TrackedText between_characters(Frame& frame, const TrackedText& text, const TrackedText& inserted, std::int64_t count) {
@@ -105,10 +127,13 @@ TrackedText between_characters(Frame& frame, const TrackedText& text, const Trac
 
 TrackedText stripped(const TrackedText& text, const TrackedText* set, bool left, bool right) {
   const std::string_view bytes = text.bytes();
+  std::unordered_set<char32_t> characters;
+  for (std::size_t at = 0; set != nullptr && at < set->size();) {
+    characters.insert(character_at(set->bytes(), at));
+    at += character_length(std::string_view(set->bytes()).substr(at));
+  }
   const auto strips = [&](std::size_t at) {
-    const std::string_view rest = bytes.substr(at);
-    if (set == nullptr) return space_length(rest) != 0;
-    return set->bytes().find(rest.substr(0, character_length(rest))) != kNone;
+    return set != nullptr ? characters.contains(character_at(bytes, at)) : space_length(bytes.substr(at)) != 0;
   };
   std::size_t begin = 0, end = bytes.size();
   while (left && begin < end && strips(begin)) begin += character_length(bytes.substr(begin));
@@ -151,7 +176,7 @@ TrackedText replaced(Frame& frame, const TrackedText& text, const TrackedText& o
   TrackedText out;
   std::size_t at = 0;
   for (; count != 0; --count) {
-    const std::size_t next = text.bytes().find(old.bytes(), at);
+    const std::size_t next = find_text(text.bytes(), old.bytes(), at);
     if (next == kNone) break;
     out.append(text, at, next);
     out.append(replacement);
@@ -162,15 +187,17 @@ TrackedText replaced(Frame& frame, const TrackedText& text, const TrackedText& o
   return out;
 }
 
-std::vector<TrackedText> split(const TrackedText& text, const TrackedText* separator, std::int64_t most,
-                               bool from_right) {
-  if (separator == nullptr) return from_right ? split_words_from_right(text, most) : split_words(text, most);
+std::vector<TrackedText> split(Frame& frame, const TrackedText& text, const Cuts& cuts) {
+  const auto& [separator, most, from_right] = cuts;
+  if (separator == nullptr) {
+    return from_right ? split_words_from_right(frame, text, most) : split_words(frame, text, most);
+  }
   if (separator->empty()) fail("empty separator");
-  return from_right ? split_at_from_right(text, *separator, most) : split_at(text, *separator, most);
+  return from_right ? split_at_from_right(frame, text, *separator, most) : split_at(frame, text, *separator, most);
 }
 
-std::vector<TrackedText> split_lines(const TrackedText& text, bool keep_ends) {
-  std::vector<TrackedText> out;
+std::vector<TrackedText> split_lines(Frame& frame, const TrackedText& text, bool keep_ends) {
+  Pieces out(frame);
   const std::string_view bytes = text.bytes();
   std::size_t begin = 0;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -179,12 +206,12 @@ std::vector<TrackedText> split_lines(const TrackedText& text, bool keep_ends) {
       at += character_length(bytes.substr(at));
       continue;
     }
-    out.push_back(text.slice(begin, keep_ends ? at + length : at));
+    out.add(text.slice(begin, keep_ends ? at + length : at));
     at += length;
     begin = at;
   }
-  if (begin < bytes.size()) out.push_back(text.slice(begin, bytes.size()));
-  return out;
+  if (begin < bytes.size()) out.add(text.slice(begin, bytes.size()));
+  return out.take();
 }
 
 TrackedText justified(Frame& frame, const TrackedText& text, std::int64_t width, const TrackedText& fill, char align) {

@@ -14,10 +14,16 @@ TrackedText cased(const TrackedText& text, Case to);
 TrackedText capitalized(const TrackedText& text);
 TrackedText replaced(Frame& frame, const TrackedText& text, const TrackedText& old, const TrackedText& replacement,
                      std::int64_t count);
-/// Pieces between whitespace, or between `separator`; at most `most` cuts (-1: all), from the left or from the right.
-std::vector<TrackedText> split(const TrackedText& text, const TrackedText* separator, std::int64_t most,
-                               bool from_right);
-std::vector<TrackedText> split_lines(const TrackedText& text, bool keep_ends);
+/// Where to cut: between whitespace, or at each `separator`; at most `most` times (-1: all), from the left or from the
+/// right.
+struct Cuts {
+  const TrackedText* separator = nullptr;
+  std::int64_t most = -1;
+  bool from_right = false;
+};
+/// The pieces. Fails where they are more than a list may have.
+std::vector<TrackedText> split(Frame& frame, const TrackedText& text, const Cuts& cuts);
+std::vector<TrackedText> split_lines(Frame& frame, const TrackedText& text, bool keep_ends);
 /// `size` characters wide at least.
 TrackedText justified(Frame& frame, const TrackedText& text, std::int64_t width, const TrackedText& fill, char align);
 /// Begin of the n-th character; the end where there are fewer.

@@ -20,11 +20,13 @@ bool divisibleby(Frame& frame, const Value& value, const Arguments& arguments) {
 }
 bool defined(Frame&, const Value& value, const Arguments&) { return !value.is_undefined(); }
 bool undefined(Frame&, const Value& value, const Arguments&) { return value.is_undefined(); }
-bool filter(Frame&, const Value& value, const Arguments&) {
+bool filter(Frame& frame, const Value& value, const Arguments&) {
+  frame.machine.read(value);
   (void)hash(value);  // it is looked up: what cannot be a key fails
   return value.is_string() && find_filter(value.bytes()) != nullptr;
 }
-bool test(Frame&, const Value& value, const Arguments&) {
+bool test(Frame& frame, const Value& value, const Arguments&) {
+  frame.machine.read(value);
   (void)hash(value);
   return value.is_string() && find_test(value.bytes()) != nullptr;
 }
@@ -103,6 +105,11 @@ constexpr Row kTests[] = {{"!=", compares<Comparison::not_equal>},
                           {"upper", upper}};
 
 }  // namespace
+
+bool apply_test(Frame& frame, Test test, const Value& input, const Arguments& arguments) {
+  if (input.is_string()) frame.machine.read(input);
+  return test(frame, input, arguments);
+}
 
 Test find_test(std::string_view name) {
   const auto* const row = std::ranges::lower_bound(kTests, name, {}, &Row::name);

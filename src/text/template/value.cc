@@ -24,6 +24,15 @@ int depth_over(const std::vector<Value>& values) {
   return checked_depth(depth + 1);
 }
 
+// Lists that lie in lists many times over have more values than any number counts: so many are never looked at.
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) { return std::min(a + b, std::uint64_t{1} << 48); }
+
+std::uint64_t extent_over(const std::vector<Value>& values) {
+  std::uint64_t extent = values.size();
+  for (const Value& value : values) extent = sum(extent, value.extent());
+  return extent;
+}
+
 bool equal_sequences(const Sequence& a, const Sequence& b) {
   const bool comparable = a.kind == b.kind || (a.is_tuple() && b.is_tuple());
   if (!comparable || a.values.size() != b.values.size() || a.kind == Sequence::Kind::values) return &a == &b;
@@ -71,6 +80,13 @@ int Value::depth() const {
   return is_object() ? object().depth() : 0;
 }
 
+std::uint64_t Value::extent() const {
+  constexpr std::size_t kBytes = 256;
+  if (is_string()) return text().size() / kBytes;
+  if (is_sequence()) return sequence().extent;
+  return is_dict() ? dict().extent() : 0;
+}
+
 std::string Value::type_name() const {
   if (is_none()) return "NoneType";
   if (is_bool()) return "bool";
@@ -97,7 +113,8 @@ bool Value::same_as(const Value& other) const {
   return &as_undefined() == &other.as_undefined();
 }
 
-Sequence::Sequence(std::vector<Value> items, Kind of) : kind(of), values(std::move(items)), depth(depth_over(values)) {}
+Sequence::Sequence(std::vector<Value> items, Kind of)
+    : kind(of), values(std::move(items)), depth(depth_over(values)), extent(extent_over(values)) {}
 
 const Value* Iterator::next() {
   if (make_) values_ = std::exchange(make_, nullptr)();
@@ -143,6 +160,7 @@ const Value* Dict::find(std::string_view key) const {
 
 void Dict::set(Value key, Value value) {
   depth_ = checked_depth(std::max({depth_, 1 + value.depth(), 1 + key.depth()}));
+  extent_ = sum(extent_, 1 + sum(key.extent(), value.extent()));
   if (const auto found = place(key)) {
     items_[*found].second = std::move(value);
     return;

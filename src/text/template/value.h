@@ -99,6 +99,8 @@ class Value {
   [[nodiscard]] bool truth() const;
   /// How deep lists, dicts and objects lie in one another.
   [[nodiscard]] int depth() const;
+  /// How much there is to look at: values in one another, each as often as it lies there, and 256 bytes of text as one.
+  [[nodiscard]] std::uint64_t extent() const;
   /// Python's name of the type: "str", "NoneType".
   [[nodiscard]] std::string type_name() const;
   /// `is`: one object, or one of None, True, False.
@@ -121,6 +123,7 @@ class Sequence {
   std::vector<Value> values;
   std::int64_t start = 0, stop = 0, step = 1;  // of a range
   int depth = 1;
+  std::uint64_t extent = 0;
 
   [[nodiscard]] bool is_list() const { return kind == Kind::list; }
   [[nodiscard]] bool is_tuple() const { return kind == Kind::tuple || kind == Kind::group; }
@@ -135,6 +138,7 @@ class Dict {
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
   [[nodiscard]] std::size_t size() const { return items_.size(); }
   [[nodiscard]] int depth() const { return depth_; }
+  [[nodiscard]] std::uint64_t extent() const { return extent_; }
   /// nullptr where there is no such key. Throws TypeError's counterpart where `key` cannot be one (a list).
   [[nodiscard]] const Value* find(const Value& key) const;
   [[nodiscard]] const Value* find(std::string_view key) const;
@@ -147,6 +151,7 @@ class Dict {
   std::vector<Item> items_;
   std::unordered_multimap<std::size_t, std::size_t> places_;  // by hash; empty while there are few items
   int depth_ = 1;
+  std::uint64_t extent_ = 0;  // also of values that were replaced
 };
 
 /// What has a state, or can be called: namespaces, macros, loops, methods, iterators.
