@@ -4,21 +4,16 @@
 // A step of a panel is unpacked into L1 as there, but to signed levels: 4 inputs x 16 outputs are one row of a B tile.
 // A tile takes one run of inputs, so it is 64, 32 or 16 bytes deep; packed rows of x are A tiles as they lie.
 //
-//   unit    16 rows x 32 outputs x 2 runs: 4 products of tiles into 4 KiB of sums; their B tiles stay in registers from
-//           unit to unit
-//   block   64 rows, whose f32 accumulators (8 KiB) stay in L1 from run to run; from step to step they rest in rows of
-//   32
-//           beside one another, since in y rows of a power of two lie in the same sets of the caches
+//   unit    16 rows x 32 outputs x 4 runs: 8 products of tiles into 8 KiB of sums
 //
-// The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
-// once. Measured on a shared Sapphire Rapids at 2.5 GHz, of 16 rows x 16 outputs x 64 inputs: its product 6.4 ns, 8
-// with loads and a store that waits for two more products, 14 with a store right after it; scaling alone 12; both
-// together 62 where another thread of the core computes, which makes a load before a product take 20 instead of being
-// hidden.
+// From run to run the accumulators of a row tile (2 KiB) stay in L1; from step to step they rest in rows of 32 beside
+// one another, since in y rows of a power of two lie in the same sets of the caches. The products of a unit are issued
+// before the sums of the one before it are scaled, so that tiles and vectors work at once.
 //
-// Tried there (512 rows, int4, 2048 x 5632, means in turns): all products of four runs first, then all scaling with the
-// accumulators of 8 rows in registers, 38 ms beside 30, since B tiles are loaded again for each tile of rows;
-// accumulators in y between the steps 54 beside 36.
+// Measured on a Sapphire Rapids at 2.2 GHz beside another thread of the core (int4, ns of 16 rows x 16 outputs x 64
+// inputs): all of it 41, tiles alone 23 (a product 7, a store 10), scaling alone 15. Weights that stay in four tiles
+// for 64 rows, with three of sums in turns, need fewer loads, but keep all registers (tile-inl.h): 54. Units of 1, 2
+// and 8 runs 54, 44 and 55; scaling strewn between the products 41; sums that lie two units back 48 and more.
 
 namespace skald::kernels::SKALD_ISA {
 namespace {
@@ -26,26 +21,22 @@ namespace {
 inline constexpr std::size_t kFewestTileRows = 8;        // below, vectors wait for memory anyway
 inline constexpr std::size_t kTileStepXBytes = 5 << 18;  // of 2 MiB of L2
 inline constexpr std::size_t kMostTileRows = 512;        // of accumulators: 64 KiB
-inline constexpr std::size_t kUnitRuns = 2;
-inline constexpr std::size_t kUnitTiles = kUnitRuns * kStrips;
-inline constexpr std::size_t kSumRows = 64;
-inline constexpr int kSumTiles = 3;  // of registers, in turns: a product takes 52 cycles, then its sums are stored
-inline constexpr int kXTile = kSumTiles;
-inline constexpr int kWeightTile = kXTile + 1;  // the first of kUnitTiles
-static_assert(kWeightTile + kUnitTiles == 8);
+inline constexpr std::size_t kUnitRuns = 4;
+inline constexpr int kXTile = 2;  // after one of sums for each strip
+inline constexpr int kWeightTile = 3;
 
 /// Tiles for products of `rows` <= 16 rows of x and runs of `run` inputs.
 constexpr TileConfig run_tiles(std::size_t rows, std::size_t run) {
   TileConfig config;
   for (int i = 0; i <= kXTile; ++i) config.rows[i] = static_cast<std::uint8_t>(rows);
   config.row_bytes[kXTile] = static_cast<std::uint16_t>(run);
-  for (int i = kWeightTile; i < 8; ++i) config.rows[i] = static_cast<std::uint8_t>(run / 4);
+  config.rows[kWeightTile] = static_cast<std::uint8_t>(run / 4);
   return config;
 }
 
 /// The exact sums of a unit: [runs][strips][16 rows][16 outputs].
 struct alignas(64) UnitSums {
-  std::int32_t of[kUnitTiles][kTileRows][kLanes];
+  std::int32_t of[kUnitRuns * kStrips][kTileRows][kLanes];
 };
 
 /// Where the accumulators of a unit lie before or after it.
@@ -59,7 +50,7 @@ struct SumPlace {
   }
 };
 
-/// Some rows of a step and one or two of its runs.
+/// Some rows of a step and kUnitRuns of its runs, or one.
 struct TileUnit {
   const std::byte* x;   // packed rows from the one on that the tile begins with
   std::size_t skipped;  // rows of the tile that an earlier one has
@@ -112,30 +103,33 @@ void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) 
   }
 }
 
-/// The products of a unit, into kSumTiles registers in turns from kFirst on.
-template <class Kind, int kFirst, class Tiles>
+template <int kSum, class Tiles>
+SKALD_INLINE void multiply_strip(Tiles& tiles, const std::byte* w) {
+  tiles.template load<kWeightTile>(w + kSum * kVectorBytes, kStrips * kVectorBytes);
+  tiles.template zero<kSum>();
+  tiles.template multiply_bytes<kSum, kXTile, kWeightTile>();
+  tiles.template drop<kWeightTile>();
+}
+
+template <int kSum, class Tiles>
+SKALD_INLINE void store_sum(Tiles& tiles, std::int32_t (*sums)[kTileRows][kLanes]) {
+  tiles.template store<kSum>(sums[kSum], kTileRowBytes);
+  tiles.template drop<kSum>();
+}
+
+template <class Kind, class Tiles>
 SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileUnit& u, UnitSums& sums) {
-  constexpr int kSums[] = {kFirst % kSumTiles, (kFirst + 1) % kSumTiles, (kFirst + 2) % kSumTiles, kFirst % kSumTiles};
-  const std::byte* const x = u.x + step.first_input + u.run * Kind::kRun;
-  tiles.template load<kXTile>(x, step.x_stride);
-  tiles.template zero<kSums[0]>();
-  tiles.template multiply_bytes<kSums[0], kXTile, kWeightTile>();
-  tiles.template zero<kSums[1]>();
-  tiles.template multiply_bytes<kSums[1], kXTile, kWeightTile + 1>();
-  if (u.runs == 1) {
-    tiles.template store<kSums[0]>(sums.of[0], kTileRowBytes);
-    tiles.template store<kSums[1]>(sums.of[1], kTileRowBytes);
-    return;
+  static_assert(kStrips == 2);
+  const std::byte* x = u.x + step.first_input + u.run * Kind::kRun;
+  const std::byte* w = step.step->codes + u.run * Kind::kRun * kPanel;
+  for (std::size_t j = 0; j < u.runs; ++j, x += Kind::kRun, w += Kind::kRun * kPanel) {
+    tiles.template load<kXTile>(x, step.x_stride);
+    multiply_strip<0>(tiles, w);
+    multiply_strip<1>(tiles, w);
+    tiles.template drop<kXTile>();
+    store_sum<0>(tiles, sums.of + j * kStrips);
+    store_sum<1>(tiles, sums.of + j * kStrips);
   }
-  tiles.template load<kXTile>(x + Kind::kRun, step.x_stride);
-  tiles.template zero<kSums[2]>();
-  tiles.template multiply_bytes<kSums[2], kXTile, kWeightTile + 2>();
-  tiles.template store<kSums[0]>(sums.of[0], kTileRowBytes);
-  tiles.template zero<kSums[3]>();
-  tiles.template multiply_bytes<kSums[3], kXTile, kWeightTile + 3>();
-  tiles.template store<kSums[1]>(sums.of[1], kTileRowBytes);
-  tiles.template store<kSums[2]>(sums.of[2], kTileRowBytes);
-  tiles.template store<kSums[3]>(sums.of[3], kTileRowBytes);
 }
 
 /// The steps of panels, one after another, by at most kMostTileRows rows of x.
@@ -149,27 +143,17 @@ class TileSteps {
     m_ = m;
     units_ = 0;
     const std::size_t runs = step.inputs / Kind::kRun;
-    for (std::size_t row = 0; row < m; row += kSumRows) {
-      for (std::size_t run = 0; run < runs; run += kUnitRuns) {
-        const std::size_t count = std::min(kUnitRuns, runs - run);
-        load_weights(run, count);
-        for (std::size_t r = row; r < std::min(m, row + kSumRows); r += kTileRows) take(unit(r, run, count));
+    for (std::size_t row = 0; row < m; row += kTileRows) {
+      for (std::size_t run = 0; run < runs;) {
+        const std::size_t count = runs - run < kUnitRuns ? 1 : kUnitRuns;
+        take(unit(row, run, count));
+        run += count;
       }
     }
     scale(last_, sums_[(units_ + 1) % 2]);
   }
 
  private:
-  void load_weights(std::size_t run, std::size_t count) {
-    const std::byte* const w = step_.step->codes + run * Kind::kRun / 4 * kStripsBytes;
-    tiles_.template load<kWeightTile>(w, kStripsBytes);
-    tiles_.template load<kWeightTile + 1>(w + kVectorBytes, kStripsBytes);
-    if (count == 1) return;
-    const std::byte* const next = w + Kind::kRun / 4 * kStripsBytes;
-    tiles_.template load<kWeightTile + 2>(next, kStripsBytes);
-    tiles_.template load<kWeightTile + 3>(next + kVectorBytes, kStripsBytes);
-  }
-
   /// Runs [run, run + count) of the rows from `row` on.
   [[nodiscard]] TileUnit unit(std::size_t row, std::size_t run, std::size_t count) {
     const std::size_t begin = m_ < kTileRows ? 0 : std::min(row, m_ - kTileRows);  // of whole tiles
@@ -187,12 +171,7 @@ class TileSteps {
 
   /// Multiplies a unit and scales the one before it.
   void take(const TileUnit& u) {
-    UnitSums& sums = sums_[units_ % 2];
-    switch (units_ % kSumTiles) {
-      case 0: multiply_runs<Kind, 0>(tiles_, step_, u, sums); break;
-      case 1: multiply_runs<Kind, 1>(tiles_, step_, u, sums); break;
-      default: multiply_runs<Kind, 2>(tiles_, step_, u, sums);
-    }
+    multiply_runs<Kind>(tiles_, step_, u, sums_[units_ % 2]);
     if (units_ > 0) scale(last_, sums_[(units_ + 1) % 2]);
     last_ = u;
     ++units_;
@@ -200,13 +179,9 @@ class TileSteps {
 
   void scale(const TileUnit& u, const UnitSums& sums) const {
     const bool whole = std::min(u.from.columns, u.to.columns) == kPanel;
-    const std::size_t which = 2 * (u.runs - 1) + static_cast<std::size_t>(whole);
-    constexpr decltype(&scale_sums<Kind, 1, true>) kScale[] = {scale_sums<Kind, 1, false>, scale_sums<Kind, 1, true>,
-                                                               scale_sums<Kind, 2, false>, scale_sums<Kind, 2, true>};
-    kScale[which](step_, u, sums);
+    if (u.runs == 1) return (whole ? scale_sums<Kind, 1, true> : scale_sums<Kind, 1, false>)(step_, u, sums);
+    (whole ? scale_sums<Kind, kUnitRuns, true> : scale_sums<Kind, kUnitRuns, false>)(step_, u, sums);
   }
-
-  static constexpr std::size_t kStripsBytes = kStrips * kVectorBytes;
 
   Tiles& tiles_;
   BlockTile step_ = {};
@@ -226,7 +201,7 @@ void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t 
   TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles);
   const StepSizes sizes = {.inputs = call.m > kFewRows ? kStepInputs : 256,
                            .x_bytes = kTileStepXBytes,
-                           .least_rows = kSumRows,
+                           .least_rows = kTileRows,
                            .most_rows = kMostTileRows};
   multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, steps);
 }

@@ -1,18 +1,20 @@
 // y = x · Wᵀ for bf16 weights on tile registers, at every row count. x is rounded to bf16 by pack_x.
 //
-// packed x: [ceil(m / 16)][ceil(k / 32)][16][32] bfloat16, zero beyond m and k: one tile is 1 KiB on end.
+// packed x: [blocks of 256 inputs][ceil(m / 16)][tiles of 32 inputs][16][32] bfloat16, zero beyond m and k: a tile is
+// 1 KiB on end, and what the same inputs make of all rows lies together, since rows a power of two apart share few sets
+// of a cache.
 // A panel (pack.h) is [ceil(k / 32)][16 pairs][32 outputs][2]: two B tiles side by side.
 //
 // One C tile is made by a product for each 32 inputs, ascending, from zero.
 //
-//   block    512 rows of x by 512 inputs stay in L2 for a group of panels; all inputs at once where x is so small
-//   group    16 panels, whose C tiles rest in L2 beside x between two blocks, each on its own 1 KiB: rows of y may be a
-//            power of two apart, where a cache has room for few of them
-//   panel    a block of it comes from L2 for each pair of row tiles; meanwhile the next one is asked for
+//   block    512 rows of x by 256 inputs stay in L2 for a group of panels
+//   group    16 panels, whose C tiles rest in L2 beside x between two blocks, each on its own 1 KiB
+//   panel    16 KiB of it, a block's part, stay in L1 for all row tiles; meanwhile the next part is asked for
 //
-// 2 x 2 tiles of C take 4 loads for 4 products. Measured on Sapphire Rapids at 2.5 GHz: a load 3.5 ns from L1 and 8
-// from L2, a product 6.4, a store 7 to rows beside one another and 70 to rows 8 KiB apart; 2 x 2 from L1 7.3 a product,
-// from L2 9.6. Half of those where another thread of the core computes.
+// 1 x 2 tiles of C take 3 loads for 2 products. Those of 2 x 2 take 4 for 4, but keep more registers (tile-inl.h).
+// Measured on a Sapphire Rapids at 2.2 GHz, 512 x 2048 x 1024, ns a product alone on the core and beside another
+// thread: 13 and 20; 2 x 2 tiles, nothing dropped, blocks of 512 inputs 16 and 44; tiles of x a row of tiles apart
+// 20 % more; a block of 128 inputs 16 and 23, of 512 21 and 25.
 
 namespace skald::kernels::SKALD_ISA {
 namespace {
@@ -20,10 +22,9 @@ namespace {
 inline constexpr std::size_t kTileK = 32;
 inline constexpr std::size_t kPanelRowBytes = kPanel * 4;                   // one pair of inputs
 inline constexpr std::size_t kPanelTileBytes = kTileRows * kPanelRowBytes;  // 32 inputs
-inline constexpr std::size_t kTileBlockK = 512;                             // 32 KiB of a panel
-inline constexpr std::size_t kTileBlockRows = 512;                          // 512 KiB of packed x
+inline constexpr std::size_t kTileBlock = 8;                                // tiles of k: 16 KiB of a panel
+inline constexpr std::size_t kTileBlockRows = 512;                          // 256 KiB of a block of x
 inline constexpr std::size_t kTileGroup = 16;                               // panels: 1 MiB of C tiles
-inline constexpr std::size_t kTileWholeX = 5 << 18;                         // bytes of x that need no blocks of k
 
 inline std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
@@ -31,35 +32,40 @@ inline std::size_t packed_tiles_bytes(std::size_t m, std::size_t k) {
   return ceil_div(m, kTileRows) * ceil_div(k, kTileK) * kTileBytes;
 }
 
+/// Where the tile of row tile `row` and inputs from 32 * `tile` on begins in packed x of m rows.
+inline std::size_t packed_tile_at(std::size_t m, std::size_t k, std::size_t row, std::size_t tile) {
+  const std::size_t block = tile / kTileBlock * kTileBlock;
+  const std::size_t of_block = std::min(kTileBlock, ceil_div(k, kTileK) - block);
+  return (ceil_div(m, kTileRows) * block + row * of_block + tile - block) * kTileBytes;
+}
+
 inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
                        std::size_t m, std::byte* out) {
-  const std::size_t blocks = ceil_div(k, kTileK);
   const std::size_t padded_end = row_end == m ? ceil_div(m, kTileRows) * kTileRows : row_end;
   for (std::size_t row = row_begin; row < padded_end; ++row) {
-    std::byte* to = out + row / kTileRows * blocks * kTileBytes + row % kTileRows * kTileRowBytes;
-    for (std::size_t b = 0; b < blocks; ++b, to += kTileBytes) {
-      const std::size_t n = row < row_end ? std::min(kTileK, k - b * kTileK) : 0;
+    for (std::size_t t = 0; t < ceil_div(k, kTileK); ++t) {
+      std::byte* const to = out + packed_tile_at(m, k, row / kTileRows, t) + row % kTileRows * kTileRowBytes;
+      const std::size_t n = row < row_end ? std::min(kTileK, k - t * kTileK) : 0;
       if (n < kTileK) std::memset(to, 0, kTileRowBytes);
-      if (n > 0) round_to_bf16(x + row * x_stride + b * kTileK, n, to);
+      if (n > 0) round_to_bf16(x + row * x_stride + t * kTileK, n, to);
     }
   }
 }
 
-/// Where C tiles come from and go to.
+/// Where a C tile comes from and goes to.
 struct TilePlace {
   float* y;  // [rows, columns], rows `stride` floats apart: of finished sums
   std::size_t stride, rows, columns;
-  float* rest;  // [row tile][2][16][16]: of those that need more inputs
+  float* rest;  // [16][16]: of those that need more inputs
   bool first;   // starts from zero
   bool last;    // and is finished then
 
-  /// The place `row` rows and `column` columns further, both whole tiles.
-  [[nodiscard]] TilePlace at(std::size_t row, std::size_t column) const {
+  /// That of the next 16 outputs.
+  [[nodiscard]] TilePlace right() const {
     TilePlace place = *this;
-    place.y += row * stride + column;
-    if (rest != nullptr) place.rest += row * kPanel + column * kTileRows;
-    place.rows = rows > row ? rows - row : 0;
-    place.columns = columns > column ? columns - column : 0;
+    place.y += kTileRows;
+    place.columns = columns > kTileRows ? columns - kTileRows : 0;
+    if (rest != nullptr) place.rest += kTileBytes / sizeof(float);
     return place;
   }
 };
@@ -83,112 +89,134 @@ void end_tile(Tiles& tiles, const TilePlace& place) {
   }
 }
 
-/// One or two row tiles by one panel (two column tiles), over `blocks` tiles of k.
+/// A row tile by a panel (two column tiles), over `tiles` tiles of k.
 struct TileProduct {
-  const std::byte* x;        // first tile of packed x
-  std::size_t x_tile_bytes;  // from one row tile to the next
-  const std::byte* w;        // the panel at the first tile of k
-  std::size_t blocks;
-  TilePlace place;         // all rows and columns from the first tile's corner on
-  const std::byte* ahead;  // weights that are multiplied next, `lines` of them asked for at each tile of k
+  const std::byte* x;  // tiles of packed x
+  const std::byte* w;  // the panel from the same inputs on
+  std::size_t tiles;
+  TilePlace place;         // of the left C tile
+  const std::byte* ahead;  // weights that are multiplied later: at each tile of k `lines` of them are asked for
   std::size_t lines;
 };
 
 /// The lines of y that a product is about to write.
 inline void ask_for_place(const TilePlace& place) {
-  for (std::size_t r = 0; place.last && r < std::min(place.rows, 2 * kTileRows); ++r) {
+  for (std::size_t r = 0; place.last && r < std::min(place.rows, kTileRows); ++r) {
     __builtin_prefetch(place.y + r * place.stride, 1);
     __builtin_prefetch(place.y + r * place.stride + kLanes, 1);
   }
 }
 
-template <int kRowTiles, class Tiles>
+template <class Tiles>
 void multiply_panel(Tiles& tiles, const TileProduct& p) {
-  constexpr bool kTwo = kRowTiles == 2;
-  const bool right = p.place.columns > kTileRows;  // else the second column tile is padding
   begin_tile<0>(tiles, p.place);
-  begin_tile<1>(tiles, p.place.at(0, kTileRows));
-  if constexpr (kTwo) begin_tile<2>(tiles, p.place.at(kTileRows, 0));
-  if constexpr (kTwo) begin_tile<3>(tiles, p.place.at(kTileRows, kTileRows));
-  if constexpr (kTwo) ask_for_place(p.place);
+  begin_tile<1>(tiles, p.place.right());
+  ask_for_place(p.place);
   const std::byte* x = p.x;
   const std::byte* w = p.w;
   const std::byte* ahead = p.ahead;
-  for (std::size_t b = 0; b < p.blocks; ++b, x += kTileBytes, w += kPanelTileBytes) {
-    if constexpr (kTwo) {
-      for (std::size_t line = 0; line < p.lines; ++line, ahead += 64) __builtin_prefetch(ahead, 0, 2);
-    } else {  // the panel streams from memory
-      for (std::size_t line = 0; line < kPanelTileBytes; line += 64) __builtin_prefetch(w + 2 * kPanelTileBytes + line);
-    }
-    tiles.template load<4>(x, kTileRowBytes);
-    tiles.template load<6>(w, kPanelRowBytes);
-    tiles.template load<7>(w + kTileRowBytes, kPanelRowBytes);
-    tiles.template multiply<0, 4, 6>();
-    tiles.template multiply<1, 4, 7>();
-    if constexpr (kTwo) {
-      tiles.template load<5>(x + p.x_tile_bytes, kTileRowBytes);
-      tiles.template multiply<2, 5, 6>();
-      tiles.template multiply<3, 5, 7>();
-    }
+  for (std::size_t t = 0; t < p.tiles; ++t, x += kTileBytes, w += kPanelTileBytes) {
+    for (std::size_t line = 0; line < p.lines; ++line, ahead += 64) __builtin_prefetch(ahead);
+    tiles.template load<2>(x, kTileRowBytes);
+    tiles.template load<3>(w, kPanelRowBytes);
+    tiles.template multiply<0, 2, 3>();
+    tiles.template drop<3>();
+    tiles.template load<3>(w + kTileRowBytes, kPanelRowBytes);
+    tiles.template multiply<1, 2, 3>();
+    tiles.template drop<2>();
+    tiles.template drop<3>();
   }
   end_tile<0>(tiles, p.place);
-  if (right || !p.place.last) end_tile<1>(tiles, p.place.at(0, kTileRows));
-  if constexpr (kTwo) end_tile<2>(tiles, p.place.at(kTileRows, 0));
-  if (kTwo && (right || !p.place.last)) end_tile<3>(tiles, p.place.at(kTileRows, kTileRows));
+  if (p.place.columns > kTileRows || !p.place.last) end_tile<1>(tiles, p.place.right());
 }
 
-/// `rows` rows of one panel, over some tiles of k. Each pair of row tiles asks for its part of p.ahead.
+/// Up to 16 rows: panels stream from memory, each from end to end.
 template <class Tiles>
-void multiply_rows(Tiles& tiles, const TileProduct& p, std::size_t rows) {
-  const std::size_t pairs = ceil_div(rows, 2 * kTileRows);
-  const std::size_t lines = ceil_div(kPanelTileBytes / 64, pairs);
-  for (std::size_t row = 0; row < rows; row += 2 * kTileRows) {
-    TileProduct pair = p;
-    pair.place = p.place.at(row, 0);
-    pair.x += row / kTileRows * p.x_tile_bytes;
-    if (p.ahead != nullptr) {
-      pair.ahead += row / (2 * kTileRows) * lines * 64 * p.blocks;
-      pair.lines = lines;
-    }
-    rows - row > kTileRows ? multiply_panel<2>(tiles, pair) : multiply_panel<1>(tiles, pair);
+void multiply_row_tile(Tiles& tiles, const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
+  const std::size_t tiles_k = ceil_div(call.k, kTileK);
+  for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
+    const std::byte* const w = call.w + panel * tiles_k * kPanelTileBytes;
+    multiply_panel(tiles, {.x = call.packed_x,
+                           .w = w,
+                           .tiles = tiles_k,
+                           .place = {.y = call.y + panel * kPanel,
+                                     .stride = call.y_stride,
+                                     .rows = call.m,
+                                     .columns = call.n - panel * kPanel,
+                                     .rest = nullptr,
+                                     .first = true,
+                                     .last = true},
+                           .ahead = w + 2 * kPanelTileBytes,
+                           .lines = kPanelTileBytes / 64});
   }
 }
+
+/// Some rows by a group of panels, block by block of their inputs.
+template <class Tiles>
+class TileGroup {
+ public:
+  TileGroup(Tiles& tiles, const GemmCall& call) : tiles_(tiles), call_(call), tiles_k_(ceil_div(call.k, kTileK)) {}
+
+  /// Rows [row, row_end), of which `row` begins a tile, by panels [begin, end).
+  void operator()(std::size_t row, std::size_t row_end, std::size_t begin, std::size_t end) {
+    rest_floats_ = ceil_div(row_end - row, kTileRows) * kTileRows * kPanel;
+    rest_ = scratch(kTileGroup * rest_floats_);
+    for (std::size_t tile = 0; tile < tiles_k_; tile += kTileBlock) {
+      for (std::size_t panel = begin; panel < end; ++panel) {
+        const bool more = panel + 1 < end;
+        const std::byte* const next = more                           ? part(panel + 1, tile)
+                                      : tile + kTileBlock < tiles_k_ ? part(begin, tile + kTileBlock)
+                                                                     : nullptr;
+        multiply_part(row, row_end, panel, tile, rest_ + (panel - begin) * rest_floats_, next);
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] const std::byte* part(std::size_t panel, std::size_t tile) const {
+    return call_.w + (panel * tiles_k_ + tile) * kPanelTileBytes;
+  }
+
+  /// A block's part of a panel, from `tile` on; each row tile asks for its share of the `next` one.
+  void multiply_part(std::size_t row, std::size_t row_end, std::size_t panel, std::size_t tile, float* rest,
+                     const std::byte* next) {
+    const std::size_t count = std::min(kTileBlock, tiles_k_ - tile);
+    const std::size_t lines = next == nullptr ? 0 : ceil_div(kPanelTileBytes / 64, ceil_div(row_end - row, kTileRows));
+    for (; row < row_end; row += kTileRows, rest += kTileRows * kPanel) {
+      multiply_panel(tiles_, {.x = call_.packed_x + packed_tile_at(call_.m, call_.k, row / kTileRows, tile),
+                              .w = part(panel, tile),
+                              .tiles = count,
+                              .place = {.y = call_.y + row * call_.y_stride + panel * kPanel,
+                                        .stride = call_.y_stride,
+                                        .rows = row_end - row,
+                                        .columns = call_.n - panel * kPanel,
+                                        .rest = rest,
+                                        .first = tile == 0,
+                                        .last = tile + count == tiles_k_},
+                              .ahead = next,
+                              .lines = lines});
+      if (next != nullptr) next += lines * count * 64;
+    }
+  }
+
+  Tiles& tiles_;
+  const GemmCall& call_;
+  std::size_t tiles_k_;
+  std::size_t rest_floats_ = 0;  // of a panel
+  float* rest_ = nullptr;
+};
 
 template <class Tiles>
 void tile_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
   static constexpr TileConfig kConfig;
   Tiles tiles(kConfig);
-  const std::size_t tiles_k = ceil_div(call.k, kTileK);
   panel_end = std::min(panel_end, ceil_div(call.n, kPanel));
+  if (call.m <= kTileRows) return multiply_row_tile(tiles, call, panel_begin, panel_end);
+  TileGroup group(tiles, call);
   for (std::size_t row = 0; row < call.m; row += kTileBlockRows) {
-    const std::size_t rows = std::min(call.m - row, kTileBlockRows);
-    const bool whole = rows <= 2 * kTileRows || packed_tiles_bytes(rows, call.k) <= kTileWholeX;
-    const std::size_t step = whole ? tiles_k : kTileBlockK / kTileK;
-    const std::size_t rest_floats = ceil_div(rows, 2 * kTileRows) * 2 * kTileRows * kPanel;  // of a panel
-    float* const rest = whole ? nullptr : scratch(kTileGroup * rest_floats);
-    for (std::size_t group = panel_begin; group < panel_end; group += whole ? panel_end : kTileGroup) {
-      const std::size_t group_end = whole ? panel_end : std::min(panel_end, group + kTileGroup);
-      for (std::size_t b = 0; b < tiles_k; b += step) {
-        for (std::size_t panel = group; panel < group_end; ++panel) {
-          const std::byte* const w = call.w + (panel * tiles_k + b) * kPanelTileBytes;
-          multiply_rows(tiles,
-                        {.x = call.packed_x + (row / kTileRows * tiles_k + b) * kTileBytes,
-                         .x_tile_bytes = tiles_k * kTileBytes,
-                         .w = w,
-                         .blocks = std::min(step, tiles_k - b),
-                         .place = {.y = call.y + row * call.y_stride + panel * kPanel,
-                                   .stride = call.y_stride,
-                                   .rows = call.m - row,
-                                   .columns = call.n - panel * kPanel,
-                                   .rest = whole ? nullptr : rest + (panel - group) * rest_floats,
-                                   .first = b == 0,
-                                   .last = b + step >= tiles_k},
-                         .ahead = panel + 1 < group_end ? w + tiles_k * kPanelTileBytes : nullptr,
-                         .lines = 0},
-                        rows);
-        }
-      }
-    }
+    const std::size_t row_end = std::min(call.m, row + kTileBlockRows);
+    for (std::size_t panel = panel_begin; panel < panel_end; panel += kTileGroup)
+      group(row, row_end, panel, std::min(panel_end, panel + kTileGroup));
   }
 }
 
