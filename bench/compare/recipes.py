@@ -16,6 +16,11 @@ TEXT_BYTES = 10_000_000
 WRITTEN_BYTES = 1_000_000
 STRING_BYTES = 4_000_000
 ADVERSARIAL_BYTES = 1 << 20
+GGUF_TYPES = {  # of weights: what llama.cpp's quantiser calls a file of them
+    **{kind: kind for kind in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K")},
+    **{"Q3_K": "Q3_K_S", "Q4_K": "Q4_K_S", "Q5_K": "Q5_K_S", "Q6_K": "Q6_K", "MXFP4": "MXFP4_MOE"},
+    **{kind: kind for kind in ("IQ4_NL", "IQ4_XS")},
+}
 ADVERSARIES = {  # texts that tokenizers are slow on
     "one letter": b"a",
     "spaces": b" ",
@@ -73,6 +78,10 @@ class Models:
     def bart(self, out):
         self.script("make_bart", out)
         self.tokenizer_files("tokenizer-bart", out)
+
+    def bin(self, out):
+        """The model in bf16 as torch.save writes it."""
+        self.script("to_bin", self.path("llama-bf16"), out)
 
     def gguf(self, out, model):
         self.script("to_gguf", self.peers.llama_source() / "vendor" / "llama.cpp", model, out)
@@ -144,6 +153,7 @@ MAKERS = {
     "tokenizer-words": lambda m, out: m.tokenizer(out, "words", 30000),
     "llama-f32": lambda m, out: m.random_llama(out, "f32"),
     "llama-bf16": lambda m, out: m.random_llama(out, "bf16"),
+    "llama-bin": Models.bin,
     "llama-F16.gguf": lambda m, out: m.gguf(out, m.path("llama-bf16")),
     **{
         f"llama-{kind}.gguf": lambda m, out, kind=kind: m.quantized_gguf(out, "llama-F16.gguf", kind)
@@ -158,7 +168,7 @@ MAKERS = {
     "shipped-F16.gguf": lambda m, out: m.gguf(out, SHIPPED),
     **{
         f"shipped-{kind}.gguf": lambda m, out, kind=kind: m.quantized_gguf(out, "shipped-F16.gguf", kind)
-        for kind in ("Q8_0", "Q4_0", "Q4_K_M")
+        for kind in ("Q8_0", "Q4_0", "Q4_K_M", *(f"pure-{name}" for name in GGUF_TYPES.values()))
     },
     **{adversary_file(name): adversary(unit) for name, unit in ADVERSARIES.items()},
 }

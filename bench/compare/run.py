@@ -22,6 +22,7 @@ import page  # noqa: E402
 import report  # noqa: E402
 import svg  # noqa: E402
 from contest import Contest, Results, run_group  # noqa: E402
+from divergence import divergence_table  # noqa: E402
 from peers import CONVERT, LLAMA, RUN, NotAvailable, Peers, has_amx, say  # noqa: E402
 from quality import quality_table  # noqa: E402
 from recipes import ROOT, Models  # noqa: E402
@@ -116,6 +117,11 @@ def parse_arguments():
         metavar="F",
         help="instead: perplexity of the shipped model in each precision, of the token ids in F (one JSON array)",
     )
+    parser.add_argument(
+        "--divergence",
+        action="store_true",
+        help="instead: how far logits are from llama.cpp's with the same GGUF file, in every type of weights",
+    )
     parser.add_argument("--setup", action="store_true", help="only install the programs and make the models")
     parser.add_argument("--report", action="store_true", help="only print what is kept")
     parser.add_argument("--json", action="store_true", help="print every figure as one JSON object, not as tables")
@@ -145,6 +151,8 @@ def main():
     models = Models(options.cache / "models", peers, options)
     if options.quality:
         return print(quality_table(options.skald, models, peers, options.quality.resolve(), options.threads))
+    if options.divergence:
+        return print(divergence_table(options.skald, models, peers, options.threads))
     contest = Contest(peers, models, options)
     results = Results(options.cache / "results.jsonl", options.anew)
     chosen = chosen_by(options.only)

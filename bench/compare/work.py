@@ -104,6 +104,24 @@ SMALL = Group(
     (*LIMITS, *LLAMA_WORKS, *LENGTHS),
 )
 
+LOADING = Group(
+    "1.1 B, loading",
+    (
+        Contestant("Skald safetensors f32", "skald", "llama-f32", (0,), kind="ours"),
+        Contestant("Skald safetensors bf16", "skald", "llama-bf16", (0,), kind="ours"),
+        Contestant("Skald .bin bf16", "skald", "llama-bin", (0,), kind="ours"),
+        Contestant("Skald GGUF F16", "skald", "llama-F16.gguf", (0,), kind="ours"),
+        Contestant("Skald GGUF Q8_0", "skald", "llama-Q8_0.gguf", (0,), kind="ours"),
+        Contestant("Skald GGUF Q4_0", "skald", "llama-Q4_0.gguf", (0,), kind="ours"),
+        Contestant("Skald GGUF Q4_K_M", "skald", "llama-Q4_K_M.gguf", (0,), kind="ours"),
+        Contestant("llama.cpp F16", "llama.cpp", "llama-F16.gguf"),
+        Contestant("llama.cpp Q8_0", "llama.cpp", "llama-Q8_0.gguf"),
+        Contestant("llama.cpp Q4_0", "llama.cpp", "llama-Q4_0.gguf"),
+        Contestant("llama.cpp Q4_K_M", "llama.cpp", "llama-Q4_K_M.gguf"),
+    ),
+    (LOAD, MEMORY, FILE),
+)
+
 BART = Group(
     "BART-base shape",
     (
@@ -182,4 +200,4 @@ SAMPLER = Group(
     (Work("sampler chain, 128256 tokens", "ms", "samplers", lambda a: 1e3 * a["seconds"], less_is_better=True),),
 )
 
-GROUPS = (FLOAT, SMALL, BART, STORY, TEXT, SAMPLER)
+GROUPS = (FLOAT, SMALL, LOADING, BART, STORY, TEXT, SAMPLER)
