@@ -233,9 +233,14 @@ void CallSetup::limit_length(decode::SamplingRequest& request) const {
     stops.max_new_tokens = decode::longest_form(*config.segments, *models_.tokenizer);
   }
   if (models_.shape.hard_limit) {
-    // The last position's logits still give one token.
-    cut(models_.shape.max_positions - prompt_length + 1,
-        "stopped at the model's last position, " + std::to_string(models_.shape.max_positions));
+    const std::int64_t room = models_.shape.max_positions - prompt_length + (models_.shape.last_row_predicts ? 1 : 0);
+    if (room == 0) {
+      throw LimitError({.field = prompt_name(request.prompt_index),
+                        .value = std::to_string(prompt_length) + " tokens",
+                        .rule = "leaves no room for a token: the model's texts have at most " +
+                                std::to_string(models_.shape.max_positions)});
+    }
+    cut(room, "stopped at the model's last position, " + std::to_string(models_.shape.max_positions));
   }
   if (request.guidance) {
     for (const decode::Guidance::Branch& branch : request.guidance->branches) {

@@ -35,6 +35,7 @@ struct ModelShape {
   std::int64_t vocab_size = 0;         // rows of the head: logits per row
   std::int64_t max_positions = 0;      // trained length (max_position_embeddings); 0: none
   bool hard_limit = false;             // a position table: generation stops at max_positions
+  bool last_row_predicts = true;       // with hard_limit: the logits of the last position give one more token
   std::int64_t long_rope_from = 0;     // longrope: recompute once when a sequence first exceeds this; 0: never
   bool tied_embeddings = false;        // the head is the embedding matrix
   bool length_dependent_rope = false;  // dynamic NTK, longrope: rope_length is part of what identifies a state

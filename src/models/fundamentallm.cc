@@ -100,6 +100,7 @@ FundamentaLlm::FundamentaLlm(const FundamentaConfig& config, nn::WeightSource& w
   shape_.vocab_size = c.vocab_size;
   shape_.max_positions = c.sequence_length;
   shape_.hard_limit = true;
+  shape_.last_row_predicts = false;  // a text is never longer than what it was trained on
   shape_.tied_embeddings = true;
 }
 

@@ -24,9 +24,12 @@ def test_a_checkpoint_and_its_folder_are_one_model(checkpoint):
 def test_generation_stops_at_the_trained_length_with_a_notice():
     result = continuation(FINAL, "--max-tokens", "500")
     assert result.code == 0
-    assert len("Hello, said a") + len(result.json["token_ids"]) == 129  # the last one stands at no position
+    assert len("Hello, said a") + len(result.json["token_ids"]) == 128
     assert result.json["finish_reason"] == "length"
     assert "128" in result.err
+    assert len(run("generate", FINAL, "--prompt", "a" * 127, "--json").json["token_ids"]) == 1
+    assert "leaves no room" in refused("generate", FINAL, "--prompt", "a" * 128)
+    assert "longer than" in refused("generate", FINAL, "--prompt", "a" * 129)
 
 
 def test_settings_beside_a_checkpoint(tmp_path):
