@@ -138,6 +138,68 @@ constexpr std::array kQwen3MoeSettings = {
     GgufSetting{"expert_used_count", "num_experts_per_tok", 1, kExperts, true},
     GgufSetting{"expert_feed_forward_length", "moe_intermediate_size", 1, kWidth, true}};
 
+constexpr std::array kBloomSettings = {GgufSetting{"context_length", "seq_length", 1, kPositions}, kHidden,
+                                       GgufSetting{"block_count", "n_layer", 1, kLayers, true},
+                                       GgufSetting{"attention.head_count", "n_head", 1, kHeads, true},
+                                       layer_epsilon("layer_norm_epsilon")};
+constexpr std::array kFalconSettings = {
+    kContext,   kHidden,
+    kBlocks,    GgufSetting{"feed_forward_length", "ffn_hidden_size", 1, kWidth, true},
+    kHeadCount, GgufSetting{"attention.head_count_kv", "num_kv_heads", 1, kHeads, true},
+    kTheta,     layer_epsilon("layer_norm_epsilon")};
+constexpr std::array kGptNeoxSettings = {kContext,
+                                         kHidden,
+                                         kBlocks,
+                                         kInner,
+                                         kHeadCount,
+                                         GgufSetting{"rope.freq_base", "rotary_emb_base", 1, kMostTheta},
+                                         layer_epsilon("layer_norm_eps")};
+constexpr std::array kMptSettings = {
+    GgufSetting{"context_length", "max_seq_len", 1, kPositions},
+    GgufSetting{"embedding_length", "d_model", 1, kWidth, true},
+    GgufSetting{"block_count", "n_layers", 1, kLayers, true},
+    GgufSetting{"attention.head_count", "n_heads", 1, kHeads, true},
+    GgufSetting{"attention.clamp_kqv", "attn_config.clip_qkv", 1e-6, 1e6},
+    GgufSetting{"attention.max_alibi_bias", "attn_config.alibi_bias_max", 1, 1024, true}};
+constexpr std::array kCohere2Settings = {kContext,
+                                         kHidden,
+                                         kBlocks,
+                                         kInner,
+                                         kHeadCount,
+                                         kKvHeads,
+                                         kHeadDim,
+                                         kTheta,
+                                         kWindow,
+                                         layer_epsilon("layer_norm_eps"),
+                                         GgufSetting{"logit_scale", "logit_scale", 1e-6, 1e6}};
+constexpr std::array kGemma3Settings = {kContext,
+                                        kHidden,
+                                        kBlocks,
+                                        kInner,
+                                        kHeadCount,
+                                        kKvHeads,
+                                        kHeadDim,
+                                        kRmsEpsilon,
+                                        kTheta,
+                                        kWindow,
+                                        GgufSetting{"attention.key_length", "query_pre_attn_scalar", 2, 1 << 16},
+                                        GgufSetting{"final_logit_softcapping", "final_logit_softcapping", 1e-3, 1e6}};
+constexpr std::array kGraniteMoeSettings = {kContext,
+                                            kHidden,
+                                            kBlocks,
+                                            kInner,
+                                            kHeadCount,
+                                            kKvHeads,
+                                            kHeadDim,
+                                            kRmsEpsilon,
+                                            kTheta,
+                                            GgufSetting{"attention.scale", "attention_multiplier", 0, 1e6},
+                                            GgufSetting{"embedding_scale", "embedding_multiplier", 0, 1e6},
+                                            GgufSetting{"residual_scale", "residual_multiplier", 0, 1e6},
+                                            GgufSetting{"logit_scale", "logits_scaling", 1e-6, 1e6},
+                                            GgufSetting{"expert_count", "num_local_experts", 1, kExperts, true},
+                                            GgufSetting{"expert_used_count", "num_experts_per_tok", 1, kExperts, true}};
+
 constexpr GgufTensorName kEmbedding{"token_embd", "model.embed_tokens"};
 constexpr GgufTensorName kFinalNorm{"output_norm", "model.norm"};
 constexpr GgufTensorName kHead{"output", "lm_head"};
@@ -284,6 +346,111 @@ constexpr std::array kQwen3MoeTensors = {kEmbedding, kFinalNorm, kHead,        k
                                          kKey,       kQueryNorm, kKeyNorm,     kValue,         kOutput,
                                          kInnerNorm, kRouter,    kGateExperts, kDownExperts,   kUpExperts};
 
+constexpr std::array kBloomTensors = {
+    GgufTensorName{"token_embd", "transformer.word_embeddings"},
+    GgufTensorName{"token_embd_norm", "transformer.word_embeddings_layernorm"},
+    GgufTensorName{"output_norm", "transformer.ln_f"},
+    kHead,
+    GgufTensorName{"blk.*.attn_norm", "transformer.h.*.input_layernorm"},
+    GgufTensorName{"blk.*.attn_qkv", "transformer.h.*.self_attention.query_key_value", grouped_qkv},
+    GgufTensorName{"blk.*.attn_output", "transformer.h.*.self_attention.dense"},
+    GgufTensorName{"blk.*.ffn_norm", "transformer.h.*.post_attention_layernorm"},
+    GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.dense_h_to_4h"},
+    GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.dense_4h_to_h"}};
+constexpr std::array kFalconTensors = {
+    GgufTensorName{"token_embd", "transformer.word_embeddings"},
+    GgufTensorName{"output_norm", "transformer.ln_f"},
+    kHead,
+    GgufTensorName{"blk.*.attn_norm", "transformer.h.*.input_layernorm"},
+    GgufTensorName{"blk.*.attn_qkv", "transformer.h.*.self_attention.query_key_value", grouped_qkv},
+    GgufTensorName{"blk.*.attn_output", "transformer.h.*.self_attention.dense"},
+    GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.dense_h_to_4h"},
+    GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.dense_4h_to_h"}};
+constexpr std::array kFalconTwoNormsTensors = {
+    GgufTensorName{"token_embd", "transformer.word_embeddings"},
+    GgufTensorName{"output_norm", "transformer.ln_f"},
+    kHead,
+    GgufTensorName{"blk.*.attn_norm", "transformer.h.*.ln_mlp"},
+    GgufTensorName{"blk.*.attn_norm_2", "transformer.h.*.ln_attn"},
+    GgufTensorName{"blk.*.attn_qkv", "transformer.h.*.self_attention.query_key_value", grouped_qkv},
+    GgufTensorName{"blk.*.attn_output", "transformer.h.*.self_attention.dense"},
+    GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.dense_h_to_4h"},
+    GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.dense_4h_to_h"}};
+constexpr std::array kGptNeoxTensors = {
+    GgufTensorName{"token_embd", "gpt_neox.embed_in"},
+    GgufTensorName{"output_norm", "gpt_neox.final_layer_norm"},
+    GgufTensorName{"output", "embed_out"},
+    GgufTensorName{"blk.*.attn_norm", "gpt_neox.layers.*.input_layernorm"},
+    GgufTensorName{"blk.*.attn_qkv", "gpt_neox.layers.*.attention.query_key_value", grouped_qkv},
+    GgufTensorName{"blk.*.attn_output", "gpt_neox.layers.*.attention.dense"},
+    GgufTensorName{"blk.*.ffn_norm", "gpt_neox.layers.*.post_attention_layernorm"},
+    GgufTensorName{"blk.*.ffn_up", "gpt_neox.layers.*.mlp.dense_h_to_4h"},
+    GgufTensorName{"blk.*.ffn_down", "gpt_neox.layers.*.mlp.dense_4h_to_h"}};
+constexpr std::array kGptBigcodeTensors = {GgufTensorName{"token_embd", "transformer.wte"},
+                                           GgufTensorName{"position_embd", "transformer.wpe"},
+                                           GgufTensorName{"output_norm", "transformer.ln_f"},
+                                           kHead,
+                                           GgufTensorName{"blk.*.attn_norm", "transformer.h.*.ln_1"},
+                                           GgufTensorName{"blk.*.attn_qkv", "transformer.h.*.attn.c_attn"},
+                                           GgufTensorName{"blk.*.attn_output", "transformer.h.*.attn.c_proj"},
+                                           GgufTensorName{"blk.*.ffn_norm", "transformer.h.*.ln_2"},
+                                           GgufTensorName{"blk.*.ffn_up", "transformer.h.*.mlp.c_fc"},
+                                           GgufTensorName{"blk.*.ffn_down", "transformer.h.*.mlp.c_proj"}};
+constexpr std::array kMptTensors = {GgufTensorName{"token_embd", "transformer.wte"},
+                                    GgufTensorName{"output_norm", "transformer.norm_f"},
+                                    kHead,
+                                    GgufTensorName{"blk.*.attn_norm", "transformer.blocks.*.norm_1"},
+                                    GgufTensorName{"blk.*.attn_qkv", "transformer.blocks.*.attn.Wqkv"},
+                                    GgufTensorName{"blk.*.attn_output", "transformer.blocks.*.attn.out_proj"},
+                                    GgufTensorName{"blk.*.ffn_norm", "transformer.blocks.*.norm_2"},
+                                    GgufTensorName{"blk.*.ffn_up", "transformer.blocks.*.ffn.up_proj"},
+                                    GgufTensorName{"blk.*.ffn_down", "transformer.blocks.*.ffn.down_proj"}};
+constexpr std::array kGemma3Tensors = {
+    kEmbedding,
+    kHead,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kGate,
+    kUp,
+    kDown,
+    kFinalNormPlusOne,
+    kAttentionNormPlusOne,
+    GgufTensorName{"blk.*.attn_q_norm", "model.layers.*.self_attn.q_norm", plus_one},
+    GgufTensorName{"blk.*.attn_k_norm", "model.layers.*.self_attn.k_norm", plus_one},
+    GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_attention_layernorm", plus_one},
+    GgufTensorName{"blk.*.ffn_norm", "model.layers.*.pre_feedforward_layernorm", plus_one},
+    GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_feedforward_layernorm", plus_one}};
+constexpr std::array kGlm4Tensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kAttentionNorm,
+    kQuery,
+    kKey,
+    kValue,
+    kOutput,
+    kInnerNorm,
+    kDown,
+    GgufTensorName{"blk.*.ffn_up", "model.layers.*.mlp.gate_up_proj"},
+    GgufTensorName{"blk.*.post_attention_norm", "model.layers.*.post_self_attn_layernorm"},
+    GgufTensorName{"blk.*.post_ffw_norm", "model.layers.*.post_mlp_layernorm"}};
+constexpr std::array kGraniteMoeTensors = {
+    kEmbedding,
+    kFinalNorm,
+    kHead,
+    kAttentionNorm,
+    kPairedQuery,
+    kPairedKey,
+    kValue,
+    kOutput,
+    kInnerNorm,
+    GgufTensorName{"blk.*.ffn_gate_inp", "model.layers.*.block_sparse_moe.router"},
+    GgufTensorName{"blk.*.ffn_gate_exps", "model.layers.*.block_sparse_moe.experts.#.gate_proj", experts},
+    GgufTensorName{"blk.*.ffn_down_exps", "model.layers.*.block_sparse_moe.experts.#.down_proj", experts},
+    GgufTensorName{"blk.*.ffn_up_exps", "model.layers.*.block_sparse_moe.experts.#.up_proj", experts}};
+
 constexpr GgufArchitecture kArchitectures[] = {
     {.name = "llama", .model_type = "llama", .settings = kLlamaSettings, .tensors = kLlamaTensors},
     {.name = "llama",
@@ -305,7 +472,11 @@ constexpr GgufArchitecture kArchitectures[] = {
      .tensors = kGemma2Tensors,
      .odd_blocks = 46,  // the 27 B model alone: its scores are scaled by hidden_size / heads
      .odd_fixed = R"({"query_pre_attn_scalar": 144})"},
-    {.name = "phi3", .model_type = "phi3", .settings = kPhi3Settings, .tensors = kPhi3Tensors, .partial_rotary = true},
+    {.name = "phi3",
+     .model_type = "phi3",
+     .settings = kPhi3Settings,
+     .tensors = kPhi3Tensors,
+     .partial_rotary = "partial_rotary_factor"},
     {.name = "gpt2", .model_type = "gpt2", .settings = kGpt2Settings, .tensors = kGpt2Tensors},
     {.name = "command-r", .model_type = "cohere", .settings = kCohereSettings, .tensors = kCohereTensors},
     {.name = "gemma", .model_type = "gemma", .settings = kLlamaSettings, .tensors = kGemmaTensors},
@@ -314,14 +485,14 @@ constexpr GgufArchitecture kArchitectures[] = {
      .model_type = "nemotron",
      .settings = kNemotronSettings,
      .tensors = kNemotronTensors,
-     .partial_rotary = true},
+     .partial_rotary = "partial_rotary_factor"},
     {.name = "olmo", .model_type = "olmo", .settings = kOlmoSettings, .tensors = kLlamaTensors},
     {.name = "olmo2", .model_type = "olmo2", .settings = kLlamaSettings, .tensors = kOlmo2Tensors},
     {.name = "phi2",
      .model_type = "phi",
      .settings = kStablelmSettings,
      .tensors = kPhiTensors,
-     .partial_rotary = true},
+     .partial_rotary = "partial_rotary_factor"},
     {.name = "qwen3moe",
      .experts = true,
      .model_type = "qwen3_moe",
@@ -333,7 +504,53 @@ constexpr GgufArchitecture kArchitectures[] = {
      .model_type = "stablelm",
      .settings = kStablelmSettings,
      .tensors = kQwen2Tensors,
-     .partial_rotary = true},
+     .partial_rotary = "partial_rotary_factor"},
+    {.name = "bloom", .model_type = "bloom", .settings = kBloomSettings, .tensors = kBloomTensors},
+    {.name = "cohere2", .model_type = "cohere2", .settings = kCohere2Settings, .tensors = kQwen2Tensors},
+    // InternLM2 and EXAONE 3 are Llama under other names.
+    {.name = "internlm2", .model_type = "llama", .settings = kLlamaSettings, .tensors = kLlamaTensors},
+    {.name = "baichuan",
+     .model_type = "baichuan",
+     .settings = kLlamaSettings,
+     .tensors = kLlamaTensors,
+     .odd_blocks = 40,
+     .odd_refused = "the 13 B model is not read: it has ALiBi in the place of rotary positions"},
+    {.name = "exaone", .model_type = "llama", .settings = kLlamaSettings, .tensors = kQwen2Tensors},
+    {.name = "falcon",
+     .tensor = "blk.0.attn_norm_2.weight",
+     .model_type = "falcon",
+     .settings = kFalconSettings,
+     .tensors = kFalconTwoNormsTensors,
+     .fixed = R"({"new_decoder_architecture": true})"},
+    // With one head of keys the older layout is the newer one too.
+    {.name = "falcon",
+     .model_type = "falcon",
+     .settings = kFalconSettings,
+     .tensors = kFalconTensors,
+     .fixed = R"({"new_decoder_architecture": true, "num_ln_in_parallel_attn": 1})"},
+    {.name = "gemma3",
+     .model_type = "gemma3_text",
+     .settings = kGemma3Settings,
+     .tensors = kGemma3Tensors,
+     .odd_blocks = 62,  // the 27 B model alone: its scores are scaled by hidden_size / heads
+     .odd_fixed = R"({"query_pre_attn_scalar": 168})"},
+    {.name = "glm4",
+     .model_type = "glm4",
+     .settings = kLlamaSettings,
+     .tensors = kGlm4Tensors,
+     .partial_rotary = "partial_rotary_factor"},
+    {.name = "gptneox",
+     .model_type = "gpt_neox",
+     .settings = kGptNeoxSettings,
+     .tensors = kGptNeoxTensors,
+     .partial_rotary = "rotary_pct"},
+    {.name = "granitemoe",
+     .experts = true,
+     .model_type = "granitemoe",
+     .settings = kGraniteMoeSettings,
+     .tensors = kGraniteMoeTensors},
+    {.name = "mpt", .model_type = "mpt", .settings = kMptSettings, .tensors = kMptTensors},
+    {.name = "starcoder", .model_type = "gpt_bigcode", .settings = kGpt2Settings, .tensors = kGptBigcodeTensors},
     {.name = "starcoder2", .model_type = "starcoder2", .settings = kStarcoder2Settings, .tensors = kStarcoder2Tensors},
 };
 
@@ -365,8 +582,9 @@ const GgufArchitecture& find_gguf_architecture(const GgufFile& file) {
         {.file = file.path(), .field = std::string(kKey), .rule = "is missing: known are " + known_names()});
   }
   const bool experts = file.get_integer(std::string(*name) + ".expert_count").value_or(0) > 0;
-  const auto* const found = std::ranges::find_if(
-      kArchitectures, [&](const GgufArchitecture& a) { return a.name == *name && a.experts == experts; });
+  const auto* const found = std::ranges::find_if(kArchitectures, [&](const GgufArchitecture& a) {
+    return a.name == *name && a.experts == experts && (a.tensor.empty() || file.find(a.tensor) != nullptr);
+  });
   if (found != std::end(kArchitectures)) return *found;
   throw UnsupportedError({.file = file.path(),
                           .field = std::string(kKey),

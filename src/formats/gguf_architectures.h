@@ -15,7 +15,7 @@ namespace skald {
 /// A number of the metadata that config.json has too.
 struct GgufSetting {
   std::string_view key;     // after "llama."
-  std::string_view config;  // its name in config.json
+  std::string_view config;  // its name in config.json; "a.b" is a member of the object `a`
   double low = 0, high = 0;
   bool needed = false;
   bool none_at_zero = false;  // 0 stands for null
@@ -27,6 +27,7 @@ enum class GgufChange : std::uint8_t {
   query_pairs,  // rows of every query head: the two that are rotated together stand side by side
   key_pairs,    // the same of key heads
   plus_one,     // 1 is added to every number
+  grouped_qkv,  // all queries, all keys, all values, where the checkpoint has those of each group of heads together
   transposed,   // the last two dimensions change places
   experts,      // those of all experts, `#` in the checkpoint's name, become one
 };
@@ -39,15 +40,17 @@ struct GgufTensorName {
 };
 
 struct GgufArchitecture {
-  std::string_view name;        // general.architecture
-  bool experts = false;         // expert_count is more than 0
-  std::string_view model_type;  // of config.json
+  std::string_view name;         // general.architecture
+  bool experts = false;          // expert_count is more than 0
+  std::string_view tensor = "";  // this tensor is in the file; of several rows with one name the first that fits
+  std::string_view model_type;   // of config.json
   std::span<const GgufSetting> settings;
   std::span<const GgufTensorName> tensors;
-  std::string_view fixed = "{}";  // members of config.json that every such model has
-  bool partial_rotary = false;    // heads may be rotated in part
-  std::int64_t odd_blocks = 0;    // models with so many layers have `odd_fixed` as well
+  std::string_view fixed = "{}";         // members of config.json that every such model has
+  std::string_view partial_rotary = "";  // heads may be rotated in part: what config.json calls the part
+  std::int64_t odd_blocks = 0;           // models with so many layers have `odd_fixed` as well
   std::string_view odd_fixed = "{}";
+  std::string_view odd_refused = "";  // or they are not read: why
 };
 
 /// That of the file. Throws FormatError where it has none, UnsupportedError that lists the known ones.

@@ -25,10 +25,12 @@ constexpr std::array kGenerationSettings = {
 struct Presence {
   std::string_view tensor;
   std::string_view config;
-  bool there;  // what it is where the tensor is there
+  bool there;                   // what it is where the tensor is there
+  std::string_view other = "";  // where q, k and v are one: a tensor that says the same
 };
 constexpr std::array kPresences = {Presence{"output.weight", "tie_word_embeddings", false},
-                                   Presence{"blk.0.attn_q.bias", "attention_bias", true},
+                                   Presence{"blk.0.attn_q.bias", "attention_bias", true, "blk.0.attn_qkv.bias"},
+                                   Presence{"blk.0.attn_qkv.bias", "bias", true},
                                    Presence{"blk.0.ffn_down.bias", "mlp_bias", true},
                                    Presence{"blk.0.attn_q.bias", "use_bias", true},
                                    Presence{"blk.0.attn_q.bias", "use_qkv_bias", true},
@@ -46,8 +48,9 @@ class ConfigReader {
     put_all(architecture_.fixed);
     for (const GgufSetting& setting : architecture_.settings) take(prefix_ + std::string(setting.key), setting);
     for (const GgufSetting& setting : kGenerationSettings) take(std::string(setting.key), setting);
-    if (file_.get_integer(prefix_ + "block_count") == architecture_.odd_blocks) put_all(architecture_.odd_fixed);
-    for (const Presence& p : kPresences) put(p.config, (file_.find(p.tensor) != nullptr) == p.there);
+    if (file_.get_integer(prefix_ + "block_count") == architecture_.odd_blocks) take_odd();
+    for (const Presence& p : kPresences) put(p.config, (has(p.tensor) || has(p.other)) == p.there);
+    if (const auto flag = file_.get_bool(prefix_ + "use_parallel_residual")) put("use_parallel_residual", *flag);
     take_vocabulary();
     take_ends();
     check_heads();
@@ -62,18 +65,37 @@ class ConfigReader {
         {.file = file_.path(), .field = std::move(key), .value = std::move(value), .rule = std::move(rule)});
   }
 
-  void put(std::string_view key, json::Value value) {
-    const auto same = std::ranges::find(config_, key, &json::Member::key);
-    if (same != config_.end()) {
+  [[nodiscard]] bool has(std::string_view tensor) const { return file_.find(tensor) != nullptr; }
+
+  static void put_in(json::Object& object, std::string_view key, json::Value value) {
+    const auto same = std::ranges::find(object, key, &json::Member::key);
+    if (same != object.end()) {
       same->value = std::move(value);
     } else {
-      config_.push_back({std::string(key), std::move(value)});
+      object.push_back({std::string(key), std::move(value)});
     }
+  }
+
+  void put(std::string_view key, json::Value value) {
+    const std::size_t dot = key.find('.');
+    if (dot == std::string_view::npos) return put_in(config_, key, std::move(value));
+    const auto outer = std::ranges::find(config_, key.substr(0, dot), &json::Member::key);
+    json::Object inner = outer == config_.end() ? json::Object{} : outer->value.as_object();
+    put_in(inner, key.substr(dot + 1), std::move(value));
+    put_in(config_, key.substr(0, dot), std::move(inner));
   }
 
   void put_all(std::string_view object) {
     const json::Value members = json::parse(object, "the table of architectures");
     for (const auto& [key, value] : members.as_object()) put(key, value);
+  }
+
+  void take_odd() {
+    if (architecture_.odd_refused.empty()) return put_all(architecture_.odd_fixed);
+    throw UnsupportedError({.file = file_.path(),
+                            .field = prefix_ + "block_count",
+                            .value = std::to_string(architecture_.odd_blocks),
+                            .rule = std::string(architecture_.odd_refused)});
   }
 
   void take(const std::string& key, const GgufSetting& setting) {
@@ -83,7 +105,11 @@ class ConfigReader {
     const bool whole = number->is_integer();
     const double value = number->as_number();
     if (value == 0 && setting.none_at_zero) return;
-    if (value >= setting.low && value <= setting.high) return put(setting.config, *number);
+    if (value >= setting.low && value <= setting.high) {
+      // A whole number is an integer, whatever type it is stored in.
+      if (!whole && value == std::floor(value)) return put(setting.config, static_cast<std::int64_t>(value));
+      return put(setting.config, *number);
+    }
     const auto limit = [&](double x) { return json::dump(whole ? json::Value(static_cast<std::int64_t>(x)) : x); };
     fail(key, json::dump(*number), "must be in [" + limit(setting.low) + ", " + limit(setting.high) + "]");
   }
@@ -146,11 +172,12 @@ class ConfigReader {
   void take_rope() {
     const std::string key = prefix_ + "rope.dimension_count";
     const std::int64_t rotated = file_.get_integer(key).value_or(head_dim());
-    if (rotated > head_dim() || (rotated < head_dim() && !architecture_.partial_rotary)) {
+    if (rotated > head_dim() || (rotated < head_dim() && architecture_.partial_rotary.empty())) {
       fail(key, std::to_string(rotated), "must be the size of a head, which is " + std::to_string(head_dim()));
     }
-    if (architecture_.partial_rotary) {  // also where it is the whole: families differ in what they take for granted
-      put("partial_rotary_factor", static_cast<double>(rotated) / static_cast<double>(head_dim()));
+    if (!architecture_.partial_rotary
+             .empty()) {  // also where it is the whole: families differ in what they take for granted
+      put(architecture_.partial_rotary, static_cast<double>(rotated) / static_cast<double>(head_dim()));
     }
     json::Object scaling = rope_scaling();
     if (!scaling.empty()) put("rope_scaling", std::move(scaling));

@@ -11,11 +11,27 @@
 namespace skald {
 namespace {
 
+// The checkpoint has queries, keys and values of each group together, the file all queries, all keys, all values.
+struct Groups {
+  std::uint64_t n = 0;          // heads of keys; 0: rows lie as in the checkpoint
+  std::uint64_t queries = 0;    // heads of one group
+  std::uint64_t head_rows = 0;  // of one head
+
+  // The head of the file that is head `i` of the checkpoint.
+  [[nodiscard]] std::uint64_t stored_head(std::uint64_t i) const {
+    const std::uint64_t group = i / (queries + 2);
+    const std::uint64_t within = i % (queries + 2);
+    if (within < queries) return group * queries + within;
+    return n * queries + (within - queries) * n + group;  // keys, then values
+  }
+};
+
 // Where a tensor of the checkpoint lies in the file.
 struct Origin {
   const TensorInfo* stored = nullptr;
   std::uint64_t begin = 0;      // its first byte in `stored`
   std::uint64_t head_rows = 0;  // > 0: of every so many rows, those of the first and of the second half by turns
+  Groups groups = {};           // with n > 0
   bool plus_one = false;
 };
 
@@ -48,6 +64,8 @@ class GgufWeights final : public TensorSource {
     const Origin& origin = origins_[static_cast<std::size_t>(&tensor - tensors_.data())];
     if (origin.head_rows > 0) {
       read_pairs(tensor, origin, begin, out);
+    } else if (origin.groups.n > 0) {
+      read_groups(tensor, origin, begin, out);
     } else {
       file_->read(*origin.stored, origin.begin + begin, out);
     }
@@ -72,6 +90,20 @@ class GgufWeights final : public TensorSource {
       const std::uint64_t from = at / head_bytes * head_bytes + stored_row * row_bytes + at % row_bytes;
       const std::size_t count = std::min<std::uint64_t>(row_bytes - at % row_bytes, out.size() - done);
       std::memcpy(out.data() + done, heads.data() + from, count);
+      done += count;
+    }
+  }
+
+  // Head by head.
+  void read_groups(const TensorInfo& tensor, const Origin& origin, std::uint64_t begin,
+                   std::span<std::byte> out) const {
+    const std::uint64_t head_bytes = tensor.bytes / tensor.shape[0] * origin.groups.head_rows;
+    for (std::size_t done = 0; done < out.size();) {
+      const std::uint64_t at = begin + done;
+      const std::uint64_t within = at % head_bytes;
+      const std::size_t count = std::min<std::uint64_t>(head_bytes - within, out.size() - done);
+      const std::uint64_t from = origin.groups.stored_head(at / head_bytes) * head_bytes + within;
+      file_->read(*origin.stored, origin.begin + from, out.subspan(done, count));
       done += count;
     }
   }
@@ -158,6 +190,7 @@ class Renamer {
         if (stored.dtype != DType::f32) fail(stored, "must be of F32");
         tensor.origin.plus_one = !tensor.info.name.ends_with(".bias");
         break;
+      case GgufChange::grouped_qkv: tensor.origin.groups = groups(stored); break;
       case GgufChange::transposed: turn(tensor.info); break;
       case GgufChange::experts: return add_experts(tensor);
     }
@@ -170,11 +203,29 @@ class Renamer {
     info.transposed = true;
   }
 
-  // The rows of one head of a tensor that has those of all.
-  [[nodiscard]] std::uint64_t head_rows(const TensorInfo& tensor, std::string_view key) const {
+  // Of queries, or of keys and values.
+  [[nodiscard]] std::uint64_t head_count(std::string_view key) const {
     const std::string prefix = std::string(architecture_.name) + ".";
     const auto all = file_.get_integer(prefix + "attention.head_count").value_or(0);
-    const auto heads = static_cast<std::uint64_t>(file_.get_integer(prefix + std::string(key)).value_or(all));
+    return static_cast<std::uint64_t>(file_.get_integer(prefix + std::string(key)).value_or(all));
+  }
+
+  [[nodiscard]] Groups groups(const TensorInfo& tensor) const {
+    const std::uint64_t heads = head_count("attention.head_count");
+    const std::uint64_t groups = head_count("attention.head_count_kv");
+    const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
+    constexpr std::uint64_t kMostHeads = 1 << 20;
+    const bool fits = groups > 0 && heads <= kMostHeads && groups <= heads && heads % groups == 0;
+    if (!fits || rows == 0 || rows % (heads + 2 * groups) != 0) {
+      fail(tensor, "must have as many rows for each of " + std::to_string(heads) + " heads of queries, " +
+                       std::to_string(groups) + " of keys and as many of values");
+    }
+    return {.n = groups, .queries = heads / groups, .head_rows = rows / (heads + 2 * groups)};
+  }
+
+  // The rows of one head of a tensor that has those of all.
+  [[nodiscard]] std::uint64_t head_rows(const TensorInfo& tensor, std::string_view key) const {
+    const std::uint64_t heads = head_count(key);
     const std::uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (heads == 0 || rows == 0 || rows % heads != 0 || rows / heads % 2 != 0) {
       fail(tensor, "must have an even number of rows for each of " + std::to_string(heads) + " heads");

@@ -73,7 +73,10 @@ std::unique_ptr<DecoderModel> make_baichuan(const json::Fields& fields, nn::Weig
   const bool alibi = !fields.has("max_position_embeddings");  // which the 13 B models call model_max_length
   const DecoderConfig c =
       read_decoder_config(fields, {.max_positions = 4096, .rotary = !alibi, .positions_key = "model_max_length"});
-  const LayerNames names{.projections = {.qkv = "W_pack", .fused = AttentionNames::Fused::stacked}};
+  LayerNames names;
+  if (!w.has("model.layers.0.self_attn.q_proj.weight")) {  // as files have it that were made of such checkpoints
+    names.projections = {.qkv = "W_pack", .fused = AttentionNames::Fused::stacked};
+  }
   DecoderParts parts = renamed_parts(c, "model.embed_tokens", "model.layers.", names, w);
   if (alibi) {
     for (DecoderParts::Layer& layer : parts.layers) {

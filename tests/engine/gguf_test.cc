@@ -78,9 +78,9 @@ class BadGguf : public testing::Test {
 };
 
 TEST_F(BadGguf, Architecture) {
-  refuse({{"general.architecture", "(none)"}}, "general.architecture: is missing: known are command-r, gemma,");
+  refuse({{"general.architecture", "(none)"}}, "general.architecture: is missing: known are baichuan, bloom,");
   refuse({{"general.architecture", std::uint32_t{5}}}, "general.architecture = u32: must be a string");
-  refuse<UnsupportedError>({{"general.architecture", "mpt"}}, "general.architecture = 'mpt': known are command-r,");
+  refuse<UnsupportedError>({{"general.architecture", "clip"}}, "general.architecture = 'clip': known are baichuan,");
 }
 
 TEST_F(BadGguf, OneOfSeveralFiles) {

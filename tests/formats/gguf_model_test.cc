@@ -56,8 +56,12 @@ TEST(GgufModelConfig, NamesTheFamily) {
   EXPECT_EQ(type_of("phi2"), "phi");
   EXPECT_EQ(type_of("qwen3moe", {{"expert_count", 4}, {"expert_used_count", 2}, {"expert_feed_forward_length", 8}}),
             "qwen3_moe");
-  for (const char* const same :
-       {"gemma", "granite", "nemotron", "olmo", "olmo2", "smollm3", "stablelm", "starcoder2"}) {
+  EXPECT_EQ(type_of("starcoder"), "gpt_bigcode");
+  EXPECT_EQ(type_of("gptneox"), "gpt_neox");
+  EXPECT_EQ(type_of("gemma3"), "gemma3_text");
+  for (const char* const llama : {"internlm2", "exaone"}) EXPECT_EQ(type_of(llama), "llama");
+  for (const char* const same : {"baichuan", "bloom", "cohere2", "falcon", "glm4", "gemma", "granite", "nemotron",
+                                 "olmo", "olmo2", "smollm3", "stablelm", "starcoder2"}) {
     EXPECT_EQ(type_of(same), same);
   }
 }
@@ -113,6 +117,52 @@ TEST(GgufModelWeights, BiasesOfNemotronsNormsStay) {
   }
   EXPECT_EQ(found["model.layers.0.input_layernorm.weight"], (std::vector<float>{0, 1, 2}));
   EXPECT_EQ(found["model.layers.0.input_layernorm.bias"], (std::vector<float>{1, 2, 3}));
+}
+
+// The file has all queries, all keys, all values; the checkpoint those of each group of heads together.
+TEST(GgufModelWeights, GroupsOfHeadsAreTogetherAgain) {
+  const test::TempDir dir;
+  const Numbers heads = {{"attention.head_count", 4}, {"attention.head_count_kv", 2}};
+  const std::string path = write(dir, "falcon", heads, {{"blk.0.attn_qkv.weight", {16, 2}}});
+  const auto source = open_gguf_weights(path);
+  const TensorInfo* const tensor = source->find("transformer.h.0.self_attention.query_key_value.weight");
+  ASSERT_NE(tensor, nullptr);
+  std::vector<float> expected;  // of heads of two rows of two numbers: queries 0 and 1, key 0, value 0, and so on
+  for (const int head : {0, 1, 4, 6, 2, 3, 5, 7}) {
+    for (int i = 1; i <= 4; ++i) expected.push_back(static_cast<float>(4 * head + i));
+  }
+  std::vector<float> values(32);
+  source->read(*tensor, 0, std::as_writable_bytes(std::span(values)));
+  EXPECT_EQ(values, expected);
+  for (std::size_t begin = 0; begin < values.size(); ++begin) {  // any part of it is the same
+    std::vector<float> part(std::min<std::size_t>(7, values.size() - begin));
+    source->read(*tensor, begin * sizeof(float), std::as_writable_bytes(std::span(part)));
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), expected.begin() + static_cast<std::ptrdiff_t>(begin)));
+  }
+  const std::string odd = write(dir, "falcon", heads, {{"blk.0.attn_qkv.weight", {12, 2}}});
+  test::expect_error<FormatError>(
+      [&] { open_gguf_weights(odd); },
+      "tensor 'blk.0.attn_qkv.weight' = [12,2]: must have as many rows for each of 4 heads");
+}
+
+TEST(GgufModelConfig, TheSizeThatIsOtherwiseIsToldByItsLayers) {
+  EXPECT_EQ(config_of("gemma3", {{"block_count", 62}}).find("query_pre_attn_scalar")->as_integer(), 168);
+  test::expect_error<UnsupportedError>(
+      [] {
+        config_of("baichuan", {{"block_count", 40}});
+      },
+      "baichuan.block_count = 40: the 13 B model is not read");
+}
+
+TEST(GgufModelConfig, SettingsInsideOfOthersAndFlags) {
+  const json::Value mpt = config_of("mpt", {{"attention.max_alibi_bias", 8}});
+  EXPECT_EQ(mpt.find("attn_config")->find("alibi_bias_max")->as_integer(), 8);
+  EXPECT_EQ(config_of("gptneox", {{"rope.dimension_count", 2}}).find("rotary_pct")->as_number(), 0.5);
+  const auto biased = [](const char* tensor) {
+    return config_of("gptneox", {}, {{tensor, {16}}}).find("attention_bias")->as_bool();
+  };
+  EXPECT_TRUE(biased("blk.0.attn_qkv.bias"));
+  EXPECT_FALSE(biased("blk.0.attn_output.bias"));
 }
 
 }  // namespace

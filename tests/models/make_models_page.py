@@ -65,7 +65,7 @@ def main():
         for family, results in figures(program, Path(folder)).items():
             found[family] += results
     rows = re.findall(r'Architecture\{"(\w+)",\s*"(\w+)"', (ROOT / "src/models/registry.cc").read_text())
-    gguf = re.findall(r'\.model_type = "(\w+)"', (ROOT / "src/formats/gguf_architectures.cc").read_text())
+    gguf = re.findall(r'\.(?:name|model_type) = "(\w+)"', (ROOT / "src/formats/gguf_architectures.cc").read_text())
     page = HEAD
     for family, name in rows:
         results = found[family]
