@@ -144,11 +144,12 @@ void AddedTokenFinder::split(std::string_view text, Reads reads, Visit visit) co
       std::size_t begin = match.begin, end = match.end;
       if (!reads(begin, end, token)) continue;
       if (token.single_word && (is_word_before(text, begin) || is_word_after(text, end))) continue;
-      // A token inside the whitespace that the one before took along is a token all the same.
-      if (token.lstrip) begin = std::min(std::max(spaces_before(text, begin, at), at), end);
+      // A token inside the whitespace that the one before took along is a token all the same, but where it would take
+      // whitespace along from there on, and so has nothing left.
+      if (token.lstrip) begin = std::max(spaces_before(text, begin, at), at);
       if (token.rstrip) end = runs.end(end);
       if (at < begin) visit(at, begin, nullptr);
-      visit(begin, end, &token);
+      if (begin < end) visit(begin, end, &token);
       at = end;
     }
   }

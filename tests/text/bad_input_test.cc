@@ -142,6 +142,39 @@ TEST(BadTokenizer, RegexesAreBounded) {
   EXPECT_NO_THROW(parse(split("(?<=a)b")));
 }
 
+// As the reference's engine has it.
+TEST(Regex, AHalfIsAWordCharacterButNotInAClass) {
+  const auto ids = [](const std::string& regex) {
+    const std::string cut = R"({"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":)";
+    return parse(
+               R"({"model":{"type":"WordLevel","vocab":{"?":0,"a\u00bdb":1,"\u00bd":2},"unk_token":"?"},"pre_tokenizer":)" +
+               cut + json::dump(regex) + "}}}")
+        .encode("a\u00bdb")
+        .ids;
+  };
+  EXPECT_EQ(ids(R"(\w+)"), std::vector<TokenId>{1});
+  for (const char* regex : {R"([\w]+)", R"([^\w]+)", R"([^\s\W]+)"}) {
+    EXPECT_EQ(ids(regex), (std::vector<TokenId>{0, 2, 0})) << regex;
+  }
+}
+
+TEST(BadTokenizer, AtMostOnePostProcessorAddsTokens) {
+  const std::string frame = R"({"type":"BertProcessing","cls":["a",0],"sep":["b",1]})";
+  const auto sequence = [&](const std::string& second) {
+    return tiny(R"(,"post_processor":{"type":"Sequence","processors":[)" + frame + "," + second + "]}");
+  };
+  expect_error<UnsupportedError>([&] { parse(sequence(frame)); }, "one post-processor of a Sequence may add tokens");
+  EXPECT_EQ(parse(sequence(R"({"type":"ByteLevel"})")).encode("c").ids, (std::vector<TokenId>{0, 3, 1}));
+}
+
+TEST(AddedTokens, ThoseThatTakeWhitespaceAlongLeaveNoneForTheNext) {
+  const auto ids = [](const std::string& flags) {
+    return parse(added(R"({"id":9,"content":"\n","rstrip":true)" + flags + "}")).encode("\n\na").ids;
+  };
+  EXPECT_EQ(ids(R"(,"lstrip":true)"), (std::vector<TokenId>{9, 0}));
+  EXPECT_EQ(ids(""), (std::vector<TokenId>{9, 9, 0}));
+}
+
 TEST(BadTokenizer, TheTemplateMustNameTokens) {
   const auto post = [](const std::string& single, const std::string& special) {
     return tiny(R"(,"post_processor":{"type":"TemplateProcessing","single":[)" + single + R"(],"special_tokens":{)" +

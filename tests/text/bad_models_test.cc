@@ -205,6 +205,10 @@ TEST(Rwkv, TakesTheLongestTokenInBytes) {
   EXPECT_EQ(tokenizer.encode("aba\xe4\xbd\xa0\nb'\\").ids, ids);
   EXPECT_EQ(tokenizer.decode(ids), "aba\xe4\xbd\xa0\nb'\\");
   EXPECT_EQ(tokenizer.decode(std::vector<TokenId>{3, 1}), "\ufffda");
+  const Tokenizer special = parse(model("RWKV", R"("vocab":{"a":1,"<a>":2,"<":3,">":4})",
+                                        R"(,"added_tokens":[{"id":2,"content":"<a>","special":true}])"));
+  EXPECT_EQ(special.encode("<a>").ids, std::vector<TokenId>{2});
+  EXPECT_EQ(special.encode("<a>", {.parse_special = false}).ids, (std::vector<TokenId>{3, 1, 4}));
   expect_error<FormatError>([&] { static_cast<void>(tokenizer.encode("z")); }, "'z'");
   expect_error<FormatError>([] { parse(model("RWKV", R"("vocab":{"\\xzz":0})")); }, "escape");
 }

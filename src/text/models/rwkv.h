@@ -15,11 +15,13 @@ class Rwkv final : public Model {
   [[nodiscard]] std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<Scratch>(); }
   void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
+  void exclude_words(const std::vector<TokenId>& special) override;
 
  private:
   Vocabulary vocabulary_;
   UnknownToken unknown_;  // none: what no token begins with cannot be encoded
   ByteTrie trie_;
+  std::vector<bool> excluded_;  // by id, see exclude_words()
 };
 
 }  // namespace skald::text

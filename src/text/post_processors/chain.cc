@@ -16,7 +16,18 @@ constexpr StageType<PostProcessor> kTypes[] = {
 PostProcessorChain::PostProcessorChain(const json::Fields& fields, const TokenLookup& tokens) {
   append_stages<PostProcessor>(fields, "processors", kTypes, stages_);
   std::vector<TokenId> ids;
-  for (const auto& stage : stages_) stage->added_ids(ids);
+  std::size_t adding = 0;
+  for (const auto& stage : stages_) {
+    const std::size_t before = ids.size();
+    stage->added_ids(ids);
+    if (ids.size() > before) ++adding;
+  }
+  if (adding > 1) {
+    throw UnsupportedError(ErrorFields{.file = fields.file(),
+                                       .field = fields.name("processors"),
+                                       .value = std::to_string(adding) + " that add tokens",
+                                       .rule = "one post-processor of a Sequence may add tokens"});
+  }
   added_count_ = ids.size();
   for (const TokenId id : ids) {
     if (tokens.is_token(id)) continue;

@@ -201,7 +201,7 @@ class RegexParser {
       return put_syntax("?\\z)");
     }
     if (looking_at("\\b") || looking_at("\\B")) return parse_word_boundary();
-    put_atom(parse_escaped_set());
+    put_atom(parse_escaped_set(/*in_class=*/false));
   }
 
   void parse_word_boundary() {
@@ -219,15 +219,22 @@ class RegexParser {
     put_syntax("))");
   }
 
+  // What \w means. In a class, the numbers of Latin-1 that are no digits are not among it (of the reference's regex
+  // engine, Oniguruma, one way asks a table of Latin-1 for bytes and the other the properties of code points).
+  static CodeSet word_set(bool in_class) {
+    const CodeSet word = flag_set(kIsWord);
+    return in_class ? intersect(word, complement(make_set({{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}}))) : word;
+  }
+
   // A backslash and what follows, as the set of characters that it means.
-  CodeSet parse_escaped_set() {
+  CodeSet parse_escaped_set(bool in_class) {
     ++at_;
     const char32_t c = next_char();
     switch (c) {
       case 's': return flag_set(kIsSpace);
       case 'S': return complement(flag_set(kIsSpace));
-      case 'w': return flag_set(kIsWord);
-      case 'W': return complement(flag_set(kIsWord));
+      case 'w': return word_set(in_class);
+      case 'W': return complement(word_set(in_class));
       case 'd': return *property_set("Nd");
       case 'D': return complement(*property_set("Nd"));
       case 'h': return make_set({{'0', '9'}, {'a', 'f'}, {'A', 'F'}});
@@ -309,11 +316,11 @@ class RegexParser {
   }
 
   CodeSet parse_class_range() {
-    CodeSet low = looking_at("\\") ? parse_escaped_set() : one(next_char());
+    CodeSet low = looking_at("\\") ? parse_escaped_set(/*in_class=*/true) : one(next_char());
     const bool single = low.size() == 1 && low[0].first == low[0].last;
     if (!single || !looking_at("-") || regex_.substr(at_ + 1).starts_with("]")) return low;
     ++at_;
-    const CodeSet high = looking_at("\\") ? parse_escaped_set() : one(next_char());
+    const CodeSet high = looking_at("\\") ? parse_escaped_set(/*in_class=*/true) : one(next_char());
     if (high.size() != 1 || high[0].first != high[0].last || high[0].first < low[0].first) fail("bad range in a class");
     return {{low[0].first, high[0].first}};
   }
