@@ -5,6 +5,7 @@ namespace skald::kernels::SKALD_ISA {
 namespace {
 
 inline constexpr std::size_t kStrips = kPanel / kLanes;
+inline constexpr std::size_t kMostPiece = 64;      // inputs of a run that loops take at once
 inline constexpr std::size_t kBlocksAhead = 8192;  // bytes of weights asked for before they are read
 
 /// The codes of vector `v` of a chunk, from one plane of kBits.
@@ -77,6 +78,7 @@ template <std::size_t kRunInputs, bool kHasMinimums, int kCodeZero>
 struct RunKind {
   static constexpr std::size_t kRun = kRunInputs;
   static constexpr std::size_t kBlock = kRun > kChunk ? kRun : kChunk;  // of x
+  static constexpr std::size_t kPiece = std::min(kRun, kMostPiece);
   static constexpr std::size_t kSums = BlockX::sums_per_block(kBlock);
   static constexpr bool kMinimums = kHasMinimums;
   static constexpr int kZero = kCodeZero;

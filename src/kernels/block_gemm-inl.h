@@ -116,16 +116,18 @@ void block_tile(const BlockTile& t) {
       SKALD_UNROLL
       for (int s = 0; s < S; ++s) sums[r][s] = begin;
     }
-    SKALD_UNROLL
-    for (std::size_t i = 0; i < Kind::kRun; i += 4, codes += kStrips * kVectorBytes) {
-      Bytes w[S];
+    for (std::size_t piece = run * Kind::kRun; piece < (run + 1) * Kind::kRun; piece += Kind::kPiece) {
       SKALD_UNROLL
-      for (int s = 0; s < S; ++s) w[s] = load_bytes(codes + static_cast<std::size_t>(s) * kVectorBytes);
-      SKALD_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const std::int32_t x = rows[r].four(run * Kind::kRun + i);
+      for (std::size_t i = 0; i < Kind::kPiece; i += 4, codes += kStrips * kVectorBytes) {
+        Bytes w[S];
         SKALD_UNROLL
-        for (int s = 0; s < S; ++s) sums[r][s] = dot<Kind::kZero>(sums[r][s], w[s], x);
+        for (int s = 0; s < S; ++s) w[s] = load_bytes(codes + static_cast<std::size_t>(s) * kVectorBytes);
+        SKALD_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const std::int32_t x = rows[r].four(piece + i);
+          SKALD_UNROLL
+          for (int s = 0; s < S; ++s) sums[r][s] = dot<Kind::kZero>(sums[r][s], w[s], x);
+        }
       }
     }
     SKALD_UNROLL
@@ -279,9 +281,13 @@ void pack_block_x(const float* x, std::size_t x_stride, std::size_t k, std::size
   }
 }
 
+constexpr XForm block_x_form(std::size_t block) {
+  return block == 32 ? XForm::blocks_of_32 : block == 64 ? XForm::blocks_of_64 : XForm::blocks_of_256;
+}
+
 template <const BlockLayout& L>
-inline constexpr GemmKernels kBlockGemm = {L.x_block() == 64 ? XForm::blocks_of_64 : XForm::blocks_of_32,
-                                           block_x_bytes<L.x_block()>, pack_block_x<L.x_block()>, block_gemm<L>};
+inline constexpr GemmKernels kBlockGemm = {block_x_form(L.x_block()), block_x_bytes<L.x_block()>,
+                                           pack_block_x<L.x_block()>, block_gemm<L>};
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

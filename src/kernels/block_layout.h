@@ -85,7 +85,7 @@ constexpr std::array<std::int8_t, 64> widened(const std::array<std::int8_t, 16>&
 inline constexpr auto kIq4 = widened(quant::Iq4NlBlock::kLevels);
 inline constexpr auto kE2m1 = widened(quant::Mxfp4GgmlBlock::kLevels);
 
-inline constexpr BlockLayout kInt8 = {.planes = {8, 0}, .run = 64, .group = 64, .zero = 128};
+inline constexpr BlockLayout kInt8 = {.planes = {8, 0}, .run = 256, .group = 256, .zero = 128};
 inline constexpr BlockLayout kInt6 = {.planes = {4, 2}, .run = 64, .group = 64, .zero = 32};
 inline constexpr BlockLayout kInt4 = {
     .planes = {4, 0}, .run = 64, .group = 64, .codebook = quant::Int4Block::kLevels, .tables = true};

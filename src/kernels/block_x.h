@@ -3,7 +3,7 @@
 //   scale = max |x| / 127      q = x / scale, rounded to nearest even: in [-127, 127]
 //
 //   packed x   [m] rows of [k rounded up to the block] bytes q, then f32 scales [blocks], then i32 sums of -q: of
-//              blocks of 32 [blocks, 3], those of both halves and their total, of blocks of 64 [blocks]; rounded up to
+//              blocks of 32 [blocks, 3], those of both halves and their total, of longer ones [blocks]; rounded up to
 //              an odd number of 64 bytes, so that neighbouring rows lie in different sets of a cache
 #pragma once
 
@@ -14,7 +14,7 @@ namespace skald::kernels {
 
 /// Where the parts of a packed row lie.
 struct BlockX {
-  std::size_t block;  // inputs: 32 or 64
+  std::size_t block;  // inputs: 32, 64 or 256
   std::size_t blocks;
 
   constexpr BlockX(std::size_t k, std::size_t block) : block(block), blocks((k + block - 1) / block) {}

@@ -32,23 +32,27 @@ struct DirectGroup {
   const Codebook<L, L.product_zero()>& book;
   const GroupScales<L>& scales;
   const GroupScales<L>& minimums;
-  std::size_t block;  // of x_block() inputs
+  std::size_t piece;  // of kPiece inputs
 };
 
-/// sums[r][s] += the products of four inputs: number kFour of the group's block.
+/// Inputs that are taken at once, of one run or of several.
+template <const BlockLayout& L>
+inline constexpr std::size_t kPiece = std::min(L.x_block(), kMostPiece);
+
+/// sums[r][s] += the products of four inputs: number kFour of the group's piece.
 template <const BlockLayout& L, std::size_t kFour, int R>
 SKALD_INLINE void direct_four(const DirectGroup<L>& group, const BlockRow<KindOf<L>> (&rows)[R],
                               IVec (&sums)[R][kStrips]) {
   constexpr std::size_t kInput = 4 * kFour;
   constexpr std::size_t kVector = kFour % (kChunk / 4) * kStrips;
-  constexpr std::size_t kFours = L.x_block() / 4;  // of a block
-  constexpr std::size_t kBytes = L.group_bytes() / (L.group / L.x_block());
+  constexpr std::size_t kFours = kPiece<L> / 4;
+  constexpr std::size_t kBytes = L.group_bytes() / (L.group / kPiece<L>);
   constexpr std::size_t kLines = (kBytes + 63) / 64;
-  const std::byte* const ahead = group.p + group.block * kBytes + kBlocksAhead;
+  const std::byte* const ahead = group.p + group.piece * kBytes + kBlocksAhead;
   SKALD_UNROLL
   for (std::size_t line = kFour * kLines / kFours; line < (kFour + 1) * kLines / kFours; ++line)
     __builtin_prefetch(ahead + line * 64);
-  const std::size_t chunk = group.block * (L.x_block() / kChunk) + kInput / kChunk;
+  const std::size_t chunk = group.piece * (kPiece<L> / kChunk) + kInput / kChunk;
   const std::byte* const codes = group.p + L.codes_at() + chunk * L.chunk_bytes();
   Bytes tables[kStrips] = {};
   for (std::size_t s = 0; L.tables && s < kStrips; ++s)
@@ -57,41 +61,49 @@ SKALD_INLINE void direct_four(const DirectGroup<L>& group, const BlockRow<KindOf
                             unpack_vector<L, L.product_zero(), kVector + 1>(codes, group.book, tables)};
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
-    const std::int32_t x = rows[r].four(group.block * L.x_block() + kInput);
+    const std::int32_t x = rows[r].four(group.piece * kPiece<L> + kInput);
     SKALD_UNROLL
     for (std::size_t s = 0; s < kStrips; ++s) sums[r][s] = dot<L.product_zero()>(sums[r][s], w[s], x);
   }
 }
 
-/// acc += the products of run kRun of the group's block. Sums of one row take turns, so that none waits for the last.
-template <const BlockLayout& L, std::size_t kRun, int R, std::size_t... I>
-SKALD_INLINE void direct_run(const DirectGroup<L>& group, const BlockRow<KindOf<L>> (&rows)[R], Vec (&acc)[R][kStrips],
-                             std::index_sequence<I...>) {
-  constexpr std::size_t kFirst = kRun * L.run / 4;
-  const std::size_t run = group.block * (L.x_block() / L.run) + kRun;
+/// The products of a part of a run: fours from kFirst on. Sums of one row take turns, so that none waits for the last.
+template <const BlockLayout& L, std::size_t kFirst, int R, std::size_t... I>
+SKALD_INLINE void direct_fours(const DirectGroup<L>& group, const BlockRow<KindOf<L>> (&rows)[R],
+                               IVec (&sums)[R][kStrips], IVec (&others)[R][kStrips], std::index_sequence<I...>) {
+  (direct_four<L, kFirst + I>(group, rows, R == 1 && I % 2 == 1 ? others : sums), ...);
+}
+
+/// acc += the products of a run: number kRun of the group's piece, or the one that begins with it.
+template <const BlockLayout& L, std::size_t kRun, int R>
+SKALD_INLINE void direct_run(const DirectGroup<L>& group, const BlockRow<KindOf<L>> (&rows)[R],
+                             Vec (&acc)[R][kStrips]) {
+  const std::size_t run = group.piece * kPiece<L> / L.run + kRun;
   IVec sums[R][kStrips];
+  IVec others[R][kStrips];
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     const IVec begin = begin_dot<L.product_zero()>(rows[r].minus_sum(run));
     SKALD_UNROLL
-    for (std::size_t s = 0; s < kStrips; ++s) sums[r][s] = begin;
+    for (std::size_t s = 0; s < kStrips; ++s) {
+      sums[r][s] = begin;
+      others[r][s] = begin_dot<0>(0);
+    }
   }
-  if constexpr (R == 1) {
-    IVec others[1][kStrips];
-    SKALD_UNROLL
-    for (std::size_t s = 0; s < kStrips; ++s) others[0][s] = begin_dot<0>(0);
-    (direct_four<L, kFirst + I>(group, rows, I % 2 == 0 ? sums : others), ...);
-    SKALD_UNROLL
-    for (std::size_t s = 0; s < kStrips; ++s) sums[0][s] = sums[0][s] + others[0][s];
+  if constexpr (L.run <= kPiece<L>) {
+    direct_fours<L, kRun * L.run / 4>(group, rows, sums, others, std::make_index_sequence<L.run / 4>());
   } else {
-    (direct_four<L, kFirst + I>(group, rows, sums), ...);
+    DirectGroup<L> part = group;
+    for (; part.piece < group.piece + L.run / kPiece<L>; ++part.piece)
+      direct_fours<L, 0>(part, rows, sums, others, std::make_index_sequence<kPiece<L> / 4>());
   }
   SKALD_UNROLL
   for (std::size_t s = 0; s < kStrips; ++s) {
     const Vec scale = group.scales.of(run, s);
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) {
-      acc[r][s] = add_run(sums[r][s], scale, splat(rows[r].scale(run)), acc[r][s]);
+      const IVec sum = R == 1 ? sums[r][s] + others[r][s] : sums[r][s];
+      acc[r][s] = add_run(sum, scale, splat(rows[r].scale(run)), acc[r][s]);
       if constexpr (L.minimums) acc[r][s] = add_minimum(group.minimums.of(run, s), rows[r], run, acc[r][s]);
     }
   }
@@ -100,7 +112,7 @@ SKALD_INLINE void direct_run(const DirectGroup<L>& group, const BlockRow<KindOf<
 template <const BlockLayout& L, int R, std::size_t... J>
 SKALD_INLINE void direct_block(const DirectGroup<L>& group, const BlockRow<KindOf<L>> (&rows)[R],
                                Vec (&acc)[R][kStrips], std::index_sequence<J...>) {
-  (direct_run<L, J>(group, rows, acc, std::make_index_sequence<L.run / 4>()), ...);
+  (direct_run<L, J>(group, rows, acc), ...);
 }
 
 template <const BlockLayout& L, int R>
@@ -121,7 +133,8 @@ void direct_panel(const DirectPanel& panel) {
     const GroupScales<L> minimums(p + (L.minimums ? L.scale_bytes() : 0));
     const std::size_t blocks = std::min(L.group / kBlock, panel.form->blocks - done);
     for (std::size_t b = 0; b < blocks; ++b)
-      direct_block<L, R>({p, book, scales, minimums, b}, rows, acc, std::make_index_sequence<kBlock / L.run>());
+      direct_block<L, R>({p, book, scales, minimums, b * (kBlock / kPiece<L>)}, rows, acc,
+                         std::make_index_sequence<kBlock / L.run>());
     for (int r = 0; r < R; ++r) rows[r].skip(L.group);
   }
   store_tile(panel, acc);

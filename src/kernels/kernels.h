@@ -47,8 +47,8 @@ enum class WeightFormat {
 inline constexpr int kWeightFormats = 19;
 
 /// The forms of x that products read: as it is, in bfloat16, in tiles of that, in blocks of 32 or 64 signed bytes.
-enum class XForm { plain, bf16, bf16_tiles, blocks_of_32, blocks_of_64 };
-inline constexpr int kXForms = 5;
+enum class XForm { plain, bf16, bf16_tiles, blocks_of_32, blocks_of_64, blocks_of_256 };
+inline constexpr int kXForms = 6;
 
 /// How keys and values are stored: int8 with one f32 scale for each (position, head), of the keys and of the values.
 enum class KvType { f32, bf16, int8 };

@@ -2,9 +2,10 @@
 // bits and is scaled by the same operations in the same order.
 //
 // A step of a panel is unpacked into L1 as there, but to signed levels: 4 inputs x 16 outputs are one row of a B tile.
-// A tile takes one run of inputs, so it is 64, 32 or 16 bytes deep; packed rows of x are A tiles as they lie.
+// A tile takes 64 inputs of a run, or all of them, so it is 64, 32 or 16 bytes deep; packed rows of x are A tiles as
+// they lie.
 //
-//   unit    16 rows x 32 outputs x 4 runs: 8 products of tiles into 8 KiB of sums
+//   unit    16 rows x 32 outputs x 4 short runs or 2 of 256: their products on tiles, into 4 or 8 KiB of sums
 //
 // From run to run the accumulators of a row tile (2 KiB) stay in L1; from step to step they rest in rows of 32 beside
 // one another, since in y rows of a power of two lie in the same sets of the caches. The products of a unit are issued
@@ -21,22 +22,26 @@ namespace {
 inline constexpr std::size_t kFewestTileRows = 8;        // below, vectors wait for memory anyway
 inline constexpr std::size_t kTileStepXBytes = 5 << 18;  // of 2 MiB of L2
 inline constexpr std::size_t kMostTileRows = 512;        // of accumulators: 64 KiB
-inline constexpr std::size_t kUnitRuns = 4;
+inline constexpr std::size_t kMostUnitRuns = 4;
 inline constexpr int kXTile = 2;  // after one of sums for each strip
 inline constexpr int kWeightTile = 3;
 
-/// Tiles for products of `rows` <= 16 rows of x and runs of `run` inputs.
-constexpr TileConfig run_tiles(std::size_t rows, std::size_t run) {
+/// Runs of a unit, of which a step has several.
+template <class Kind>
+inline constexpr std::size_t kUnitRuns = std::min(kMostUnitRuns, kStepInputs / Kind::kRun);
+
+/// Tiles for products of `rows` <= 16 rows of x and `inputs` <= 64.
+constexpr TileConfig run_tiles(std::size_t rows, std::size_t inputs) {
   TileConfig config;
   for (int i = 0; i <= kXTile; ++i) config.rows[i] = static_cast<std::uint8_t>(rows);
-  config.row_bytes[kXTile] = static_cast<std::uint16_t>(run);
-  config.rows[kWeightTile] = static_cast<std::uint8_t>(run / 4);
+  config.row_bytes[kXTile] = static_cast<std::uint16_t>(inputs);
+  config.rows[kWeightTile] = static_cast<std::uint8_t>(inputs / 4);
   return config;
 }
 
 /// The exact sums of a unit: [runs][strips][16 rows][16 outputs].
 struct alignas(64) UnitSums {
-  std::int32_t of[kUnitRuns * kStrips][kTileRows][kLanes];
+  std::int32_t of[kMostUnitRuns * kStrips][kTileRows][kLanes];
 };
 
 /// Where the accumulators of a unit lie before or after it.
@@ -50,7 +55,7 @@ struct SumPlace {
   }
 };
 
-/// Some rows of a step and kUnitRuns of its runs, or one.
+/// Some rows of a step and one or more of its runs.
 struct TileUnit {
   const std::byte* x;   // packed rows from the one on that the tile begins with
   std::size_t skipped;  // rows of the tile that an earlier one has
@@ -106,7 +111,6 @@ void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) 
 template <int kSum, class Tiles>
 SKALD_INLINE void multiply_strip(Tiles& tiles, const std::byte* w) {
   tiles.template load<kWeightTile>(w + kSum * kVectorBytes, kStrips * kVectorBytes);
-  tiles.template zero<kSum>();
   tiles.template multiply_bytes<kSum, kXTile, kWeightTile>();
   tiles.template drop<kWeightTile>();
 }
@@ -122,11 +126,15 @@ SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileU
   static_assert(kStrips == 2);
   const std::byte* x = u.x + step.first_input + u.run * Kind::kRun;
   const std::byte* w = step.step->codes + u.run * Kind::kRun * kPanel;
-  for (std::size_t j = 0; j < u.runs; ++j, x += Kind::kRun, w += Kind::kRun * kPanel) {
-    tiles.template load<kXTile>(x, step.x_stride);
-    multiply_strip<0>(tiles, w);
-    multiply_strip<1>(tiles, w);
-    tiles.template drop<kXTile>();
+  for (std::size_t j = 0; j < u.runs; ++j) {
+    tiles.template zero<0>();
+    tiles.template zero<1>();
+    for (std::size_t i = 0; i < Kind::kRun; i += Kind::kPiece, x += Kind::kPiece, w += Kind::kPiece * kPanel) {
+      tiles.template load<kXTile>(x, step.x_stride);
+      multiply_strip<0>(tiles, w);
+      multiply_strip<1>(tiles, w);
+      tiles.template drop<kXTile>();
+    }
     store_sum<0>(tiles, sums.of + j * kStrips);
     store_sum<1>(tiles, sums.of + j * kStrips);
   }
@@ -145,7 +153,7 @@ class TileSteps {
     const std::size_t runs = step.inputs / Kind::kRun;
     for (std::size_t row = 0; row < m; row += kTileRows) {
       for (std::size_t run = 0; run < runs;) {
-        const std::size_t count = runs - run < kUnitRuns ? 1 : kUnitRuns;
+        const std::size_t count = runs - run < kUnitRuns<Kind> ? 1 : kUnitRuns<Kind>;
         take(unit(row, run, count));
         run += count;
       }
@@ -180,7 +188,7 @@ class TileSteps {
   void scale(const TileUnit& u, const UnitSums& sums) const {
     const bool whole = std::min(u.from.columns, u.to.columns) == kPanel;
     if (u.runs == 1) return (whole ? scale_sums<Kind, 1, true> : scale_sums<Kind, 1, false>)(step_, u, sums);
-    (whole ? scale_sums<Kind, kUnitRuns, true> : scale_sums<Kind, kUnitRuns, false>)(step_, u, sums);
+    (whole ? scale_sums<Kind, kUnitRuns<Kind>, true> : scale_sums<Kind, kUnitRuns<Kind>, false>)(step_, u, sums);
   }
 
   Tiles& tiles_;
@@ -196,7 +204,7 @@ class TileSteps {
 template <const BlockLayout& L, class Tiles>
 void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
   if (call.m < kFewestTileRows) return block_gemm<L>(call, panel_begin, panel_end);
-  const TileConfig config = run_tiles(std::min(call.m, kTileRows), L.run);
+  const TileConfig config = run_tiles(std::min(call.m, kTileRows), std::min(L.run, kMostPiece));
   Tiles tiles(config);
   TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles);
   const StepSizes sizes = {.inputs = call.m > kFewRows ? kStepInputs : 256,

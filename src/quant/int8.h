@@ -1,8 +1,10 @@
-// int8: 64 weights of 8 bits, 8.25 bits a weight.  w = d * (code - 128)
+// int8: 256 weights of 8 bits, 8.06 bits a weight.  w = d * (code - 128)
 //
-//   byte   0  1 | 2      3     ...  65
-//          d    | codes  0, 1, ..., 63
+//   byte   0  1 | 2      3     ...  257
+//          d    | codes  0, 1, ..., 255
 //         (f16) |
+//
+// So many weights to a scale since it is the scales that products on tiles spend their time with.
 #pragma once
 
 #include "quant/block_format.h"
@@ -10,15 +12,15 @@
 namespace skald::quant {
 
 struct Int8Block {
-  static constexpr std::size_t kWeights = 64;
+  static constexpr std::size_t kWeights = 256;
   static constexpr int kZero = 128;
   std::uint16_t d;
   std::array<std::uint8_t, kWeights> codes;  // 1 ... 255
 };
-static_assert(sizeof(Int8Block) == 66 && offsetof(Int8Block, codes) == 2);
+static_assert(sizeof(Int8Block) == 258 && offsetof(Int8Block, codes) == 2);
 
 void take_apart(const Int8Block& block, BlockParts& parts);
-/// x [64]: the largest magnitude is 127 d.
+/// x [256]: the largest magnitude is 127 d.
 void pack(const float* x, Int8Block& block);
 
 }  // namespace skald::quant

@@ -32,7 +32,7 @@ struct Runs {
 };
 Runs runs_of(WeightFormat format) {
   switch (format) {
-    case WeightFormat::int8:
+    case WeightFormat::int8: return {256, false};
     case WeightFormat::int6:
     case WeightFormat::int4: return {64, false};
     case WeightFormat::q2_k: return {16, true};
