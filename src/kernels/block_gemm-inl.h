@@ -171,61 +171,51 @@ void multiply_step(BlockTile t, std::size_t m) {
   }
 }
 
-/// Long steps where x is tall: an accumulator goes through y between them. Short ones else, so that memory and the sums
-/// take turns quickly.
-constexpr std::size_t step_inputs(std::size_t m) { return m > kFewRows ? kStepInputs : kStepInputs / 2; }
+/// Groups of a step. Long steps where x is tall: an accumulator goes through y between them. Short ones else, so that
+/// memory and the sums take turns quickly.
+template <const BlockLayout& L>
+constexpr std::size_t step_groups(std::size_t m) {
+  return (m > kFewRows ? kStepInputs : kStepInputs / 2) / L.group;
+}
 
-/// How a product is cut.
-struct StepSizes {
-  std::size_t inputs;   // of a step
-  std::size_t x_bytes;  // about so much of x is taken for all panels before the next rows
-  std::size_t least_rows;
-  std::size_t most_rows = std::numeric_limits<std::size_t>::max();
-};
-
-/// Calls `multiply(BlockTile, rows)` for every step of every panel. Codes of formats without minimums are levels +
+/// Unpacks a panel's step, from `group` on, for rows from `row` on. Codes of formats without minimums are levels +
 /// kZero.
-template <const BlockLayout& L, int kZero, class Multiply>
-void multiply_steps(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end, const StepSizes& sizes,
-                    Multiply&& multiply) {
-  const BlockX form(call.k, L.x_block());
+template <const BlockLayout& L, int kZero>
+BlockTile unpack_step(const GemmCall& call, const BlockX& form, std::size_t row, std::size_t panel, std::size_t group,
+                      UnpackedStep& step) {
   const std::size_t groups = L.groups(call.k);
-  const std::size_t rows_at_once = std::clamp(sizes.x_bytes / form.row_bytes(), sizes.least_rows, sizes.most_rows);
-  const std::size_t row_blocks = (call.m + rows_at_once - 1) / rows_at_once;
-  panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
-  UnpackedStep step;
-  const std::size_t step_groups = sizes.inputs / L.group;
-  for (std::size_t b = 0; b < row_blocks; ++b) {
-    const std::size_t row = call.m * b / row_blocks;
-    const std::size_t m = call.m * (b + 1) / row_blocks - row;
-    for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
-      const std::byte* w = call.w + panel * groups * L.group_bytes();
-      for (std::size_t g = 0; g < groups; g += step_groups, w += step_groups * L.group_bytes()) {
-        const std::size_t count = std::min(step_groups, groups - g);
-        unpack_groups<L, kZero>(w, count, step);
-        multiply({.x = call.packed_x + row * form.row_bytes(),
-                  .x_stride = form.row_bytes(),
-                  .form = &form,
-                  .first_input = g * L.group,
-                  .inputs = std::min(count * L.group, form.blocks * form.block - g * L.group),
-                  .step = &step,
-                  .strip = 0,
-                  .y = call.y + row * call.y_stride + panel * kPanel,
-                  .y_stride = call.y_stride,
-                  .columns = call.n - panel * kPanel,
-                  .first = g == 0,
-                  .last = g + count == groups},
-                 m);
-      }
-    }
-  }
+  const std::size_t count = std::min(step_groups<L>(call.m), groups - group);
+  unpack_groups<L, kZero>(call.w + (panel * groups + group) * L.group_bytes(), count, step);
+  return {.x = call.packed_x + row * form.row_bytes(),
+          .x_stride = form.row_bytes(),
+          .form = &form,
+          .first_input = group * L.group,
+          .inputs = std::min(count * L.group, form.blocks * form.block - group * L.group),
+          .step = &step,
+          .strip = 0,
+          .y = call.y + row * call.y_stride + panel * kPanel,
+          .y_stride = call.y_stride,
+          .columns = call.n - panel * kPanel,
+          .first = group == 0,
+          .last = group + count == groups};
 }
 
 template <const BlockLayout& L>
 void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
   if (call.m <= kDirectPasses * kDirectRows) return direct_gemm<L>(call, panel_begin, panel_end);
-  const StepSizes sizes = {.inputs = step_inputs(call.m), .x_bytes = kStepXBytes, .least_rows = kByteRows};
-  multiply_steps<L, L.product_zero()>(call, panel_begin, panel_end, sizes, multiply_step<KindOf<L>>);
+  const BlockX form(call.k, L.x_block());
+  const std::size_t rows_at_once = std::max<std::size_t>(kStepXBytes / form.row_bytes(), kByteRows);
+  const std::size_t row_blocks = (call.m + rows_at_once - 1) / rows_at_once;
+  panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
+  UnpackedStep step;
+  for (std::size_t b = 0; b < row_blocks; ++b) {
+    const std::size_t row = call.m * b / row_blocks;
+    const std::size_t rows = call.m * (b + 1) / row_blocks - row;
+    for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
+      for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m))
+        multiply_step<KindOf<L>>(unpack_step<L, L.product_zero()>(call, form, row, panel, group, step), rows);
+    }
+  }
 }
 
 template <std::size_t kBlock>

@@ -7,9 +7,13 @@
 //
 //   unit    16 rows x 32 outputs x 4 short runs or 2 of 256: their products on tiles, into 4 or 8 KiB of sums
 //
-// From run to run the accumulators of a row tile (2 KiB) stay in L1; from step to step they rest in rows of 32 beside
-// one another, since in y rows of a power of two lie in the same sets of the caches. The products of a unit are issued
-// before the sums of the one before it are scaled, so that tiles and vectors work at once.
+//   step    512 inputs of a panel (block_gemm-inl.h) by the rows of a block of x, whose 256 KiB of these inputs stay in
+//           L2 for a group of panels
+//   group   16 panels, whose accumulators rest in L2 beside x between two steps, in rows of 32 beside one another: in y
+//           rows of a power of two would lie in the same sets of the caches
+//
+// The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
+// once.
 //
 // Measured on a Sapphire Rapids at 2.2 GHz beside another thread of the core (int4, ns of 16 rows x 16 outputs x 64
 // inputs): all of it 41, tiles alone 23 (a product 7, a store 10), scaling alone 15. Weights that stay in four tiles
@@ -19,9 +23,7 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-inline constexpr std::size_t kFewestTileRows = 8;        // below, vectors wait for memory anyway
-inline constexpr std::size_t kTileStepXBytes = 5 << 18;  // of 2 MiB of L2
-inline constexpr std::size_t kMostTileRows = 512;        // of accumulators: 64 KiB
+inline constexpr std::size_t kFewestTileRows = 8;  // below, vectors wait for memory anyway
 inline constexpr std::size_t kMostUnitRuns = 4;
 inline constexpr int kXTile = 2;  // after one of sums for each strip
 inline constexpr int kWeightTile = 3;
@@ -140,15 +142,17 @@ SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileU
   }
 }
 
-/// The steps of panels, one after another, by at most kMostTileRows rows of x.
+/// Steps of panels, one after another, each by all rows of a block of x.
 template <class Kind, class Tiles>
 class TileSteps {
  public:
   explicit TileSteps(Tiles& tiles) : tiles_(tiles) {}
 
-  __attribute__((noinline)) void operator()(const BlockTile& step, std::size_t m) {
+  /// accumulators [m][kPanel]: where the sums of the panel rest between its steps.
+  __attribute__((noinline)) void operator()(const BlockTile& step, std::size_t m, float* accumulators) {
     step_ = step;
     m_ = m;
+    accumulators_ = accumulators;
     units_ = 0;
     const std::size_t runs = step.inputs / Kind::kRun;
     for (std::size_t row = 0; row < m; row += kTileRows) {
@@ -166,7 +170,7 @@ class TileSteps {
   [[nodiscard]] TileUnit unit(std::size_t row, std::size_t run, std::size_t count) {
     const std::size_t begin = m_ < kTileRows ? 0 : std::min(row, m_ - kTileRows);  // of whole tiles
     const SumPlace y = {step_.y + row * step_.y_stride, step_.y_stride, std::min(step_.columns, kPanel)};
-    const SumPlace near = {accumulators_[row], kPanel, kPanel};
+    const SumPlace near = {accumulators_ + row * kPanel, kPanel, kPanel};
     const std::size_t end = (run + count) * Kind::kRun;
     return {.x = step_.x + begin * step_.x_stride,
             .skipped = row - begin,
@@ -197,9 +201,25 @@ class TileSteps {
   std::size_t units_ = 0;
   TileUnit last_ = {};
   UnitSums sums_[2];
-  alignas(64) float accumulators_[kMostTileRows][kPanel];
+  float* accumulators_ = nullptr;
   alignas(64) float zeros_[kPanel] = {};
 };
+
+/// Rows [row, row_end), at most kTileBlockRows, by panels [begin, end), step by step of their inputs.
+template <const BlockLayout& L, class Steps>
+void multiply_group(const GemmCall& call, Steps& steps, std::size_t row, std::size_t row_end, std::size_t begin,
+                    std::size_t end) {
+  const BlockX form(call.k, L.x_block());
+  const std::size_t floats = (row_end - row) * kPanel;  // of a panel's accumulators
+  float* const accumulators = scratch((end - begin) * floats);
+  UnpackedStep step;
+  for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m)) {
+    for (std::size_t panel = begin; panel < end; ++panel) {
+      steps(unpack_step<L, 0>(call, form, row, panel, group, step), row_end - row,
+            accumulators + (panel - begin) * floats);
+    }
+  }
+}
 
 template <const BlockLayout& L, class Tiles>
 void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
@@ -207,11 +227,13 @@ void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t 
   const TileConfig config = run_tiles(std::min(call.m, kTileRows), std::min(L.run, kMostPiece));
   Tiles tiles(config);
   TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles);
-  const StepSizes sizes = {.inputs = call.m > kFewRows ? kStepInputs : 256,
-                           .x_bytes = kTileStepXBytes,
-                           .least_rows = kTileRows,
-                           .most_rows = kMostTileRows};
-  multiply_steps<L, 0>(call, panel_begin, panel_end, sizes, steps);
+  panel_end = std::min(panel_end, ceil_div(call.n, kPanel));
+  const std::size_t together = call.m > kTileRows ? kTileGroup : 1;  // else a panel streams from memory
+  for (std::size_t row = 0; row < call.m; row += kTileBlockRows) {
+    const std::size_t row_end = std::min(call.m, row + kTileBlockRows);
+    for (std::size_t panel = panel_begin; panel < panel_end; panel += together)
+      multiply_group<L>(call, steps, row, row_end, panel, std::min(panel_end, panel + together));
+  }
 }
 
 template <const BlockLayout& L, class Tiles>
