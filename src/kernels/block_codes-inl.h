@@ -22,28 +22,47 @@ SKALD_INLINE Bytes plane_field(const std::byte* plane) {
 template <const BlockLayout& L, int kZero>
 struct Codebook {
   static constexpr auto kLevels = [] {
-    std::array<std::uint8_t, 64> levels = {};
-    for (std::size_t i = 0; i < 64; ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kZero);
+    std::array<std::uint8_t, L.codebook.size()> levels = {};
+    for (std::size_t i = 0; i < levels.size(); ++i) levels[i] = static_cast<std::uint8_t>(L.codebook[i] + kZero);
     return levels;
   }();
-  std::conditional_t<L.tables, Lookup64, Lookup> levels;
+  std::conditional_t<L.tables, Lookup128, Lookup> levels;
 
   SKALD_INLINE Codebook() : levels(load_lookup<decltype(levels)>(kLevels.data())) {}
 };
 
-/// Levels + kZero, or with minimums the codes. `tables`: byte by byte the choices that the chunk's inputs made; not
-/// looked at without tables.
+/// The choices that a chunk's inputs made, those of an output in each of its bytes: four bits for each eight inputs.
+struct Choices {
+  Bytes first[kStrips];  // of the first sixteen inputs
+  Bytes last[kStrips];
+
+  template <const BlockLayout& L>
+  SKALD_INLINE static Choices of_chunk(const std::byte* group, std::size_t chunk) {
+    Choices choices = {};
+    if constexpr (L.tables) {
+      SKALD_UNROLL
+      for (std::size_t s = 0; s < kStrips; ++s) {
+        const std::byte* const p = group + L.tables_at() + (chunk * kPanel + s * kLanes) * 2;
+        choices.first[s] = spread_bytes<0>(p);
+        choices.last[s] = spread_bytes<1>(p);
+      }
+    }
+    return choices;
+  }
+};
+
+/// Levels + kZero, or with minimums the codes.
 template <const BlockLayout& L, int kZero, std::size_t kVector>
-SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L, kZero>& book,
-                                 const Bytes (&tables)[kStrips]) {
+SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L, kZero>& book, const Choices& choices) {
   Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
   if constexpr (L.planes[1] > 0) {
     const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
     codes = codes | plane_field<L.planes[1], L.planes[0], kVector>(high);
   }
   if constexpr (L.tables) {
-    constexpr int kChooser = kVector / kStrips / 2 % 4;
-    return look_up(book.levels, codes, field<2 * kChooser, 2, 4>(tables[kVector % kStrips]));
+    constexpr int kChooser = kVector / kStrips / 2;
+    const Bytes(&of_strips)[kStrips] = kChooser < 2 ? choices.first : choices.last;
+    return look_up(book.levels, codes, field<kChooser % 2 * 4, 3, 4>(of_strips[kVector % kStrips]));
   } else if constexpr (L.has_codebook()) {
     return look_up(book.levels, codes);
   }

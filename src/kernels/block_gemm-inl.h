@@ -25,9 +25,9 @@ struct alignas(64) UnpackedStep {
 };
 
 template <const BlockLayout& L, int kZero, std::size_t... V>
-SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L, kZero>& book, const Bytes (&tables)[kStrips],
+SKALD_INLINE void unpack_chunk(const std::byte* chunk, const Codebook<L, kZero>& book, const Choices& choices,
                                std::byte* codes, std::index_sequence<V...>) {
-  (store_bytes(unpack_vector<L, kZero, V>(chunk, book, tables), codes + V * kVectorBytes), ...);
+  (store_bytes(unpack_vector<L, kZero, V>(chunk, book, choices), codes + V * kVectorBytes), ...);
 }
 
 /// The scales or minimums at p as floats: [runs][32].
@@ -54,10 +54,7 @@ void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
       const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
       for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
         __builtin_prefetch(chunk + kBlocksAhead + line);
-      Bytes tables[kStrips] = {};
-      for (std::size_t s = 0; L.tables && s < kStrips; ++s)
-        tables[s] = spread_bytes(p + L.tables_at() + s * kLanes * 2, static_cast<int>(c));
-      unpack_chunk<L, kZero>(chunk, book, tables, codes, std::make_index_sequence<kChunkVectors>());
+      unpack_chunk<L, kZero>(chunk, book, Choices::of_chunk<L>(p, c), codes, std::make_index_sequence<kChunkVectors>());
     }
     scales += L.runs() * kPanel;
     minimums += L.runs() * kPanel;

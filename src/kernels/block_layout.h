@@ -10,8 +10,8 @@
 //   scales  half   [group / run][32] f16
 //           e8m0   [group / run][32] bytes: 2^(byte - 128), for codebooks of doubled levels
 //           super  [32] f16, then [group / run][32] signed bytes: a run's scale is their product in f32
-//   tables  [32] u16 where a codebook has four parts: 2 bits for each 8 inputs of the group, the lowest ones first
-//   chunk   its planes, the one of the low bits first. A code's *vector* is 4 inputs x 16 outputs, [16][4] bytes;
+//   tables  [group / 32][32] u16 where a codebook has eight parts: 4 bits for each 8 of 32 inputs, the lowest ones
+//   first chunk   its planes, the one of the low bits first. A code's *vector* is 4 inputs x 16 outputs, [16][4] bytes;
 //   vector
 //           v = 2 * (input / 4) + output / 16. A plane of b bits packs 8 / b neighbouring vectors into 64 bytes: the
 //           first one in the low bits of each byte.
@@ -45,11 +45,11 @@ struct BlockLayout {
   Scale scale = Scale::half;
   bool minimums = false;
   int zero = 0;
-  std::array<std::int8_t, 64> codebook = {};  // of one plane of 4 bits, or four of them; all zeros: none
-  bool tables = false;                        // the codebook has four parts, chosen by 8 inputs of an output each
+  std::array<std::int8_t, 128> codebook = {};  // of one plane of 4 bits, or eight of them; all zeros: none
+  bool tables = false;                         // the codebook has eight parts, chosen by 8 inputs of an output each
 
   [[nodiscard]] constexpr int bits() const { return planes[0] + planes[1]; }
-  [[nodiscard]] constexpr bool has_codebook() const { return codebook != std::array<std::int8_t, 64>{}; }
+  [[nodiscard]] constexpr bool has_codebook() const { return codebook != std::array<std::int8_t, 128>{}; }
   /// What products subtract from a code: they take (code - zero) * q as code * q - zero * q.
   [[nodiscard]] constexpr int product_zero() const { return has_codebook() ? kSignedZero : minimums ? 0 : zero; }
   [[nodiscard]] constexpr std::size_t runs() const { return group / run; }  // of a group
@@ -66,7 +66,9 @@ struct BlockLayout {
     return kChunkVectors * kVectorBytes * static_cast<std::size_t>(bits()) / 8;
   }
   [[nodiscard]] constexpr std::size_t tables_at() const { return scale_bytes() * (minimums ? 2 : 1); }
-  [[nodiscard]] constexpr std::size_t codes_at() const { return tables_at() + (tables ? kPanel * 2 : 0); }
+  [[nodiscard]] constexpr std::size_t codes_at() const {
+    return tables_at() + (tables ? group / kChunk * kPanel * 2 : 0);
+  }
   [[nodiscard]] constexpr std::size_t group_bytes() const { return codes_at() + group / kChunk * chunk_bytes(); }
   [[nodiscard]] constexpr std::size_t groups(std::size_t k) const { return (k + group - 1) / group; }
   /// Inputs that share a scale of x: blocks of activations.
@@ -77,8 +79,8 @@ namespace layouts {
 
 using Scale = BlockLayout::Scale;
 
-constexpr std::array<std::int8_t, 64> widened(const std::array<std::int8_t, 16>& levels) {
-  std::array<std::int8_t, 64> wide = {};
+constexpr std::array<std::int8_t, 128> widened(const std::array<std::int8_t, 16>& levels) {
+  std::array<std::int8_t, 128> wide = {};
   for (std::size_t i = 0; i < levels.size(); ++i) wide[i] = levels[i];
   return wide;
 }
@@ -88,7 +90,7 @@ inline constexpr auto kE2m1 = widened(quant::Mxfp4GgmlBlock::kLevels);
 inline constexpr BlockLayout kInt8 = {.planes = {8, 0}, .run = 256, .group = 256, .zero = 128};
 inline constexpr BlockLayout kInt6 = {.planes = {4, 2}, .run = 64, .group = 64, .zero = 32};
 inline constexpr BlockLayout kInt4 = {
-    .planes = {4, 0}, .run = 64, .group = 64, .codebook = quant::Int4Block::kLevels, .tables = true};
+    .planes = {4, 0}, .run = 256, .group = 256, .codebook = quant::Int4Block::kLevels, .tables = true};
 inline constexpr BlockLayout kQ4_0 = {.planes = {4, 0}, .run = 32, .group = 32, .zero = 8};
 inline constexpr BlockLayout kQ4_1 = {.planes = {4, 0}, .run = 32, .group = 32, .minimums = true};
 inline constexpr BlockLayout kQ5_0 = {.planes = {4, 1}, .run = 32, .group = 32, .zero = 16};

@@ -42,7 +42,7 @@ const Row& row_of(WeightFormat format) {
 struct Group {
   std::array<std::array<std::uint8_t, kChunkCodes>, kMaxGroup / kChunk> codes;  // by chunk, as vectors; on end
   std::array<std::array<std::int8_t, kPanel>, kMaxRuns> scales, minimums;       // [runs][32]
-  std::array<std::uint16_t, kPanel> tables;
+  std::array<std::array<std::uint16_t, kPanel>, kMaxGroup / kChunk> tables;     // by chunk
   std::array<std::array<std::uint16_t, kPanel>, kMaxRuns> d, dmin;  // by stored block; one with super scales
 };
 
@@ -51,10 +51,10 @@ constexpr std::size_t code_at(std::size_t input, std::size_t output) {
   return (input / 4 * 2 + output / 16) * kVectorBytes + output % 16 * 4 + input % 4;
 }
 
-// Bits 4 and 5 of the codes, which eight neighbours share.
-std::uint16_t tables_of(const BlockParts& parts) {
+// The high halves of a chunk's codes, which eight neighbours share.
+std::uint16_t tables_of(const std::uint8_t* codes) {
   unsigned tables = 0;
-  for (std::size_t i = 0; i < 8; ++i) tables |= static_cast<unsigned>(parts.codes[i * 8] >> 4U) << 2 * i;
+  for (std::size_t i = 0; i < kChunk / 8; ++i) tables |= static_cast<unsigned>(codes[i * 8] >> 4U) << 4 * i;
   return static_cast<std::uint16_t>(tables);
 }
 
@@ -63,7 +63,8 @@ void place(const BlockLayout& layout, const BlockParts& parts, std::size_t block
            Group& group) {
   std::uint8_t* to = group.codes[first / kChunk].data() + code_at(first % kChunk, output);
   for (std::size_t i = 0; i < block; i += 4, to += code_at(4, 0)) std::memcpy(to, parts.codes.data() + i, 4);
-  if (layout.tables) group.tables[output] = tables_of(parts);
+  for (std::size_t i = 0; layout.tables && i < block; i += kChunk)
+    group.tables[(first + i) / kChunk][output] = tables_of(parts.codes.data() + i);
   group.d[first / block][output] = parts.d;
   group.dmin[first / block][output] = parts.dmin;
   for (std::size_t i = 0; i < block; i += layout.run) {
@@ -113,7 +114,7 @@ void store_plane(const std::uint8_t* codes, int bits, int from, std::byte* out) 
 
 void store_group(const BlockLayout& layout, const Group& group, std::byte* out) {
   store_scales(layout, group, out);
-  if (layout.tables) std::memcpy(out + layout.tables_at(), group.tables.data(), sizeof(group.tables));
+  if (layout.tables) std::memcpy(out + layout.tables_at(), group.tables.data(), layout.codes_at() - layout.tables_at());
   std::byte* chunk = out + layout.codes_at();
   for (std::size_t c = 0; c < layout.group / kChunk; ++c, chunk += layout.chunk_bytes()) {
     const auto low_bytes = kChunkVectors * kVectorBytes * static_cast<std::size_t>(layout.planes[0]) / 8;
@@ -140,9 +141,9 @@ std::uint8_t load_code(const BlockLayout& layout, const std::byte* chunk, std::s
 }
 
 unsigned load_table(const std::byte* tables, std::size_t input, std::size_t output) {
-  std::uint16_t all = 0;
-  std::memcpy(&all, tables + output * 2, sizeof(all));
-  return static_cast<unsigned>(all) >> input / 8 * 2 & 3U;
+  std::uint16_t of_chunk = 0;
+  std::memcpy(&of_chunk, tables + (input / kChunk * kPanel + output) * 2, sizeof(of_chunk));
+  return static_cast<unsigned>(of_chunk) >> input % kChunk / 8 * 4 & 15U;
 }
 
 // The scale, or from `p` on the minimum, of one run of one output.

@@ -54,11 +54,9 @@ SKALD_INLINE void direct_four(const DirectGroup<L>& group, const BlockRow<KindOf
     __builtin_prefetch(ahead + line * 64);
   const std::size_t chunk = group.piece * (kPiece<L> / kChunk) + kInput / kChunk;
   const std::byte* const codes = group.p + L.codes_at() + chunk * L.chunk_bytes();
-  Bytes tables[kStrips] = {};
-  for (std::size_t s = 0; L.tables && s < kStrips; ++s)
-    tables[s] = spread_bytes(group.p + L.tables_at() + s * kLanes * 2, static_cast<int>(chunk));
-  const Bytes w[kStrips] = {unpack_vector<L, L.product_zero(), kVector>(codes, group.book, tables),
-                            unpack_vector<L, L.product_zero(), kVector + 1>(codes, group.book, tables)};
+  const Choices choices = Choices::of_chunk<L>(group.p, chunk);
+  const Bytes w[kStrips] = {unpack_vector<L, L.product_zero(), kVector>(codes, group.book, choices),
+                            unpack_vector<L, L.product_zero(), kVector + 1>(codes, group.book, choices)};
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     const std::int32_t x = rows[r].four(group.piece * kPiece<L> + kInput);

@@ -169,8 +169,8 @@ SKALD_INLINE Bytes add_bytes(Bytes a, int n) {
   const __m256i addend = _mm256_set1_epi8(static_cast<char>(n));
   return {_mm256_add_epi8(a.low, addend), _mm256_add_epi8(a.high, addend)};
 }
-struct Lookup64 {
-  Lookup part[4];
+struct Lookup128 {
+  Lookup part[8];
 };
 template <class Table>
 SKALD_INLINE Table load_lookup(const std::uint8_t* table);
@@ -179,31 +179,36 @@ SKALD_INLINE Lookup load_lookup<Lookup>(const std::uint8_t* table) {
   return {_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
 }
 template <>
-SKALD_INLINE Lookup64 load_lookup<Lookup64>(const std::uint8_t* table) {
-  return {{load_lookup<Lookup>(table), load_lookup<Lookup>(table + 16), load_lookup<Lookup>(table + 32),
-           load_lookup<Lookup>(table + 48)}};
+SKALD_INLINE Lookup128 load_lookup<Lookup128>(const std::uint8_t* table) {
+  Lookup128 r;
+  for (int i = 0; i < 8; ++i) r.part[i] = load_lookup<Lookup>(table + 16 * i);
+  return r;
 }
 SKALD_INLINE Bytes look_up(Lookup table, Bytes a) {
   return {_mm256_shuffle_epi8(table.v, a.low), _mm256_shuffle_epi8(table.v, a.high)};
 }
 
-SKALD_INLINE __m256i look_up(const Lookup64& table, __m256i a, __m256i table_bits) {
+SKALD_INLINE __m256i look_up(const Lookup128& table, __m256i a, __m256i table_bits) {
   const __m256i odd = _mm256_slli_epi16(table_bits, 3);  // the bit that a blend looks at
-  const __m256i upper = _mm256_slli_epi16(table_bits, 2);
+  const __m256i second = _mm256_slli_epi16(table_bits, 2);
+  const __m256i third = _mm256_slli_epi16(table_bits, 1);
   const auto part = [&](int i) { return _mm256_shuffle_epi8(table.part[i].v, a); };
-  return _mm256_blendv_epi8(_mm256_blendv_epi8(part(0), part(1), odd), _mm256_blendv_epi8(part(2), part(3), odd),
-                            upper);
+  const auto pair = [&](int i) { return _mm256_blendv_epi8(part(i), part(i + 1), odd); };
+  const auto four = [&](int i) { return _mm256_blendv_epi8(pair(i), pair(i + 2), second); };
+  return _mm256_blendv_epi8(four(0), four(4), third);
 }
-SKALD_INLINE Bytes look_up(const Lookup64& table, Bytes a, Bytes table_bits) {
+SKALD_INLINE Bytes look_up(const Lookup128& table, Bytes a, Bytes table_bits) {
   return {look_up(table, a.low, table_bits.low), look_up(table, a.high, table_bits.high)};
 }
-SKALD_INLINE __m256i spread_eight_bytes(const std::byte* p, int index) {
+template <int kIndex>
+SKALD_INLINE __m256i spread_eight_bytes(const std::byte* p) {
   const __m256i numbers = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   const __m256i bytes = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0, 0x04040404, 0x08080808, 0x0c0c0c0c);
-  return _mm256_shuffle_epi8(numbers, _mm256_add_epi8(bytes, _mm256_set1_epi8(static_cast<char>(index))));
+  return _mm256_shuffle_epi8(numbers, _mm256_add_epi8(bytes, _mm256_set1_epi8(kIndex)));
 }
-SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
-  return {spread_eight_bytes(p, index), spread_eight_bytes(p + 16, index)};
+template <int kIndex>
+SKALD_INLINE Bytes spread_bytes(const std::byte* p) {
+  return {spread_eight_bytes<kIndex>(p), spread_eight_bytes<kIndex>(p + 16)};
 }
 
 template <int kZero>

@@ -162,38 +162,43 @@ SKALD_INLINE Lookup load_lookup<Lookup>(const std::uint8_t* table) {
   return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
 }
 SKALD_INLINE Bytes look_up(Lookup table, Bytes a) { return {_mm512_shuffle_epi8(table.v, a.v)}; }
-SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
+template <int kIndex>
+SKALD_INLINE Bytes spread_bytes(const std::byte* p) {
   const __m512i numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   const __m512i bytes = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0x00000000);
-  return {_mm512_shuffle_epi8(numbers, _mm512_add_epi8(bytes, _mm512_set1_epi8(static_cast<char>(index))))};
+  return {_mm512_shuffle_epi8(numbers, _mm512_add_epi8(bytes, _mm512_set1_epi8(kIndex)))};
 }
 
 #if defined(SKALD_VBMI)
-struct Lookup64 {
-  __m512i v;
+struct Lookup128 {
+  __m512i low, high;
 };
 template <>
-SKALD_INLINE Lookup64 load_lookup<Lookup64>(const std::uint8_t* table) {
-  return {_mm512_loadu_si512(table)};
+SKALD_INLINE Lookup128 load_lookup<Lookup128>(const std::uint8_t* table) {
+  return {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64)};
 }
-SKALD_INLINE Bytes look_up(Lookup64 table, Bytes a, Bytes table_bits) {
-  return {_mm512_permutexvar_epi8(_mm512_or_si512(a.v, table_bits.v), table.v)};
+SKALD_INLINE Bytes look_up(Lookup128 table, Bytes a, Bytes table_bits) {
+  return {_mm512_permutex2var_epi8(table.low, _mm512_or_si512(a.v, table_bits.v), table.high)};
 }
 #else
-struct Lookup64 {
-  Lookup part[4];
+struct Lookup128 {
+  Lookup part[8];
 };
 template <>
-SKALD_INLINE Lookup64 load_lookup<Lookup64>(const std::uint8_t* table) {
-  return {{load_lookup<Lookup>(table), load_lookup<Lookup>(table + 16), load_lookup<Lookup>(table + 32),
-           load_lookup<Lookup>(table + 48)}};
+SKALD_INLINE Lookup128 load_lookup<Lookup128>(const std::uint8_t* table) {
+  Lookup128 r;
+  for (int i = 0; i < 8; ++i) r.part[i] = load_lookup<Lookup>(table + 16 * i);
+  return r;
 }
-SKALD_INLINE Bytes look_up(const Lookup64& table, Bytes a, Bytes table_bits) {
-  const __mmask64 odd = _mm512_test_epi8_mask(table_bits.v, _mm512_set1_epi8(16));
-  const __mmask64 upper = _mm512_test_epi8_mask(table_bits.v, _mm512_set1_epi8(32));
-  const __m512i low = _mm512_mask_shuffle_epi8(look_up(table.part[0], a).v, odd, table.part[1].v, a.v);
-  const __m512i high = _mm512_mask_shuffle_epi8(look_up(table.part[2], a).v, odd, table.part[3].v, a.v);
-  return {_mm512_mask_blend_epi8(upper, low, high)};
+SKALD_INLINE Bytes look_up(const Lookup128& table, Bytes a, Bytes table_bits) {
+  const auto bit = [&](int i) { return _mm512_test_epi8_mask(table_bits.v, _mm512_set1_epi8(static_cast<char>(i))); };
+  const __mmask64 odd = bit(16);
+  const __mmask64 second = bit(32);
+  const auto pair = [&](int i) {
+    return _mm512_mask_shuffle_epi8(look_up(table.part[i], a).v, odd, table.part[i + 1].v, a.v);
+  };
+  const auto four = [&](int i) { return _mm512_mask_blend_epi8(second, pair(i), pair(i + 2)); };
+  return {_mm512_mask_blend_epi8(bit(64), four(0), four(4))};
 }
 #endif
 

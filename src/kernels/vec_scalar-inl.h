@@ -256,8 +256,8 @@ struct Lookup {
   std::uint8_t byte[16];
 };
 /// Four tables of 16.
-struct Lookup64 {
-  std::uint8_t byte[64];
+struct Lookup128 {
+  std::uint8_t byte[128];
 };
 template <class Table>
 SKALD_INLINE Table load_lookup(const std::uint8_t* table) {
@@ -272,16 +272,17 @@ SKALD_INLINE Bytes look_up(const Lookup& table, const Bytes& a) {
   return r;
 }
 
-/// table[table_bits[i] + a[i]] for codes below 16; table_bits are multiples of 16 below 64.
-SKALD_INLINE Bytes look_up(const Lookup64& table, const Bytes& a, const Bytes& table_bits) {
+/// table[table_bits[i] + a[i]] for codes below 16; table_bits are multiples of 16 below 128.
+SKALD_INLINE Bytes look_up(const Lookup128& table, const Bytes& a, const Bytes& table_bits) {
   Bytes r;
   for (int i = 0; i < 64; ++i) r.byte[i] = table.byte[table_bits.byte[i] | a.byte[i]];
   return r;
 }
-/// Byte `index` (0 or 1) of sixteen 16-bit numbers, each four times.
-SKALD_INLINE Bytes spread_bytes(const std::byte* p, int index) {
+/// Byte kIndex (0 or 1) of sixteen 16-bit numbers, each four times.
+template <int kIndex>
+SKALD_INLINE Bytes spread_bytes(const std::byte* p) {
   Bytes r;
-  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(p[i / 4 * 2 + index]);
+  for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(p[i / 4 * 2 + kIndex]);
   return r;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kWeights = Int4Block::kWeights;
 constexpr std::size_t kChoosers = Int4Block::kChoosers;
-constexpr std::size_t kTables = 4;
+constexpr std::size_t kTables = Int4Block::kTables;
 constexpr std::size_t kCodes = 16;
 constexpr auto& kLevels = Int4Block::kLevels;
 
@@ -36,13 +36,15 @@ constexpr Nearest make_nearest() {
 }
 constexpr Nearest kNearest = make_nearest();
 
-// [n + 128][table]: the squared distance from n to the nearest level.
-constexpr std::array<std::array<float, kTables>, 256> make_errors() {
-  std::array<std::array<float, kTables>, 256> errors = {};
+// [n + 128][table]: the squared distance from n to the nearest level, but at most what eight of fit in 16 bits: a table
+// that is so far off is not the best one.
+using Errors = std::array<std::uint16_t, kTables>;
+constexpr std::array<Errors, 256> make_errors() {
+  std::array<Errors, 256> errors = {};
   for (std::size_t place = 0; place < 256; ++place) {
     for (std::size_t t = 0; t < kTables; ++t) {
       const int difference = static_cast<int>(place) - 128 - kLevels[kNearest[t][place]];
-      errors[place][t] = static_cast<float>(difference * difference);
+      errors[place][t] = static_cast<std::uint16_t>(std::min<int>(difference * difference, 0xffff / kChoosers));
     }
   }
   return errors;
@@ -57,10 +59,10 @@ struct Rounded {
 };
 
 // Eight places by the best of the tables; returns their squared error.
-float round_group(const std::uint8_t* places, std::uint8_t* codes) {
-  std::array<float, kTables> errors = {};
+unsigned round_group(const std::uint8_t* places, std::uint8_t* codes) {
+  Errors errors = {};
   for (std::size_t i = 0; i < kChoosers; ++i) {
-    for (std::size_t t = 0; t < kTables; ++t) errors[t] += kErrors[places[i]][t];
+    for (std::size_t t = 0; t < kTables; ++t) errors[t] = static_cast<std::uint16_t>(errors[t] + kErrors[places[i]][t]);
   }
   const auto best = static_cast<std::size_t>(std::ranges::min_element(errors) - errors.begin());
   for (std::size_t i = 0; i < kChoosers; ++i) codes[i] = kNearest[best][places[i]];
@@ -76,9 +78,9 @@ Rounded round_block(const float* x, float scale) {
   for (std::size_t i = 0; i < kWeights; ++i) {
     places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(x[i] * inverse, -128.0F, 127.0F) + 128.5F));
   }
-  float error = 0;
+  unsigned error = 0;
   for (std::size_t i = 0; i < kWeights; i += kChoosers) error += round_group(&places[i], &rounded.codes[i]);
-  rounded.error = error * rounded.d * rounded.d;
+  rounded.error = static_cast<float>(error) * rounded.d * rounded.d;
   return rounded;
 }
 
@@ -104,7 +106,7 @@ Rounded best_of_scales(const float* x) {
     const Rounded rounded = round_block(x, scale);
     if (rounded.error < best.error) best = rounded;
   };
-  for (const float end : {-127.0F, 103.0F}) {
+  for (const float end : {-127.0F, 104.0F}) {
     for (const float part : {0.86F, 0.94F, 1.02F}) keep_better(extreme / (end * part));
   }
   keep_better(least_squares(x, best));
@@ -116,8 +118,10 @@ Rounded best_of_scales(const float* x) {
 void take_apart(const Int4Block& block, BlockParts& parts) {
   split_nibbles(block.codes.data(), block.codes.size(), parts.codes.data());
   for (std::size_t i = 0; i < kWeights; ++i) {
-    const unsigned table = static_cast<unsigned>(block.tables) >> i / kChoosers * 2 & 3U;
-    parts.codes[i] = static_cast<std::uint8_t>(parts.codes[i] | table << 4U);
+    const std::size_t bit = i / kChoosers * 3;
+    unsigned two_bytes = block.tables[bit / 8];
+    if (bit / 8 + 1 < block.tables.size()) two_bytes |= static_cast<unsigned>(block.tables[bit / 8 + 1]) << 8U;
+    parts.codes[i] = static_cast<std::uint8_t>(parts.codes[i] | (two_bytes >> bit % 8 & 7U) << 4U);
   }
   set_scale(block.d, parts);
 }
@@ -125,10 +129,13 @@ void take_apart(const Int4Block& block, BlockParts& parts) {
 void pack(const float* x, Int4Block& block) {
   const Rounded best = best_of_scales(x);
   block.d = to_float16(best.d).bits;
-  unsigned tables = 0;
-  for (std::size_t i = 0; i < kWeights; i += kChoosers)
-    tables |= static_cast<unsigned>(best.codes[i] >> 4U) << i / kChoosers * 2;
-  block.tables = static_cast<std::uint16_t>(tables);
+  block.tables = {};
+  for (std::size_t i = 0; i < kWeights; i += kChoosers) {
+    const std::size_t bit = i / kChoosers * 3;
+    const unsigned table = static_cast<unsigned>(best.codes[i] >> 4U) << bit % 8;
+    block.tables[bit / 8] = static_cast<std::uint8_t>(block.tables[bit / 8] | table);
+    if (table > 0xff) block.tables[bit / 8 + 1] = static_cast<std::uint8_t>(block.tables[bit / 8 + 1] | table >> 8U);
+  }
   join_nibbles(best.codes.data(), block.codes.size(), block.codes.data());
 }
 

@@ -73,7 +73,7 @@ def test_metadata_that_lies_about_blocks(tmp_path):
     name = b"skald.blocks.model.layers.1.mlp.gate_proj.weight"
     for lie, words in (
         (b"int4 of 511", ""),  # as many blocks: the config knows better
-        (b"int4 of 640", "rows of 360 bytes"),
+        (b"int4 of 640", "rows of 426 bytes"),
         (b"int9 of 512", "names no format"),
         (b"int4  of512", "names no format"),
         (b"int4 of -12", 'not "FORMAT of INPUTS"'),

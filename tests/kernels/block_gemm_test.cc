@@ -32,9 +32,9 @@ struct Runs {
 };
 Runs runs_of(WeightFormat format) {
   switch (format) {
-    case WeightFormat::int8: return {256, false};
-    case WeightFormat::int6:
-    case WeightFormat::int4: return {64, false};
+    case WeightFormat::int8:
+    case WeightFormat::int4: return {256, false};
+    case WeightFormat::int6: return {64, false};
     case WeightFormat::q2_k: return {16, true};
     case WeightFormat::q3_k:
     case WeightFormat::q6_k: return {16, false};
