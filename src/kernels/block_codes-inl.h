@@ -112,12 +112,14 @@ struct BlockRow {
   const float* scales;
   const std::int32_t* sums;
 
-  SKALD_INLINE BlockRow(const std::byte* row, const BlockX& form, std::size_t first_input) {
+  SKALD_INLINE BlockRow(const std::byte* row, std::size_t scales_at, std::size_t sums_at, std::size_t first_input) {
     const std::size_t block = first_input / Kind::kBlock;
     q = row + first_input;
-    scales = reinterpret_cast<const float*>(row + form.scales_at()) + block;
-    sums = reinterpret_cast<const std::int32_t*>(row + form.sums_at()) + block * Kind::kSums;
+    scales = reinterpret_cast<const float*>(row + scales_at) + block;
+    sums = reinterpret_cast<const std::int32_t*>(row + sums_at) + block * Kind::kSums;
   }
+  SKALD_INLINE BlockRow(const std::byte* row, const BlockX& form, std::size_t first_input)
+      : BlockRow(row, form.scales_at(), form.sums_at(), first_input) {}
   BlockRow() = default;
   SKALD_INLINE void advance(std::size_t bytes) {
     q += bytes;

@@ -175,15 +175,15 @@ constexpr std::size_t step_groups(std::size_t m) {
   return (m > kFewRows ? kStepInputs : kStepInputs / 2) / L.group;
 }
 
-/// Unpacks a panel's step, from `group` on, for rows from `row` on. Codes of formats without minimums are levels +
-/// kZero.
+/// Unpacks a panel's step, from `group` on, for rows from `row` on; x is still to be set. Codes of formats without
+/// minimums are levels + kZero.
 template <const BlockLayout& L, int kZero>
 BlockTile unpack_step(const GemmCall& call, const BlockX& form, std::size_t row, std::size_t panel, std::size_t group,
                       UnpackedStep& step) {
   const std::size_t groups = L.groups(call.k);
   const std::size_t count = std::min(step_groups<L>(call.m), groups - group);
   unpack_groups<L, kZero>(call.w + (panel * groups + group) * L.group_bytes(), count, step);
-  return {.x = call.packed_x + row * form.row_bytes(),
+  return {.x = nullptr,
           .x_stride = form.row_bytes(),
           .form = &form,
           .first_input = group * L.group,
@@ -209,8 +209,11 @@ void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel
     const std::size_t row = call.m * b / row_blocks;
     const std::size_t rows = call.m * (b + 1) / row_blocks - row;
     for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
-      for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m))
-        multiply_step<KindOf<L>>(unpack_step<L, L.product_zero()>(call, form, row, panel, group, step), rows);
+      for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m)) {
+        BlockTile tile = unpack_step<L, L.product_zero()>(call, form, row, panel, group, step);
+        tile.x = call.packed_x + row * form.row_bytes();
+        multiply_step<KindOf<L>>(tile, rows);
+      }
     }
   }
 }

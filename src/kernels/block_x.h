@@ -21,9 +21,11 @@ struct BlockX {
   static constexpr std::size_t sums_per_block(std::size_t block) { return block == 32 ? 3 : 1; }
   [[nodiscard]] constexpr std::size_t scales_at() const { return blocks * block; }
   [[nodiscard]] constexpr std::size_t sums_at() const { return scales_at() + blocks * sizeof(float); }
-  [[nodiscard]] constexpr std::size_t row_bytes() const {
-    return ((sums_at() + blocks * sums_per_block(block) * sizeof(std::int32_t) + 63) / 64 | 1) * 64;
+  /// Of scales and sums.
+  [[nodiscard]] constexpr std::size_t tail_bytes() const {
+    return blocks * (sizeof(float) + sums_per_block(block) * sizeof(std::int32_t));
   }
+  [[nodiscard]] constexpr std::size_t row_bytes() const { return ((scales_at() + tail_bytes() + 63) / 64 | 1) * 64; }
 };
 
 }  // namespace skald::kernels

@@ -2,8 +2,8 @@
 // bits and is scaled by the same operations in the same order.
 //
 // A step of a panel is unpacked into L1 as there, but to signed levels: 4 inputs x 16 outputs are one row of a B tile.
-// A tile takes 64 inputs of a run, or all of them, so it is 64, 32 or 16 bytes deep; packed rows of x are A tiles as
-// they lie.
+// A tile takes 64 inputs of a run, or all of them, so it is 64, 32 or 16 bytes deep. x lies in A tiles
+// (tile_block_x-inl.h).
 //
 //   unit    16 rows x 32 outputs x 4 short runs or 2 of 256: their products on tiles, into 4 or 8 KiB of sums
 //
@@ -23,7 +23,6 @@
 namespace skald::kernels::SKALD_ISA {
 namespace {
 
-inline constexpr std::size_t kFewestTileRows = 8;  // below, vectors wait for memory anyway
 inline constexpr std::size_t kMostUnitRuns = 4;
 inline constexpr int kXTile = 2;  // after one of sums for each strip
 inline constexpr int kWeightTile = 3;
@@ -59,9 +58,9 @@ struct SumPlace {
 
 /// Some rows of a step and one or more of its runs.
 struct TileUnit {
-  const std::byte* x;   // packed rows from the one on that the tile begins with
-  std::size_t skipped;  // rows of the tile that an earlier one has
-  std::size_t rows;     // and those that it has
+  std::size_t row;     // the first one
+  const std::byte* x;  // its tile of the step's first inputs
+  std::size_t rows;    // that exist
   std::size_t run, runs;
   SumPlace from, to;
 };
@@ -80,16 +79,16 @@ struct UnitScales {
 /// acc = fma(sum, scale * x_scale, acc) of the runs of a unit, then with minimums as block_tile has it. kWhole: all
 /// columns exist. What the loop needs is local: stores of vectors may change anything else.
 template <class Kind, std::size_t kRuns, bool kWhole>
-void scale_sums(const BlockTile& step, const TileUnit& u, const UnitSums& sums) {
+void scale_sums(const BlockTile& step, const TiledX& tiled, const TileUnit& u, const UnitSums& sums) {
   const UnitScales<kRuns> scales(step.step->scales + u.run * kPanel);
   const UnitScales<kRuns> minimums(step.step->minimums + u.run * kPanel);
-  BlockRow<Kind> row(u.x + u.skipped * step.x_stride, *step.form, step.first_input + u.run * Kind::kRun);
-  const std::size_t x_stride = step.x_stride;
-  const std::int32_t* sum = sums.of[0][u.skipped];
+  BlockRow<Kind> row(step.x, tiled.scales_at(u.row), tiled.sums_at(u.row), step.first_input + u.run * Kind::kRun);
+  const std::size_t tail_bytes = tiled.tail_bytes();
+  const std::int32_t* sum = sums.of[0][0];
   const std::int32_t* const end = sum + u.rows * kLanes;
   SumPlace from = u.from;
   SumPlace to = u.to;
-  for (; sum < end; sum += kLanes, from.p += from.stride, to.p += to.stride, row.advance(x_stride)) {
+  for (; sum < end; sum += kLanes, from.p += from.stride, to.p += to.stride, row.advance(tail_bytes)) {
     Vec acc[kStrips];
     SKALD_UNROLL
     for (std::size_t s = 0; s < kStrips; ++s)
@@ -126,13 +125,13 @@ SKALD_INLINE void store_sum(Tiles& tiles, std::int32_t (*sums)[kTileRows][kLanes
 template <class Kind, class Tiles>
 SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileUnit& u, UnitSums& sums) {
   static_assert(kStrips == 2);
-  const std::byte* x = u.x + step.first_input + u.run * Kind::kRun;
-  const std::byte* w = step.step->codes + u.run * Kind::kRun * kPanel;
+  std::size_t input = u.run * Kind::kRun;  // of the step
+  const std::byte* w = step.step->codes + input * kPanel;
   for (std::size_t j = 0; j < u.runs; ++j) {
     tiles.template zero<0>();
     tiles.template zero<1>();
-    for (std::size_t i = 0; i < Kind::kRun; i += Kind::kPiece, x += Kind::kPiece, w += Kind::kPiece * kPanel) {
-      tiles.template load<kXTile>(x, step.x_stride);
+    for (std::size_t i = 0; i < Kind::kRun; i += Kind::kPiece, input += Kind::kPiece, w += Kind::kPiece * kPanel) {
+      tiles.template load<kXTile>(u.x + input / kTileRowBytes * kTileBytes + input % kTileRowBytes, kTileRowBytes);
       multiply_strip<0>(tiles, w);
       multiply_strip<1>(tiles, w);
       tiles.template drop<kXTile>();
@@ -146,16 +145,18 @@ SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileU
 template <class Kind, class Tiles>
 class TileSteps {
  public:
-  explicit TileSteps(Tiles& tiles) : tiles_(tiles) {}
+  TileSteps(Tiles& tiles, const TiledX& tiled) : tiles_(tiles), tiled_(tiled) {}
 
-  /// accumulators [m][kPanel]: where the sums of the panel rest between its steps.
-  __attribute__((noinline)) void operator()(const BlockTile& step, std::size_t m, float* accumulators) {
+  /// Rows [row, row_end); accumulators [row_end - row][kPanel]: where the sums of the panel rest between its steps.
+  __attribute__((noinline)) void operator()(const BlockTile& step, std::size_t row_begin, std::size_t row_end,
+                                            float* accumulators) {
     step_ = step;
-    m_ = m;
+    begin_ = row_begin;
+    end_ = row_end;
     accumulators_ = accumulators;
     units_ = 0;
     const std::size_t runs = step.inputs / Kind::kRun;
-    for (std::size_t row = 0; row < m; row += kTileRows) {
+    for (std::size_t row = row_begin; row < row_end; row += kTileRows) {
       for (std::size_t run = 0; run < runs;) {
         const std::size_t count = runs - run < kUnitRuns<Kind> ? 1 : kUnitRuns<Kind>;
         take(unit(row, run, count));
@@ -168,13 +169,12 @@ class TileSteps {
  private:
   /// Runs [run, run + count) of the rows from `row` on.
   [[nodiscard]] TileUnit unit(std::size_t row, std::size_t run, std::size_t count) {
-    const std::size_t begin = m_ < kTileRows ? 0 : std::min(row, m_ - kTileRows);  // of whole tiles
-    const SumPlace y = {step_.y + row * step_.y_stride, step_.y_stride, std::min(step_.columns, kPanel)};
-    const SumPlace near = {accumulators_ + row * kPanel, kPanel, kPanel};
+    const SumPlace y = {step_.y + (row - begin_) * step_.y_stride, step_.y_stride, std::min(step_.columns, kPanel)};
+    const SumPlace near = {accumulators_ + (row - begin_) * kPanel, kPanel, kPanel};
     const std::size_t end = (run + count) * Kind::kRun;
-    return {.x = step_.x + begin * step_.x_stride,
-            .skipped = row - begin,
-            .rows = std::min(kTileRows, m_ - row),
+    return {.row = row,
+            .x = step_.x + tiled_.tile_at(row, step_.first_input),
+            .rows = std::min(kTileRows, end_ - row),
             .run = run,
             .runs = count,
             .from = step_.first && run == 0 ? SumPlace{zeros_, 0, kPanel} : near,
@@ -191,13 +191,16 @@ class TileSteps {
 
   void scale(const TileUnit& u, const UnitSums& sums) const {
     const bool whole = std::min(u.from.columns, u.to.columns) == kPanel;
-    if (u.runs == 1) return (whole ? scale_sums<Kind, 1, true> : scale_sums<Kind, 1, false>)(step_, u, sums);
-    (whole ? scale_sums<Kind, kUnitRuns<Kind>, true> : scale_sums<Kind, kUnitRuns<Kind>, false>)(step_, u, sums);
+    if (u.runs == 1) return (whole ? scale_sums<Kind, 1, true> : scale_sums<Kind, 1, false>)(step_, tiled_, u, sums);
+    (whole ? scale_sums<Kind, kUnitRuns<Kind>, true> : scale_sums<Kind, kUnitRuns<Kind>, false>)(step_, tiled_, u,
+                                                                                                 sums);
   }
 
   Tiles& tiles_;
-  BlockTile step_ = {};
-  std::size_t m_ = 0;
+  const TiledX& tiled_;
+  BlockTile step_ = {};  // its x: all that is packed
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
   std::size_t units_ = 0;
   TileUnit last_ = {};
   UnitSums sums_[2];
@@ -207,16 +210,16 @@ class TileSteps {
 
 /// Rows [row, row_end), at most kTileBlockRows, by panels [begin, end), step by step of their inputs.
 template <const BlockLayout& L, class Steps>
-void multiply_group(const GemmCall& call, Steps& steps, std::size_t row, std::size_t row_end, std::size_t begin,
-                    std::size_t end) {
-  const BlockX form(call.k, L.x_block());
+void multiply_group(const GemmCall& call, const BlockX& form, Steps& steps, std::size_t row, std::size_t row_end,
+                    std::size_t begin, std::size_t end) {
   const std::size_t floats = (row_end - row) * kPanel;  // of a panel's accumulators
   float* const accumulators = scratch((end - begin) * floats);
   UnpackedStep step;
   for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m)) {
     for (std::size_t panel = begin; panel < end; ++panel) {
-      steps(unpack_step<L, 0>(call, form, row, panel, group, step), row_end - row,
-            accumulators + (panel - begin) * floats);
+      BlockTile tile = unpack_step<L, 0>(call, form, row, panel, group, step);
+      tile.x = call.packed_x;
+      steps(tile, row, row_end, accumulators + (panel - begin) * floats);
     }
   }
 }
@@ -226,19 +229,20 @@ void tile_block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t 
   if (call.m < kFewestTileRows) return block_gemm<L>(call, panel_begin, panel_end);
   const TileConfig config = run_tiles(std::min(call.m, kTileRows), std::min(L.run, kMostPiece));
   Tiles tiles(config);
-  TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles);
+  const TiledX tiled(call.m, call.k, L.x_block());
+  TileSteps<RunKind<L.run, L.minimums, 0>, Tiles> steps(tiles, tiled);
   panel_end = std::min(panel_end, ceil_div(call.n, kPanel));
   const std::size_t together = call.m > kTileRows ? kTileGroup : 1;  // else a panel streams from memory
   for (std::size_t row = 0; row < call.m; row += kTileBlockRows) {
     const std::size_t row_end = std::min(call.m, row + kTileBlockRows);
     for (std::size_t panel = panel_begin; panel < panel_end; panel += together)
-      multiply_group<L>(call, steps, row, row_end, panel, std::min(panel_end, panel + together));
+      multiply_group<L>(call, tiled.form(), steps, row, row_end, panel, std::min(panel_end, panel + together));
   }
 }
 
 template <const BlockLayout& L, class Tiles>
-inline constexpr GemmKernels kTileBlockGemm = {kBlockGemm<L>.x_form, kBlockGemm<L>.packed_x_bytes, kBlockGemm<L>.pack_x,
-                                               tile_block_gemm<L, Tiles>};
+inline constexpr GemmKernels kTileBlockGemm = {kBlockGemm<L>.x_form, tiled_x_bytes<L.x_block()>,
+                                               pack_tiled_x<L.x_block()>, tile_block_gemm<L, Tiles>};
 
 }  // namespace
 }  // namespace skald::kernels::SKALD_ISA

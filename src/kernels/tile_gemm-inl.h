@@ -32,19 +32,20 @@ inline std::size_t packed_tiles_bytes(std::size_t m, std::size_t k) {
   return ceil_div(m, kTileRows) * ceil_div(k, kTileK) * kTileBytes;
 }
 
-/// Where the tile of row tile `row` and inputs from 32 * `tile` on begins in packed x of m rows.
-inline std::size_t packed_tile_at(std::size_t m, std::size_t k, std::size_t row, std::size_t tile) {
+/// Where the tile of row tile `row` and number `tile` of `tiles_k` begins in packed x of m rows.
+inline std::size_t packed_tile_at(std::size_t m, std::size_t tiles_k, std::size_t row, std::size_t tile) {
   const std::size_t block = tile / kTileBlock * kTileBlock;
-  const std::size_t of_block = std::min(kTileBlock, ceil_div(k, kTileK) - block);
+  const std::size_t of_block = std::min(kTileBlock, tiles_k - block);
   return (ceil_div(m, kTileRows) * block + row * of_block + tile - block) * kTileBytes;
 }
 
 inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t k, std::size_t row_begin, std::size_t row_end,
                        std::size_t m, std::byte* out) {
+  const std::size_t tiles_k = ceil_div(k, kTileK);
   const std::size_t padded_end = row_end == m ? ceil_div(m, kTileRows) * kTileRows : row_end;
   for (std::size_t row = row_begin; row < padded_end; ++row) {
-    for (std::size_t t = 0; t < ceil_div(k, kTileK); ++t) {
-      std::byte* const to = out + packed_tile_at(m, k, row / kTileRows, t) + row % kTileRows * kTileRowBytes;
+    for (std::size_t t = 0; t < tiles_k; ++t) {
+      std::byte* const to = out + packed_tile_at(m, tiles_k, row / kTileRows, t) + row % kTileRows * kTileRowBytes;
       const std::size_t n = row < row_end ? std::min(kTileK, k - t * kTileK) : 0;
       if (n < kTileK) std::memset(to, 0, kTileRowBytes);
       if (n > 0) round_to_bf16(x + row * x_stride + t * kTileK, n, to);
@@ -183,7 +184,7 @@ class TileGroup {
     const std::size_t count = std::min(kTileBlock, tiles_k_ - tile);
     const std::size_t lines = next == nullptr ? 0 : ceil_div(kPanelTileBytes / 64, ceil_div(row_end - row, kTileRows));
     for (; row < row_end; row += kTileRows, rest += kTileRows * kPanel) {
-      multiply_panel(tiles_, {.x = call_.packed_x + packed_tile_at(call_.m, call_.k, row / kTileRows, tile),
+      multiply_panel(tiles_, {.x = call_.packed_x + packed_tile_at(call_.m, tiles_k_, row / kTileRows, tile),
                               .w = part(panel, tile),
                               .tiles = count,
                               .place = {.y = call_.y + row * call_.y_stride + panel * kPanel,

@@ -15,6 +15,7 @@
 #include "kernels/tile-inl.h"
 #include "kernels/tile_gemm-inl.h"
 #include "kernels/tile_attention-inl.h"
+#include "kernels/tile_block_x-inl.h"
 #include "kernels/tile_block_gemm-inl.h"
 #include "kernels/tile_table-inl.h"
 #include "model_tiles-inl.h"
