@@ -25,6 +25,7 @@ class Model {
   /// What a model reuses between words: buffers, a cache.
   struct Scratch {
     virtual ~Scratch() = default;
+    bool plain = false;  // words are text alone: none of exclude_words() may come out of one that spells it
     [[nodiscard]] virtual std::size_t bytes() const { return 0; }  // of what grows with a word
   };
   virtual ~Model() = default;
@@ -37,7 +38,7 @@ class Model {
   /// Asks the model to take bytes where a ByteLevel stage would give it byte-level characters, which saves mapping the
   /// text. False where it cannot.
   virtual bool use_bytes() { return false; }
-  /// These ids must not come out of a word that spells them: they are special tokens.
+  /// Special tokens. Where a word spells one and is not `plain`, the reference gives it.
   virtual void exclude_words(const std::vector<TokenId>& special) { static_cast<void>(special); }
 };
 

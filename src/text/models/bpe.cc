@@ -177,16 +177,9 @@ void Bpe::index_words() {
   }
 }
 
-void Bpe::exclude_words(const std::vector<TokenId>& special) {
-  excluded_.assign(static_cast<std::size_t>(vocabulary_.id_limit()), false);
-  for (const TokenId id : special) {
-    if (id < vocabulary_.id_limit()) excluded_[static_cast<std::size_t>(id)] = true;
-  }
-}
-
 TokenId Bpe::whole_word(std::string_view word) const {
   const TokenId id = takes_bytes_ ? words_.find(word) : vocabulary_.find(word);
-  return id >= 0 && !excluded_.empty() && excluded_[static_cast<std::size_t>(id)] ? -1 : id;
+  return id >= 0 && excluded_.has(id) ? -1 : id;
 }
 
 std::unique_ptr<Model::Scratch> Bpe::make_scratch() const { return std::make_unique<BpeScratch>(); }

@@ -17,13 +17,6 @@ Rwkv::Rwkv(const json::Fields& fields) : vocabulary_(fields, "vocab"), unknown_(
     entries.push_back({bytes.back(), id});
   }
   trie_ = ByteTrie(std::move(entries));
-  excluded_.resize(static_cast<std::size_t>(vocabulary_.id_limit()));
-}
-
-void Rwkv::exclude_words(const std::vector<TokenId>& special) {
-  for (const TokenId id : special) {
-    if (id < vocabulary_.id_limit()) excluded_[static_cast<std::size_t>(id)] = true;
-  }
 }
 
 void Rwkv::tokenize(std::string_view word, Scratch&, std::vector<WordToken>& out) const {
@@ -31,7 +24,7 @@ void Rwkv::tokenize(std::string_view word, Scratch&, std::vector<WordToken>& out
     std::uint32_t longest = 1;
     TokenId found = -1;
     trie_.for_each_prefix(word.substr(at), [&](std::size_t length, TokenId id) {
-      if (excluded_[static_cast<std::size_t>(id)]) return;
+      if (excluded_.has(id)) return;
       longest = static_cast<std::uint32_t>(length);
       found = id;
     });

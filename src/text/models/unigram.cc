@@ -86,7 +86,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
         unknown = {unknown.begin == unknown.end ? token->begin : unknown.begin, token->end};
         continue;
       }
-      if (unknown.begin != unknown.end) put_unknown(word, unknown, out);
+      if (unknown.begin != unknown.end) put_unknown(word, unknown, scratch.plain, out);
       unknown = {};
       out.push_back(*token);
     }
@@ -105,6 +105,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
     const std::size_t length = std::min<std::size_t>(char_length(word[at]), size - at);
     bool has_char = false;
     trie_.for_each_prefix(word.substr(at), [&](std::size_t bytes, TokenId id) {
+      if (scratch.plain && excluded_.has(id)) return;
       const auto i = static_cast<std::size_t>(id);
       const double score = of_user_[i]
                                ? static_cast<double>(static_cast<float>(bytes) * static_cast<float>(user_score_)) - 0.1
@@ -119,12 +120,13 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
     at += static_cast<std::uint32_t>(length);
   }
   settle(size);
-  if (unknown.begin != unknown.end) put_unknown(word, unknown, out);
+  if (unknown.begin != unknown.end) put_unknown(word, unknown, scratch.plain, out);
 }
 
-void Unigram::put_unknown(std::string_view word, ByteRange place, std::vector<WordToken>& out) const {
+void Unigram::put_unknown(std::string_view word, ByteRange place, bool plain, std::vector<WordToken>& out) const {
   const std::string_view text = word.substr(place.begin, place.end - place.begin);
-  const TokenId id = single_precision_ ? -1 : vocabulary_.find(text);
+  TokenId id = single_precision_ ? -1 : vocabulary_.find(text);
+  if (id >= 0 && plain && excluded_.has(id)) id = -1;
   if (id < 0 && bytes_ && bytes_->put(text, place, out)) return;
   out.push_back({id >= 0 ? id : unknown_.id(), place.begin, place.end});
 }

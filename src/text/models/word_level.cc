@@ -5,9 +5,9 @@ namespace skald::text {
 WordLevel::WordLevel(const json::Fields& fields)
     : vocabulary_(fields, "vocab"), unknown_(fields, vocabulary_.find(fields.need_string("unk_token"))) {}
 
-void WordLevel::tokenize(std::string_view word, Scratch&, std::vector<WordToken>& out) const {
+void WordLevel::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
   TokenId id = vocabulary_.find(word);
-  if (id < 0) id = unknown_.id(word);
+  if (id < 0 || (scratch.plain && excluded_.has(id))) id = unknown_.id(word);
   out.push_back({id, 0, static_cast<std::uint32_t>(word.size())});
 }
 

@@ -30,7 +30,7 @@ WordPiece::WordPiece(const json::Fields& fields)
   continuing_ = ByteTrie(std::move(continuing));
 }
 
-void WordPiece::tokenize(std::string_view word, Scratch&, std::vector<WordToken>& out) const {
+void WordPiece::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
   const std::size_t before = out.size();
   const auto end = static_cast<std::uint32_t>(word.size());
   bool known = !has_more_chars(word, max_chars_);
@@ -39,6 +39,7 @@ void WordPiece::tokenize(std::string_view word, Scratch&, std::vector<WordToken>
     TokenId id = -1;
     const ByteTrie& trie = at == 0 ? initial_ : continuing_;
     trie.for_each_prefix(word.substr(at), [&](std::size_t length, TokenId token) {
+      if (scratch.plain && excluded_.has(token)) return;
       longest = static_cast<std::uint32_t>(length);
       id = token;
     });
