@@ -15,10 +15,11 @@
 // The products of a unit are issued before the sums of the one before it are scaled, so that tiles and vectors work at
 // once.
 //
-// Measured on a Sapphire Rapids at 2.2 GHz beside another thread of the core (int4, ns of 16 rows x 16 outputs x 64
-// inputs): all of it 41, tiles alone 23 (a product 7, a store 10), scaling alone 15. Weights that stay in four tiles
-// for 64 rows, with three of sums in turns, need fewer loads, but keep all registers (tile-inl.h): 54. Units of 1, 2
-// and 8 runs 54, 44 and 55; scaling strewn between the products 41; sums that lie two units back 48 and more.
+// Measured on a Sapphire Rapids at 2.2 GHz beside another thread of the core (runs of 64, ns of 16 rows x 16
+// outputs x 64 inputs): all of it 41, of runs of 256 22; of runs of 64 tiles alone 23 (a product 7, a store 10),
+// scaling alone 15. Weights that stay in four tiles for 64 rows, with three of sums in turns, need fewer loads, but
+// keep all registers (tile-inl.h): 54. Units of 1, 2 and 8 runs 54, 44 and 55; scaling strewn between the products 41;
+// sums that lie two units back 48 and more.
 
 namespace skald::kernels::SKALD_ISA {
 namespace {
