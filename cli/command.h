@@ -43,7 +43,11 @@ std::unique_ptr<Command> make_completion();
 /// Every subcommand, in the order of the help.
 std::vector<std::unique_ptr<Command>> all_commands();
 
-/// The folder of the model that a user calls `name`. Throws OptionError where that is empty, PathError where there is
+/// What a user calls `name`: a path as it is; a name from the Hugging Face cache, or fetched there from the hub. Throws
+/// PathError where a name is nowhere.
+std::string fetched_model(const std::string& name);
+
+/// The same of a model that must be there. Throws OptionError where that is empty, PathError where there is
 /// none.
 std::string named_model(const std::string& name);
 

@@ -1,5 +1,9 @@
 #include "generation_flags.h"
 
+#include <algorithm>
+#include <filesystem>
+
+#include "command.h"
 #include "input.h"
 #include "terminal.h"
 
@@ -40,6 +44,18 @@ std::string all_names(const OptionInfo& option) {
   return names;
 }
 
+// Fetches the adapters of "NAME=0.5,NAME" that are not here; a path may hold '=' and ','.
+void fetch_adapter(const std::string& adapter) {
+  std::error_code ignored;
+  if (std::filesystem::exists(adapter, ignored)) return;
+  for (std::size_t begin = 0; begin <= adapter.size();) {
+    const std::size_t end = std::min(adapter.find(',', begin), adapter.size());
+    const std::string part = adapter.substr(begin, end - begin);
+    fetched_model(part.substr(0, part.rfind('=')));
+    begin = end + 1;
+  }
+}
+
 }  // namespace
 
 OptionError with_flag_name(const OptionError& error) {
@@ -71,13 +87,15 @@ void LoadFlags::add_to(Flags& flags) {
                 "Default: 70 % of what is free.");
   flags.add(
       "--lora", "DIR[=SCALE]",
-      "Folder of a LoRA adapter that requests may name with --adapter, by its last part; a single one is used unasked. "
+      "Folder or name of a LoRA adapter that requests may name with --adapter, by its last part; a single one is used "
+      "unasked. "
       "Several with commas between them are summed to one: --lora a=0.7,b=0.3 is called a+b.",
       [this](const std::string&, const std::string& value) { options_.adapters.push_back(value); },
       /*repeatable=*/true);
-  flags.add("--draft-model", "DIR",
-            "Folder of a smaller model that drafts tokens for this one: the same text, sooner where it guesses well.",
-            [this](const std::string&, const std::string& value) { options_.draft = value; });
+  flags.add(
+      "--draft-model", "DIR",
+      "Folder or name of a smaller model that drafts tokens for this one: the same text, sooner where it guesses well.",
+      [this](const std::string&, const std::string& value) { options_.draft = value; });
   const auto named = [&flags](std::string_view flag, const char* kind, std::string help, const std::string& example,
                               std::map<std::string, std::string>& target) {
     const std::string rule = "must be NAME=" + std::string(kind) + ", for example " + example;
@@ -90,8 +108,8 @@ void LoadFlags::add_to(Flags& flags) {
     };
     flags.add(flag, "NAME=" + std::string(kind), std::move(help), set, /*repeatable=*/true);
   };
-  named("--expert", "DIR", "Folder of a model that --experts may name, with the same tokenizer.", "kind=path/to/model",
-        options_.experts);
+  named("--expert", "DIR", "Folder or name of a model that --experts may name, with the same tokenizer.",
+        "kind=path/to/model", options_.experts);
   named(
       "--control-vector", "FILE",
       "GGUF file of a control vector that --control-vectors may name (`skald control` makes one); a single one is used "
@@ -102,8 +120,11 @@ void LoadFlags::add_to(Flags& flags) {
 }
 
 Model LoadFlags::load(const std::string& path) const {
-  ProgressBar bar("loading");
   LoadOptions options = options_;
+  for (const std::string& adapter : options.adapters) fetch_adapter(adapter);
+  if (!options.draft.empty()) options.draft = fetched_model(options.draft);
+  for (auto& [name, folder] : options.experts) folder = fetched_model(folder);
+  ProgressBar bar("loading");
   options.kv_budget_bytes = static_cast<std::size_t>(kv_mib_) << 20;
   options.progress = [&bar](double fraction) { bar.update(fraction); };
   return Model::load(path, options);

@@ -25,13 +25,18 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   return commands;
 }
 
-std::string named_model(const std::string& name) {
-  if (name.empty()) throw OptionError("the model's path is empty: give a model folder");
+std::string fetched_model(const std::string& name) {
   std::error_code ignored;
   const auto on_hub = parse_hub_name(name);
   const bool fetches = on_hub && !is_offline() && !std::filesystem::exists(name, ignored) && !find_in_cache(*on_hub);
   if (fetches) write_notice(name + ": fetched from the hub, as nothing here is called so");
-  std::string path = fetches ? pull_model(*on_hub, /*show_progress=*/true).path : find_model(name);
+  return fetches ? pull_model(*on_hub, /*show_progress=*/true).path : find_model(name);
+}
+
+std::string named_model(const std::string& name) {
+  if (name.empty()) throw OptionError("the model's path is empty: give a model folder");
+  std::string path = fetched_model(name);
+  std::error_code ignored;
   if (std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found) return path;
   throw PathError(PathError::Kind::not_found,
                   ErrorFields{.file = path,

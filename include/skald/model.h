@@ -116,7 +116,7 @@ struct LoadOptions {
   int threads = 0;      // 0: all processors that this process may use
   bool strict = false;  // a tensor that the model does not read is an error, not a warning
   bool check_weights = false;
-  std::vector<std::string> adapters = {};                   // folders of LoRA adapters that requests may name
+  std::vector<std::string> adapters = {};                   // LoRA adapters that requests may name, as find_model()
   std::string draft = {};                                   // folder of a smaller model that drafts for this one
   std::map<std::string, std::string> experts = {};          // folders of models that guidance may name, by name
   std::map<std::string, std::string> control_vectors = {};  // GGUF files that requests may name, by name

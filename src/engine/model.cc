@@ -24,6 +24,7 @@
 #include "models/control_vector.h"
 #include "models/lora.h"
 #include "skald/error.h"
+#include "skald/hub.h"
 #include "text/access.h"
 
 namespace skald {
@@ -173,8 +174,11 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
                                    .check_weights = options.check_weights,
                                    .progress = options.progress},
                                   *impl->threads);
-  for (const std::string& adapter : options.adapters)
-    impl->adapters[engine::adapter_name(adapter)] = load_lora(engine::adapter_parts(adapter), *model);
+  for (const std::string& adapter : options.adapters) {
+    std::vector<models::LoraPart> parts = engine::adapter_parts(adapter);
+    for (models::LoraPart& part : parts) part.folder = find_model(part.folder);
+    impl->adapters[engine::adapter_name(adapter)] = load_lora(parts, *model);
+  }
   for (const auto& [name, file] : options.control_vectors) {
     impl->controls[name] =
         std::make_shared<const nn::ControlVectors>(models::load_control_vector(file, model->shape()));

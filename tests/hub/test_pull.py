@@ -138,6 +138,22 @@ def run(hub, tmp_path):
     return call
 
 
+@pytest.fixture
+def lora(tmp_path):
+    """An adapter of the shipped model that changes its texts."""
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 1, "lora_alpha": 4}')
+    header, data = {}, b""
+    for name, shape in {"lora_A": [1, 512], "lora_B": [512, 1]}.items():
+        key = f"base_model.model.model.layers.0.self_attn.q_proj.{name}.weight"
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 2048]}
+        data += b"\0\0\x80\x3f" * 512
+    text = json.dumps(header).encode()
+    (folder / "adapter_model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return folder
+
+
 CONFIG = b'{"model_type": "llama"}'
 WEIGHTS = bytes(range(256)) * 800
 FILES = {
@@ -206,6 +222,23 @@ def test_a_name_is_fetched_and_runs(hub, run):
     hub.requests.clear()
     assert run("generate", "skald/tales", *text, HF_HUB_OFFLINE="1").stdout == result.stdout
     assert run("generate", "skald/tales", *text).stdout == result.stdout
+    assert not hub.requests
+
+
+def test_companions_are_fetched_by_name(hub, run, lora):
+    """A draft, an expert and adapters, as the model itself; an adapter is called by the last part of its name."""
+    hub.add("skald/tales", {p.name: p for p in MODEL.iterdir() if p.is_file()})
+    hub.add("me/voice", {p.name: p for p in lora.iterdir()})
+    text = [MODEL, "--prompt", "Once upon a time", "--no-sample", "--max-tokens", "8"]
+    plain = run("generate", *text).stdout
+    assert run("generate", *text, "--draft-model", "skald/tales").stdout == plain
+    adapted = run("generate", *text, "--lora", "me/voice").stdout
+    assert adapted == run("generate", *text, "--lora", lora).stdout != plain
+    hub.requests.clear()
+    assert run("generate", *text, "--lora", "me/voice=0", "--adapter", "voice").stdout == plain
+    expert = ["--expert", "other=skald/tales", "--experts", '[{"expert": "other", "weight": 0.5}]']
+    assert run("generate", *text, *expert, HF_HUB_OFFLINE="1").returncode == 0
+    refused(run("generate", *text, "--lora", "me/other=0.5", HF_HUB_OFFLINE="1"), "me/other", "skald pull me/other")
     assert not hub.requests
 
 
