@@ -9,10 +9,10 @@ BINARY = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "
 CONFIG = {"vocab_size": 2, "d_model": 3, "num_heads": 1, "num_layers": 1, "sequence_length": 2}
 
 
-def inspect(path):
+def inspect(path, *options, command="inspect"):
     """Exit code, output, what was said, seconds of computing and most memory in bytes."""
     process = subprocess.Popen(
-        [BINARY, "inspect", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [BINARY, command, path, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     out, err = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -28,8 +28,8 @@ def refused(tmp_path, data, part, file="m.pt"):
     return refused_path(path, part)
 
 
-def refused_path(path, part):
-    code, out, err, seconds, memory = inspect(path)
+def refused_path(path, part, *options, **command):
+    code, out, err, seconds, memory = inspect(path, *options, **command)
     assert code == 2, err
     assert out == b""
     assert err.count("\n") == 1 and err.startswith("skald: ") and all(c.isprintable() for c in err[:-1]), ascii(err)
