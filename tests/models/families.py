@@ -373,6 +373,7 @@ DRAWS = DECODER_DRAWS | {
     "qwen2": lambda rng, rope=None: llama_form(rng, "qwen2", rope),
     "qwen2_moe": qwen2_moe,
     "qwen3": lambda rng, rope=None: llama_form(rng, "qwen3", rope),
+    "mt5": t5,
     "t5": t5,
     "umt5": umt5,
 }

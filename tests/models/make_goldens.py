@@ -461,6 +461,7 @@ DRAWN = (
     "m2m_100",
     "marian",
     "mbart",
+    "mt5",
     "pegasus",
     "umt5",
 )
