@@ -1,4 +1,19 @@
 // Malformed and hostile tokenizer files and texts: one clear line, or the right answer in linear time.
+//
+//   wrong types                      BadTokenizer.WrongTypesNameTheField
+//   broken JSON, long strings        BadTokenizer.JsonFaultsNameLineAndColumn, AVeryLongStringIsATokenOrNone
+//   merges                           BadTokenizer.MergesMustBePairsOfTokensWithATokenAsResult
+//   ids of the vocabulary            BadTokenizer.VocabularyIdsAreUniqueIntegersInRange; against the rows of the
+//                                    model's embedding: Folder.TokenizerMustFitTheEmbedding in tests/engine
+//   added tokens                     BadTokenizer.AddedTokensAreNeitherEmptyNorColliding, AddedTokens.*,
+//                                    HostileText.ManyAddedTokensAndPrefixChainsTakeLinearTime
+//   unknown types                    BadTokenizer.UnknownTypesAreNamedWithTheKnownOnes
+//   nested sequences                 BadTokenizer.NestedSequencesHaveALimit
+//   regexes                          BadTokenizer.RegexesAreBounded, Regex.*
+//   Unigram, WordPiece, WordLevel    bad_models_test.cc
+//   post-processors                  BadTokenizer.TheTemplateMustNameTokens, AtMostOnePostProcessorAddsTokens
+//   texts                            HostileText.*
+//   chat templates                   template_test.cc
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,6 +69,21 @@ TEST(BadTokenizer, JsonFaultsNameLineAndColumn) {
   EXPECT_FALSE(message(std::string("\xff\xfe{\0}\0", 6)).empty());
 }
 
+TEST(BadTokenizer, AVeryLongStringIsATokenOrNone) {
+  const std::string text(8U << 20, 'a');
+  const auto vocab = "\"vocab\":{\"a\":0,\"" + text + "\":1}";
+  EXPECT_EQ(parse(tiny("", "," + vocab + R"(,"merges":[])")).encode("aa").ids, (std::vector<TokenId>{0, 0}));
+  EXPECT_EQ(
+      parse(added(R"({"id":9,"content":")" + text.substr(7U << 20) + "\"}")).encode(text.substr(7U << 20) + "b").ids,
+      (std::vector<TokenId>{9, 1}));
+  expect_error<LimitError>([&] { parse(R"({"model":{"type":"WordPiece","unk_token":"a",)" + vocab + "}}"); },
+                           "8388608 bytes");
+  const std::string shown =
+      skald::test::message_of<Error>([&] { parse(tiny(R"(,"decoder":{"type":")" + text + "\"}")); });
+  EXPECT_NE(shown.find("decoder.type"), std::string::npos);
+  EXPECT_LT(shown.size(), 1000U);
+}
+
 TEST(BadTokenizer, MergesMustBePairsOfTokensWithATokenAsResult) {
   const auto merges = [](const std::string& list) {
     return tiny("", R"(,"vocab":{"a":0,"b":1,"ab":2},"merges":[)" + list + "]");
@@ -98,6 +128,29 @@ TEST(BadTokenizer, AddedTokensAreNeitherEmptyNorColliding) {
   EXPECT_EQ(beyond.encode("ab<x>c").ids, (std::vector<TokenId>{2, 1000, 3}));
 }
 
+TEST(AddedTokens, AnyCharactersAreJustText) {
+  const Tokenizer tokenizer = parse(added(
+      R"({"id":10,"content":".*"},{"id":11,"content":"[a-c]+"},{"id":12,"content":"(a"},{"id":13,"content":"\\"})"));
+  EXPECT_EQ(tokenizer.encode(R"(a.*b[a-c]+(a\)").ids, (std::vector<TokenId>{0, 10, 1, 11, 12, 13}));
+}
+
+// What a normalizer makes of one is the other: each text is looked through once, what was found is not normalized
+// again.
+TEST(AddedTokens, ThoseThatNormalizeIntoEachOtherAreFoundOnce) {
+  const auto swap = [](const std::string& from, const std::string& to) {
+    return R"({"type":"Replace","pattern":{"String":")" + from + R"("},"content":")" + to + "\"}";
+  };
+  const Tokenizer tokenizer = parse(
+      tiny(R"(,"added_tokens":[{"id":10,"content":"x","normalized":true},{"id":11,"content":"y","normalized":true}])"
+           R"(,"normalizer":{"type":"Sequence","normalizers":[)" +
+           swap("x", "z") + "," + swap("y", "x") + "," + swap("z", "y") + "]}"));
+  EXPECT_EQ(tokenizer.encode("axyb").ids, (std::vector<TokenId>{0, 10, 11, 1}));
+  const std::string text = repeated("xy", 1U << 20);
+  Encoding encoding;
+  EXPECT_LT(test::thread_seconds([&] { encoding = tokenizer.encode(text); }), 5.0);  // 0.1 s without sanitizers
+  EXPECT_EQ(encoding.ids.size(), text.size());
+}
+
 TEST(BadTokenizer, UnknownTypesAreNamedWithTheKnownOnes) {
   expect_error<UnsupportedError>([] { parse(R"({"model":{"type":"Bigram"}})"); },
                                  "'Bigram': is not supported; known types: BPE");
@@ -114,6 +167,8 @@ TEST(BadTokenizer, NestedSequencesHaveALimit) {
   std::string stage = R"({"type":"NFC"})";
   for (int i = 0; i < 40; ++i) stage = R"({"type":"Sequence","normalizers":[)" + stage + "]}";
   expect_error<LimitError>([&] { parse(tiny(",\"normalizer\":" + stage)); }, "nested deeper than 32");
+  for (int i = 40; i < 10000; ++i) stage = R"({"type":"Sequence","normalizers":[)" + stage + "]}";
+  EXPECT_FALSE(skald::test::message_of<Error>([&] { parse(tiny(",\"normalizer\":" + stage)); }).empty());
   std::string many = R"({"type":"NFC"})";
   for (int i = 0; i < 300; ++i) many += R"(,{"type":"NFC"})";
   expect_error<LimitError>([&] { parse(tiny(R"(,"normalizer":{"type":"Sequence","normalizers":[)" + many + "]}")); },

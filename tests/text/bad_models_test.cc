@@ -44,6 +44,15 @@ TEST(BadUnigram, ScoresUnknownsAndLengths) {
   EXPECT_EQ(longer.encode("aaa").ids, std::vector<TokenId>{0});  // the token is longer than the text
 }
 
+// Scores are read as the reference reads them, whose last bit is not always that of the nearest double: it decides
+// here.
+TEST(BadUnigram, EqualWaysToCutATextAreChosenAsTheReferenceDoes) {
+  const std::string vocab =
+      R"([["?",0],["b",-10.212812772140243],["a",-9.931211244367699],["aa",-11.175910555020243]])";
+  EXPECT_EQ(parse(model("Unigram", R"("unk_id":0,"vocab":)" + vocab)).encode("baaa").ids,
+            (std::vector<TokenId>{1, 2, 3}));
+}
+
 TEST(BadUnigram, AMebibyteOfOneWordTakesLinearTime) {
   std::string vocab = R"([["?",0])";
   for (int n = 1; n <= 64; ++n)

@@ -1,7 +1,10 @@
 #include "text/models/unigram.h"
 
 #include <algorithm>
+#include <array>
 #include <cfloat>
+#include <charconv>
+#include <cmath>
 
 #include "text/models/pieces.h"
 #include "text/utf8_walk.h"
@@ -33,6 +36,37 @@ TokenId read_unknown(const json::Fields& fields, const Vocabulary& vocabulary) {
   return static_cast<TokenId>(fields.get_integer("unk_id", 0, vocabulary.id_limit() - 1).value_or(-1));
 }
 
+const std::array<double, DBL_MAX_10_EXP + 1>& powers_of_ten() {
+  static const auto all = [] {
+    std::array<double, DBL_MAX_10_EXP + 1> powers{};
+    for (std::size_t i = 0; i < powers.size(); ++i) powers[i] = std::stod("1e" + std::to_string(i));
+    return powers;
+  }();
+  return all;
+}
+
+// `score` as `tokenizers` reads it from JSON: the digits, as one whole number, over a power of ten. The last bit is not
+// always that of the nearest double, and decides between two ways to cut a text that have the same tokens.
+double as_reference_reads(double score) {
+  char text[32];
+  const std::string_view written(
+      text, std::to_chars(text, text + sizeof(text), std::abs(score), std::chars_format::scientific).ptr);
+  const std::size_t mark = written.find('e');
+  std::uint64_t digits = 0;
+  int exponent = std::stoi(std::string(written.substr(mark + 1)));
+  for (std::size_t i = 0; i < mark; ++i) {
+    if (written[i] == '.') continue;
+    digits = digits * 10 + static_cast<std::uint64_t>(written[i] - '0');
+    if (i > 0) --exponent;
+  }
+  auto value = static_cast<double>(digits);
+  const auto& powers = powers_of_ten();
+  for (; exponent < -DBL_MAX_10_EXP; exponent += DBL_MAX_10_EXP) value /= powers.back();
+  const double power = powers[static_cast<std::size_t>(std::abs(exponent))];
+  value = exponent < 0 ? value / power : value * power;
+  return std::copysign(value, score);
+}
+
 }  // namespace
 
 Unigram::Unigram(const json::Fields& fields)
@@ -41,6 +75,7 @@ Unigram::Unigram(const json::Fields& fields)
   if (fields.get_bool("byte_fallback").value_or(false)) bytes_.emplace(vocabulary_);
   single_precision_ = fields.has("piece_types");
   scores_ = piece_scores(fields);
+  if (!single_precision_) std::ranges::transform(scores_, scores_.begin(), as_reference_reads);
   const std::vector<PieceType> types = piece_types(fields, scores_.size());
   of_user_.assign(scores_.size(), false);
   float lowest = FLT_MAX, highest = FLT_MIN;

@@ -31,7 +31,6 @@ class Unigram final : public Model {
   template <typename Score>
   void find_best(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const;
   void put_unknown(std::string_view word, ByteRange place, bool plain, std::vector<WordToken>& out) const;
-  void score_pieces(const json::Fields& fields, const std::vector<double>& scores);
 
   Vocabulary vocabulary_;
   UnknownToken unknown_;
