@@ -32,7 +32,8 @@ constexpr std::array kPresences = {Presence{"output.weight", "tie_word_embedding
                                    Presence{"blk.0.attn_q.bias", "attention_bias", true, "blk.0.attn_qkv.bias"},
                                    Presence{"blk.0.attn_qkv.bias", "bias", true},
                                    Presence{"blk.0.ffn_down.bias", "mlp_bias", true},
-                                   Presence{"blk.0.attn_q.bias", "use_bias", true},
+                                   Presence{"blk.0.attn_q.bias", "use_bias", true, "blk.0.ssm_in.bias"},
+                                   Presence{"blk.0.ssm_conv1d.bias", "use_conv_bias", true},
                                    Presence{"blk.0.attn_q.bias", "use_qkv_bias", true},
                                    Presence{"blk.0.attn_q_norm.weight", "use_qk_norm", true},
                                    Presence{"blk.0.attn_q_norm.weight", "qk_layernorm", true},
@@ -53,9 +54,8 @@ class ConfigReader {
     if (const auto flag = file_.get_bool(prefix_ + "use_parallel_residual")) put("use_parallel_residual", *flag);
     take_vocabulary();
     take_ends();
-    check_heads();
     check_experts();
-    take_rope();
+    take_mixer();
     return std::move(config_);
   }
 
@@ -146,13 +146,57 @@ class ConfigReader {
       fail(key, std::to_string(heads), "must divide embedding_length, which is " + std::to_string(hidden));
     }
     const auto value_length = file_.get_integer(prefix_ + "attention.value_length");
-    if (value_length && *value_length != key_length.value_or(hidden / heads)) {
+    const bool alike = architecture_.mixer == GgufMixer::attention;
+    if (alike && value_length && *value_length != key_length.value_or(hidden / heads)) {
       throw UnsupportedError({.file = file_.path(),
                               .field = prefix_ + "attention.value_length",
                               .value = std::to_string(*value_length),
                               .rule = "must be the length of keys, " +
                                       std::to_string(key_length.value_or(hidden / heads)) + ", in this architecture"});
     }
+  }
+
+  void take_mixer() {
+    if (architecture_.mixer == GgufMixer::recurrence) return take_recurrence();
+    check_heads();
+    architecture_.mixer == GgufMixer::attention ? take_rope() : take_latent();
+  }
+
+  // The file has the width, config.json its share of hidden_size; of Mamba-2 also the heads.
+  void take_recurrence() {
+    const std::string key = prefix_ + "ssm.inner_size";
+    const std::int64_t width = file_.get_integer(key).value_or(0);
+    const auto cut = [&](std::int64_t part, const std::string& rule) {
+      if (part > 0 && width >= part && width % part == 0) return width / part;
+      fail(key, std::to_string(width), rule + std::to_string(part));
+    };
+    put("expand", cut(*file_.get_integer(prefix_ + "embedding_length"), "must be a multiple of embedding_length, "));
+    if (architecture_.model_type != "mamba2") return;
+    const std::int64_t heads = file_.get_integer(prefix_ + "ssm.time_step_rank").value_or(0);
+    put("num_heads", heads);
+    put("head_dim", cut(heads, "must be a multiple of ssm.time_step_rank, the number of heads, "));
+  }
+
+  // Queries are rotated in part, and scores scaled by how far positions are stretched.
+  void take_latent() {
+    const std::string key = prefix_ + "attention.key_length_mla";
+    const std::int64_t length = file_.get_integer(key).value_or(0);
+    const std::int64_t rotated = file_.get_integer(prefix_ + "rope.dimension_count").value_or(0);
+    if (rotated < 2 || length <= rotated) {
+      fail(key, std::to_string(length), "must be above rope.dimension_count, which is " + std::to_string(rotated));
+    }
+    put("qk_rope_head_dim", rotated);
+    put("qk_nope_head_dim", length - rotated);
+    put("norm_topk_prob", file_.get_bool(prefix_ + "expert_weights_norm").value_or(false));
+    const bool grouped = file_.get_integer(prefix_ + "expert_group_count").value_or(1) > 1;
+    put("topk_method", std::string(grouped ? "group_limited_greedy" : "greedy"));
+    json::Object scaling = rope_scaling();
+    if (scaling.empty()) return;
+    if (const auto stretch = file_.get_number(prefix_ + "rope.scaling.yarn_log_multiplier")) {
+      const double magnitude = stretch->as_number() / 0.1;
+      for (const char* const name : {"mscale", "mscale_all_dim"}) scaling.push_back({name, magnitude});
+    }
+    put("rope_scaling", std::move(scaling));
   }
 
   void check_experts() const {

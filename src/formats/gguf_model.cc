@@ -1,8 +1,10 @@
 #include "formats/gguf_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <set>
+#include <functional>
+#include <numeric>
 
 #include "base/file.h"
 #include "formats/gguf_architectures.h"
@@ -32,7 +34,7 @@ struct Origin {
   std::uint64_t begin = 0;      // its first byte in `stored`
   std::uint64_t head_rows = 0;  // > 0: of every so many rows, those of the first and of the second half by turns
   Groups groups = {};           // with n > 0
-  bool plus_one = false;
+  GgufChange numbers = GgufChange::none;  // plus_one or negative_exp: what was done to each, all of them f32
 };
 
 struct NamedTensor {
@@ -69,7 +71,7 @@ class GgufWeights final : public TensorSource {
     } else {
       file_->read(*origin.stored, origin.begin + begin, out);
     }
-    if (origin.plus_one) take_one_off(begin, out);
+    if (origin.numbers != GgufChange::none) undo(origin.numbers, begin, out);
   }
 
  private:
@@ -108,13 +110,12 @@ class GgufWeights final : public TensorSource {
     }
   }
 
-  // Only vectors of f32 have `plus_one`.
-  static void take_one_off(std::uint64_t begin, std::span<std::byte> out) {
+  static void undo(GgufChange change, std::uint64_t begin, std::span<std::byte> out) {
     if (begin % sizeof(float) != 0 || out.size() % sizeof(float) != 0) throw UsageError("read of parts of numbers");
     for (std::size_t i = 0; i < out.size(); i += sizeof(float)) {
       float value = 0;
       std::memcpy(&value, &out[i], sizeof value);
-      value -= 1;
+      value = change == GgufChange::plus_one ? value - 1 : std::log(-value);
       std::memcpy(&out[i], &value, sizeof value);
     }
   }
@@ -124,7 +125,7 @@ class GgufWeights final : public TensorSource {
   std::vector<Origin> origins_;  // of each
 };
 
-// A name of the file in its parts: "blk.7.attn_q.weight" is {"blk.*.attn_q", "7", ".weight"}.
+// A name of the file in its parts: "enc.blk.7.attn_q.weight" is {"enc.blk.*.attn_q", "7", ".weight"}.
 struct NameParts {
   std::string pattern, layer, kind;
 };
@@ -132,14 +133,17 @@ struct NameParts {
 NameParts split_name(const std::string& name) {
   constexpr std::string_view kBlock = "blk.";
   NameParts parts{.pattern = name, .layer = {}, .kind = {}};
-  if (const std::size_t dot = name.rfind('.'); dot != std::string::npos) {
-    parts.pattern = name.substr(0, dot);
-    parts.kind = name.substr(dot);
+  for (const std::string_view kind : {".weight", ".bias"}) {
+    if (name.ends_with(kind)) parts.kind = kind;
   }
-  const std::size_t end = name.find('.', kBlock.size());
-  if (!name.starts_with(kBlock) || end == std::string::npos || end >= parts.pattern.size()) return parts;
-  parts.layer = name.substr(kBlock.size(), end - kBlock.size());
-  parts.pattern = std::string(kBlock) + "*" + parts.pattern.substr(end);
+  parts.pattern.resize(name.size() - parts.kind.size());
+  const std::size_t stack = name.starts_with("enc.") || name.starts_with("dec.") ? 4 : 0;
+  if (name.compare(stack, kBlock.size(), kBlock) != 0) return parts;
+  const std::size_t begin = stack + kBlock.size();
+  const std::size_t end = parts.pattern.find('.', begin);
+  if (end == std::string::npos) return parts;
+  parts.layer = name.substr(begin, end - begin);
+  parts.pattern.replace(begin, end - begin, "*");
   return parts;
 }
 
@@ -175,23 +179,30 @@ class Renamer {
 
   void add(const TensorInfo& stored) {
     const NameParts parts = split_name(stored.name);
-    const auto row = std::ranges::find(architecture_.tensors, std::string_view(parts.pattern), &GgufTensorName::file);
+    const auto row_of = [&](const std::string& name) {
+      return std::ranges::find(architecture_.tensors, std::string_view(name), &GgufTensorName::file);
+    };
     NamedTensor tensor{.info = stored, .origin = {.stored = &stored}};
+    const auto whole = row_of(parts.pattern + parts.kind);
+    const auto row = whole != architecture_.tensors.end() ? whole : row_of(parts.pattern);
     if (row == architecture_.tensors.end()) {
       tensors_.push_back(std::move(tensor));
       return;
     }
-    tensor.info.name = with(row->checkpoint, '*', parts.layer) + parts.kind;
+    tensor.info.name = with(row->checkpoint, '*', parts.layer) + (row == whole ? "" : parts.kind);
+    if (row->flat) flatten(tensor.info);
     switch (row->change) {
       case GgufChange::none: break;
       case GgufChange::query_pairs: tensor.origin.head_rows = head_rows(stored, "attention.head_count"); break;
       case GgufChange::key_pairs: tensor.origin.head_rows = head_rows(stored, "attention.head_count_kv"); break;
       case GgufChange::plus_one:
+      case GgufChange::negative_exp:
         if (stored.dtype != DType::f32) fail(stored, "must be of F32");
-        tensor.origin.plus_one = !tensor.info.name.ends_with(".bias");
+        if (parts.kind != ".bias") tensor.origin.numbers = row->change;
         break;
       case GgufChange::grouped_qkv: tensor.origin.groups = groups(stored); break;
       case GgufChange::transposed: turn(tensor.info); break;
+      case GgufChange::taps: add_dimension(tensor.info); break;
       case GgufChange::experts: return add_experts(tensor);
     }
     tensors_.push_back(std::move(tensor));
@@ -201,6 +212,14 @@ class Renamer {
     if (info.shape.size() != 2) return;  // biases stay
     std::swap(info.shape[0], info.shape[1]);
     info.transposed = true;
+  }
+
+  static void flatten(TensorInfo& info) {
+    info.shape = {std::accumulate(info.shape.begin(), info.shape.end(), std::uint64_t{1}, std::multiplies<>())};
+  }
+
+  static void add_dimension(TensorInfo& info) {
+    if (info.shape.size() == 2) info.shape.insert(info.shape.begin() + 1, 1);  // biases stay
   }
 
   // Of queries, or of keys and values.

@@ -49,9 +49,17 @@ nn::LatentAttention latent_attention(const LatentConfig& c, const DecoderConfig&
   attention.kv_a_proj_with_mqa = w.linear(prefix + "kv_a_proj_with_mqa", rank + rope, hidden, c.attention_bias);
   attention.kv_a_layernorm = w.rms_norm(prefix + "kv_a_layernorm", rank, kLatentNormEps);
   const std::string kv_b = prefix + "kv_b_proj.weight";  // [heads, nope + value, rank]
+  const std::string k_b = prefix + "k_b_proj.weight";    // GGUF has it in parts: [heads, rank, nope]
+  const std::string v_b = prefix + "v_b_proj.weight";    // and [heads, value, rank]
+  const bool in_parts = w.has(k_b);
   for (std::size_t h = 0; h < heads; ++h) {
     const std::size_t first = h * (nope + value);
     const std::size_t all = heads * (nope + value);
+    if (in_parts) {
+      attention.key_up.push_back(w.factor(k_b, rank, nope, {.planes = heads, .plane = h}));
+      attention.value_up.push_back(w.factor(v_b, value, rank, {.planes = heads, .plane = h}));
+      continue;
+    }
     attention.key_up.push_back(w.factor(kv_b, rank, nope, {.inputs = all, .first_input = first, .transposed = true}));
     attention.value_up.push_back(w.factor(kv_b, value, rank, {.outputs = all, .first = first + nope}));
   }

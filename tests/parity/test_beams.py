@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "models"))
 from families import ENCODER_DECODERS  # noqa: E402
 from random_checkpoint import random_case  # noqa: E402
 
+FOUR = int(os.environ.get("SKALD_FOUR_BEAM_CASES", "2"))  # of each family
 N_CASES = int(os.environ.get("SKALD_BEAM_CASES", "24"))
 SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "t5", "bart"]
@@ -68,6 +69,26 @@ def reference_beams(model, prompt, options):
         ends = [i for i, token in enumerate(tokens) if token in eos]
         found.append((tokens[: ends[0] + 1] if ends else tokens, score.item()))
     return found
+
+
+@pytest.mark.parametrize("family", ENCODER_DECODERS)
+def test_four_beams_of_every_encoder_decoder(family, tmp_path):
+    """As these models are used: four beams, to the end of the text or a limit. Greedy is Golden's part."""
+    torch.set_num_threads(1)
+    for case in range(FOUR):
+        rng = random.Random(f"{family} {case} {SEED}")
+        folder = tmp_path / str(case)
+        random_case(folder, 7_000_000 + 100_000 * SEED + 1000 * case, model_type=family, rope_kind=None)
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32).eval()
+        prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(2, 40))]
+        options = {"num_beams": 4, "do_sample": False, "max_new_tokens": 32, "num_return_sequences": 4}
+        options |= {"decoder_start_token_id": rng.randrange(model.config.vocab_size)}
+        likely, _ = reference_beams(model, prompt, options)[0]
+        for more in ({}, {"eos_token_id": likely[5:9], "length_penalty": 1.4, "early_stopping": True}):
+            expected = reference_beams(model, prompt, options | more)
+            ours = skald_beams(folder, prompt, options | more, tmp_path)
+            assert [got["token_ids"] for got in ours] == [tokens for tokens, _ in expected]
+            assert [got["score"] for got in ours] == pytest.approx([score for _, score in expected], rel=1e-4)
 
 
 def random_options(rng, greedy):

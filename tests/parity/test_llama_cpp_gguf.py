@@ -31,12 +31,16 @@ SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
 LLAMA_CPP = os.environ.get("SKALD_LLAMA_CPP")
 CLI = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
 TABLE = (ROOT / "src" / "formats" / "gguf_architectures.cc").read_text()
-FAMILIES = sorted(set(re.findall(r'\.model_type = "(\w+)"', TABLE)) & set(DRAWS))
+FAMILIES = sorted((set(re.findall(r'\.model_type = "(\w+)"', TABLE)) & set(DRAWS)) | {"mt5"})
 
 # What a file has no place for, or the conversion passes over: left out, or as the format takes it for granted.
 UNSAID = ("quantization_config", "layer_types", "hidden_act", "hidden_activation", "activation_function")
 UNSAID += ("activation", "use_sliding_window", "no_rope_layer_interval", "no_rope_layers", "sliding_window_pattern")
 PLAIN_ROPE = {"rope_theta": 10000.0, "rope_scaling": None}
+YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 40, "mscale": 0.7, "mscale_all_dim": 0.7}
+DEEPSEEK = {"rope_theta": 10000.0, "rope_scaling": YARN, "max_position_embeddings": 160, "rope_interleave": True}
+DEEPSEEK |= {"attention_bias": False, "mlp_bias": None}
+T5 = {"relative_attention_max_distance": 128, "feed_forward_proj": "gated-gelu", "num_layers": 2}
 GRANTED = {
     "bloom": lambda c: (
         {"apply_residual_connection_post_layernorm": False} | {"pretraining_tp": None, "slow_but_exact": None}
@@ -46,6 +50,12 @@ GRANTED = {
         {"tie_word_embeddings": True, "rope_scaling": None, "attention_bias": False}
         | {"num_hidden_layers": 4, "rotary_pct": 1.0}  # the last layer has no window
     ),
+    "deepseek_v2": lambda c: (
+        DEEPSEEK
+        | {"topk_method": "group_limited_greedy" if c.get("n_group", 1) > 1 else "greedy"}
+        | {"scoring_func": "softmax"}
+    ),
+    "deepseek_v3": lambda c: DEEPSEEK | {"scoring_func": "sigmoid"},
     "falcon": lambda c: (
         PLAIN_ROPE
         | {"alibi": False, "parallel_attn": True, "multi_query": True, "bias": False}
@@ -68,7 +78,9 @@ GRANTED = {
     ),
     "gpt_bigcode": lambda c: {"multi_query": True, "scale_attn_weights": True, "n_inner": None},
     "gpt_neox": lambda c: {"rope_scaling": None, "rotary_emb_base": None},
+    "mamba2": lambda c: {"vocab_size": 160, "time_step_limit": None},  # a vocabulary of whole sixteens
     "mixtral": lambda c: {"sliding_window": None},
+    "mt5": lambda c: T5 | {"tie_word_embeddings": False},
     "mpt": lambda c: {"attn_config": {k: v for k, v in c["attn_config"].items() if k == "clip_qkv"}},
     "nemotron": lambda c: {"head_dim": None, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64},
     "olmo": lambda c: {"attention_bias": False},
@@ -86,6 +98,8 @@ GRANTED = {
     "smollm3": lambda c: {"num_hidden_layers": 4},  # of which one has no rotary positions
     "stablelm": lambda c: PLAIN_ROPE | {"qk_layernorm": False},
     "starcoder2": lambda c: {"sliding_window": None},
+    "t5": lambda c: T5 if c["feed_forward_proj"].startswith("gated") else T5 | {"feed_forward_proj": "relu"},
+    "umt5": lambda c: T5,
 }
 
 
