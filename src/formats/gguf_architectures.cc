@@ -541,13 +541,6 @@ std::string known_names() {
 
 const GgufArchitecture& find_gguf_architecture(const GgufFile& file) {
   constexpr std::string_view kKey = "general.architecture";
-  const auto parts = file.get_integer("split.count").value_or(1);
-  if (parts != 1) {
-    throw UnsupportedError({.file = file.path(),
-                            .field = "split.count",
-                            .value = std::to_string(parts),
-                            .rule = "models in several files are not read: join them (llama-gguf-split --merge)"});
-  }
   const auto name = file.get_text(kKey);
   if (!name) {
     throw FormatError(

@@ -292,20 +292,21 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
       job.stored.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / (kPanel * row_bytes), 1, share);
   const bool keeps_blocks = job.keeps_blocks();
   std::vector<std::byte> blocks(keeps_blocks ? at_once * kPanel * row_bytes : 0);
-  std::vector<float> rows(keeps_blocks ? 0 : at_once * kPanel * k);
+  std::vector<float> rows(keeps_blocks && !check ? 0 : at_once * kPanel * k);
   std::size_t not_finite = 0;
   for (std::size_t panel = first_panel; panel < last_panel; panel += at_once) {
     const std::size_t last = std::min(last_panel, panel + at_once);
     const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
-    if (keeps_blocks) {
-      read_stored_rows(source_, job.stored, panel * kPanel, count, blocks.data());
-      for (std::size_t p = panel; p < last; ++p)
-        matrix.pack_stored(p, blocks.data() + (p - panel) * kPanel * row_bytes);
-      continue;
-    }
-    read_matrix_rows(source_, job.stored, panel * kPanel, count, rows.data());
+    if (!rows.empty()) read_matrix_rows(source_, job.stored, panel * kPanel, count, rows.data());
     if (check) not_finite += count_not_finite({rows.data(), count * k});
-    for (std::size_t p = panel; p < last; ++p) pack(job, p, rows.data() + (p - panel) * kPanel * k);
+    if (keeps_blocks) read_stored_rows(source_, job.stored, panel * kPanel, count, blocks.data());
+    for (std::size_t p = panel; p < last; ++p) {
+      if (keeps_blocks) {
+        matrix.pack_stored(p, blocks.data() + (p - panel) * kPanel * row_bytes);
+      } else {
+        pack(job, p, rows.data() + (p - panel) * kPanel * k);
+      }
+    }
   }
   if (check) report_not_finite(*job.stored.tensor, not_finite);
 }

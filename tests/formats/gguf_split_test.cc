@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "formats/gguf_model.h"
 #include "formats/gguf_writer.h"
 #include "skald/error.h"
 #include "support/expect_error.h"
@@ -75,6 +76,24 @@ TEST_F(GgufSplit, AnyPartOpensAll) {
 TEST_F(GgufSplit, OnePartIsAWholeModel) {
   write("alone.gguf", {.number = 0, .count = 1, .tensors = 1}, {"a"});
   EXPECT_EQ(open_gguf(dir_.path() / "alone.gguf")->describe(), "alone.gguf");
+}
+
+TEST_F(GgufSplit, IsReadAsOneModel) {
+  const std::vector<float> zeros(8);
+  std::vector<GgufField> fields = {{"split.no", 0U}, {"split.count", 2U}, {"general.architecture", std::string("llama")}};
+  for (const char* const key : {"embedding_length", "block_count", "feed_forward_length", "attention.head_count"}) {
+    fields.push_back({std::string("llama.") + key, 2U});
+  }
+  const std::vector<GgufTensor> first = {{.name = "token_embd.weight", .shape = {4, 2}, .values = zeros}};
+  const std::vector<GgufTensor> second = {{.name = "blk.0.ffn_up.weight", .shape = {4, 2}, .values = zeros}};
+  write_gguf(dir_.path() / "m-00001-of-00002.gguf", fields, first);
+  const std::vector<GgufField> rest = {{"split.no", 1U}, {"split.count", 2U}};
+  write_gguf(dir_.path() / "m-00002-of-00002.gguf", rest, second);
+  const auto path = dir_.path() / "m-00001-of-00002.gguf";
+  EXPECT_EQ(read_gguf_config(*open_gguf(path)).find("vocab_size")->as_integer(), 4);
+  const auto weights = open_gguf_weights(path);
+  EXPECT_NE(weights->find("model.embed_tokens.weight"), nullptr);
+  EXPECT_NE(weights->find("model.layers.0.mlp.up_proj.weight"), nullptr);
 }
 
 // 2b.21

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 
+#include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
 #include "models/model_case.h"
@@ -278,6 +279,20 @@ TEST(Load, NotFiniteWeightsAreReportedWhenAsked) {
   expect_contains(notices.text, {"down_proj", "1 NaN or Inf"});
   expect_contains(message_of(folder, {.bits = 8}), {"model.layers.0.mlp.down_proj.weight", "NaN, Inf", "16 or 32"});
   fs::remove_all(folder);
+}
+
+TEST(Load, ScalesOfBlocksThatAreNotFiniteAreReportedWhenAsked) {
+  const fs::path path = fs::path(testing::TempDir()) / ("skald_nan_" + std::to_string(::getpid()) + ".gguf");
+  for (const char* const scale : {"\x00\x7e", "\x00\xfc"}) {  // f16: NaN, minus infinity
+    fs::copy_file(SKALD_TEST_DATA "/gguf/llama-q8_0.gguf", path, fs::copy_options::overwrite_existing);
+    const auto place = static_cast<std::streamoff>(open_gguf(path)->find("blk.0.ffn_down.weight")->offset);
+    std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(place).write(scale, 2);
+    const Notices notices;
+    EXPECT_EQ(message_of(path, {.check_weights = true}), "loaded");
+    expect_contains(notices.text, {"down_proj", "32 NaN or Inf"});
+    expect_contains(message_of(path, {.bits = 8}), {"model.layers.0.mlp.down_proj.weight", "NaN, Inf", "16 or 32"});
+  }
+  fs::remove(path);
 }
 
 }  // namespace
