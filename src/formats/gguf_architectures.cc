@@ -143,12 +143,13 @@ constexpr std::array kT5Settings = {
     GgufSetting{"attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 0, 1},
     GgufSetting{"attention.relative_buckets_count", "relative_attention_num_buckets", 4, 4096},
     GgufSetting{"decoder_start_token_id", "decoder_start_token_id", 0, 1 << 24}};
-constexpr std::array kMamba2Settings = {kHidden,
-                                        kBlocks,
-                                        GgufSetting{"attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 0, 1},
-                                        GgufSetting{"ssm.conv_kernel", "conv_kernel", 1, kWidth, true},
-                                        GgufSetting{"ssm.state_size", "state_size", 1, kWidth, true},
-                                        GgufSetting{"ssm.group_count", "n_groups", 1, kHeads, true}};
+constexpr std::array kMixerSettings = {kHidden, kBlocks,
+                                       GgufSetting{"attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 0, 1},
+                                       GgufSetting{"ssm.conv_kernel", "conv_kernel", 1, kWidth, true},
+                                       GgufSetting{"ssm.state_size", "state_size", 1, kWidth, true}};
+constexpr auto kMambaSettings =
+    with(kMixerSettings, GgufSetting{"ssm.time_step_rank", "time_step_rank", 1, kWidth, true});
+constexpr auto kMamba2Settings = with(kMixerSettings, GgufSetting{"ssm.group_count", "n_groups", 1, kHeads, true});
 
 constexpr GgufTensorName kEmbedding{"token_embd", "model.embed_tokens"};
 constexpr GgufTensorName kFinalNorm{"output_norm", "model.norm"};
@@ -378,15 +379,20 @@ constexpr auto kT5GatedTensors =
          GgufTensorName{"enc.blk.*.ffn_up", "encoder.block.*.layer.1.DenseReluDense.wi_1"},
          GgufTensorName{"dec.blk.*.ffn_gate", "decoder.block.*.layer.2.DenseReluDense.wi_0"},
          GgufTensorName{"dec.blk.*.ffn_up", "decoder.block.*.layer.2.DenseReluDense.wi_1"});
-constexpr std::array kMambaTensors = {GgufTensorName{"token_embd", "backbone.embeddings"},
+constexpr std::array kMixerTensors = {GgufTensorName{"token_embd", "backbone.embeddings"},
                                       GgufTensorName{"output_norm", "backbone.norm_f"},
                                       kHead,
                                       GgufTensorName{"blk.*.attn_norm", "backbone.layers.*.norm"},
                                       GgufTensorName{"blk.*.ssm_in", "backbone.layers.*.mixer.in_proj"},
                                       GgufTensorName{"blk.*.ssm_out", "backbone.layers.*.mixer.out_proj"},
                                       GgufTensorName{"blk.*.ssm_conv1d", "backbone.layers.*.mixer.conv1d", taps}};
+constexpr auto kMambaTensors =
+    with(kMixerTensors, GgufTensorName{"blk.*.ssm_a", "backbone.layers.*.mixer.A_log", negative_exp},
+         GgufTensorName{"blk.*.ssm_d", "backbone.layers.*.mixer.D"},
+         GgufTensorName{"blk.*.ssm_x", "backbone.layers.*.mixer.x_proj"},
+         GgufTensorName{"blk.*.ssm_dt", "backbone.layers.*.mixer.dt_proj"});
 constexpr auto kMamba2Tensors =
-    with(kMambaTensors, GgufTensorName{"blk.*.ssm_a", "backbone.layers.*.mixer.A_log", negative_exp, true},
+    with(kMixerTensors, GgufTensorName{"blk.*.ssm_a", "backbone.layers.*.mixer.A_log", negative_exp, true},
          GgufTensorName{"blk.*.ssm_d", "backbone.layers.*.mixer.D", none, true},
          GgufTensorName{"blk.*.ssm_dt.bias", "backbone.layers.*.mixer.dt_bias"},
          GgufTensorName{"blk.*.ssm_norm", "backbone.layers.*.mixer.norm", none, true});
@@ -519,6 +525,11 @@ constexpr GgufArchitecture kArchitectures[] = {
      .tensors = kT5GatedTensors,
      .fixed = R"({"feed_forward_proj": "gated-gelu"})"},
     {.name = "t5", .model_type = "t5", .settings = kT5Settings, .tensors = kT5PlainTensors},
+    {.name = "mamba",
+     .model_type = "mamba",
+     .settings = kMambaSettings,
+     .tensors = kMambaTensors,
+     .mixer = GgufMixer::recurrence},
     {.name = "mamba2",
      .model_type = "mamba2",
      .settings = kMamba2Settings,

@@ -1,12 +1,7 @@
 #include "nn/mamba2.h"
 
-#include <algorithm>
-#include <array>
-
 namespace skald::nn {
 namespace {
-
-constexpr std::size_t kConvBlock = 64;  // channels that a worker takes at a time, at least
 
 std::size_t head_floats(const Mamba2Spec& spec) { return spec.state_size * kernels::scan_pitch(spec.head_dim); }
 
@@ -42,47 +37,14 @@ void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& 
   const Product product{&in_proj, projected};
   multiply({.x = around.input(x), .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1},
            context);
-  convolve(projected, convolved, layer, context);
+  const auto state_of = [&](const SequenceRun& run) -> Convolution::State {
+    const Parts state = parts_of(spec, run, layer, context);
+    return {state.inputs_before, state.inputs_after};
+  };
+  convolution.forward(projected + spec.width(), spec.projected(), convolved, state_of, context);
   scan(projected, convolved, y, layer, context);
   gate_and_norm(projected, y, context);
   project_and_add(out_proj, y, around, x, context);
-}
-
-// Workers take ranges of channels, of all rows.
-void Mamba2::convolve(const float* projected, float* y, int layer, const Context& context) const {
-  const std::size_t channels = spec.channels();
-  const std::size_t kept = spec.taps - 1;
-  const auto run_channels = [&](const SequenceRun& run, std::size_t begin, std::size_t end) {
-    const Parts state = parts_of(spec, run, layer, context);
-    // Input `i` of the run, counted from `kept` before its first row.
-    const auto input = [&](std::size_t i) -> const float* {
-      if (i >= kept) return projected + (run.begin + i - kept) * spec.projected() + spec.width();
-      return state.inputs_before == nullptr ? nullptr : state.inputs_before + i * channels;
-    };
-    std::array<const float*, kMaxConvTaps> inputs{};
-    for (std::size_t r = run.begin; r < run.end; ++r) {
-      for (std::size_t t = 0; t < spec.taps; ++t) inputs[t] = input(r - run.begin + t);
-      const kernels::ConvRow row{.inputs = inputs.data(),
-                                 .weight = conv_weight.data(),
-                                 .bias = conv_bias.empty() ? nullptr : conv_bias.data(),
-                                 .taps = spec.taps,
-                                 .channels = channels};
-      float* const out = y + r * channels;
-      kernels::table().convolve(row, begin, end, out);
-      kernels::table().activate(spec.activation, out + begin, nullptr, end - begin, out + begin);
-    }
-    for (std::size_t i = 0; i < kept; ++i) {
-      const float* const from = input(run.end - run.begin + i);
-      float* const to = state.inputs_after + i * channels;
-      from == nullptr ? std::fill(to + begin, to + end, 0.0F) : void(std::copy(from + begin, from + end, to + begin));
-    }
-  };
-  const std::size_t blocks = (channels + kConvBlock - 1) / kConvBlock;
-  parallel_for(context, blocks, 1, context.rows.size() * channels * spec.taps, [&](std::size_t begin, std::size_t end) {
-    for (const SequenceRun& run : context.runs) {
-      run_channels(run, begin * kConvBlock, std::min(channels, end * kConvBlock));
-    }
-  });
 }
 
 // A task is one head of one sequence: all its rows in order, while its state stays in the nearest cache.

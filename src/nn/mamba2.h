@@ -6,10 +6,9 @@
 #include <vector>
 
 #include "nn/blocks.h"
+#include "nn/convolution.h"
 
 namespace skald::nn {
-
-inline constexpr std::size_t kMaxConvTaps = 32;
 
 struct Mamba2Spec {
   std::size_t n_heads = 0;
@@ -19,7 +18,6 @@ struct Mamba2Spec {
   std::size_t taps = 0;      // of the convolution, 1 to kMaxConvTaps
   float step_low = 0;        // limits of the time step
   float step_high = 0;
-  kernels::Activation activation = kernels::Activation::silu;  // behind the convolution
 
   [[nodiscard]] std::size_t width() const { return n_heads * head_dim; }
   /// Channels of the convolution: x, B and C side by side.
@@ -35,8 +33,7 @@ struct Mamba2Spec {
 struct Mamba2 {
   Mamba2Spec spec;
   Linear in_proj, out_proj;
-  std::vector<float> conv_weight;    // [taps, channels]
-  std::vector<float> conv_bias;      // [channels] or empty
+  Convolution convolution;           // of x, B and C
   std::vector<float> dt_bias, a, d;  // [n_heads]; a = -exp(A_log)
   std::vector<Norm> norms;           // [n_groups] over width / n_groups values
 
@@ -44,7 +41,6 @@ struct Mamba2 {
   void add_to(float* x, const Residual& around, int layer, const Context& context) const;
 
  private:
-  void convolve(const float* projected, float* y, int layer, const Context& context) const;
   void scan(const float* projected, const float* convolved, float* y, int layer, const Context& context) const;
   void gate_and_norm(const float* projected, float* y, const Context& context) const;
 };

@@ -80,7 +80,8 @@ TEST_F(GgufSplit, OnePartIsAWholeModel) {
 
 TEST_F(GgufSplit, IsReadAsOneModel) {
   const std::vector<float> zeros(8);
-  std::vector<GgufField> fields = {{"split.no", 0U}, {"split.count", 2U}, {"general.architecture", std::string("llama")}};
+  std::vector<GgufField> fields = {
+      {"split.no", 0U}, {"split.count", 2U}, {"general.architecture", std::string("llama")}};
   for (const char* const key : {"embedding_length", "block_count", "feed_forward_length", "attention.head_count"}) {
     fields.push_back({std::string("llama.") + key, 2U});
   }

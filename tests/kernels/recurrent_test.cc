@@ -1,5 +1,6 @@
 // The kernels of recurrent layers: against exact arithmetic, bit by bit against the scalar table, and however the rows
 // are cut.
+#include "kernels/recurrence.h"
 #include "support.h"
 
 namespace skald::kernels {
@@ -145,6 +146,122 @@ TEST_P(RecurrentTest, ScanInPartsGivesTheSameBits) {
     }
     EXPECT_TRUE(same_bits(y, y_parts)) << head_dim;
     EXPECT_TRUE(same_bits(state, states[n % 2])) << head_dim;
+  }
+}
+
+// Inputs of a scan over channels, and the calls over parts of them.
+struct ChannelCase {
+  static constexpr std::size_t kRows = 7;
+  std::size_t channels, state_size;
+  std::size_t pitch = scan_pitch(channels);
+  std::vector<float> x = random_floats(kRows * channels, 7);
+  std::vector<float> steps = random_floats(kRows * channels, 8, 2.0F);
+  std::vector<float> bc = random_floats(kRows * 2 * state_size, 9);
+  std::vector<float> a = decays();
+  std::vector<float> d = random_floats(channels, 10);
+  std::vector<float> initial = random_floats(state_size * pitch, 11);
+
+  [[nodiscard]] std::vector<float> decays() const {
+    std::vector<float> out(state_size * pitch);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = -0.1F * static_cast<float>(1 + i % 9);
+    return out;
+  }
+  [[nodiscard]] ChannelScan rows(std::size_t begin, std::size_t end, const float* before, float* after,
+                                 float* y) const {
+    return {.x = x.data() + begin * channels,
+            .steps = steps.data() + begin * channels,
+            .b = bc.data() + begin * 2 * state_size,
+            .c = bc.data() + begin * 2 * state_size + state_size,
+            .bc_stride = 2 * state_size,
+            .a = a.data(),
+            .d = d.data(),
+            .before = before,
+            .after = after,
+            .y = y + begin * channels,
+            .rows = end - begin,
+            .channels = channels,
+            .state_size = state_size};
+  }
+};
+
+TEST_P(RecurrentTest, ScanChannels) {
+  for (const std::size_t channels : {1, 16, 33, 80}) {
+    for (const std::size_t state_size : {1, 7, 16}) {
+      const ChannelCase c{.channels = channels, .state_size = state_size};
+      std::vector<float> y(ChannelCase::kRows * channels);
+      std::vector<float> state(c.initial.size(), kInf);
+      recurrences(table()).scan_channels(c.rows(0, ChannelCase::kRows, c.initial.data(), state.data(), y.data()), 0,
+                                         channels);
+      for (std::size_t i = 0; i < channels; ++i) {
+        std::vector<double> exact(state_size);
+        for (std::size_t n = 0; n < state_size; ++n) exact[n] = c.initial[n * c.pitch + i];
+        for (std::size_t r = 0; r < ChannelCase::kRows; ++r) {
+          const double x = c.x[r * channels + i];
+          const double step = std::log1p(std::exp(static_cast<double>(c.steps[r * channels + i])));
+          double want = c.d[i] * x;
+          for (std::size_t n = 0; n < state_size; ++n) {
+            const float* const b = c.bc.data() + r * 2 * state_size + n;
+            exact[n] = std::exp(step * c.a[n * c.pitch + i]) * exact[n] + step * x * b[0];
+            want += exact[n] * b[state_size];
+          }
+          ASSERT_NEAR(y[r * channels + i], want, 1e-4);
+        }
+        for (std::size_t n = 0; n < state_size; ++n) ASSERT_NEAR(state[n * c.pitch + i], exact[n], 1e-4);
+      }
+      // Cut anywhere, and on the scalar table: the same bits.
+      std::vector<float> y_parts(y.size());
+      std::vector<float> middle(state.size()), last(state.size());
+      recurrences(scalar()).scan_channels(c.rows(0, 3, c.initial.data(), middle.data(), y_parts.data()), 0, channels);
+      const ChannelScan rest = c.rows(3, ChannelCase::kRows, middle.data(), last.data(), y_parts.data());
+      recurrences(scalar()).scan_channels(rest, 0, std::min<std::size_t>(16, channels));
+      if (channels > 16) recurrences(scalar()).scan_channels(rest, 16, channels);
+      ASSERT_TRUE(same_bits(y, y_parts)) << channels;
+      ASSERT_TRUE(same_bits(state, last)) << channels;
+    }
+  }
+}
+
+TEST_P(RecurrentTest, DecayingMean) {
+  constexpr std::size_t kRows = 9;
+  for (const std::size_t channels : {1, 16, 33, 80}) {
+    const std::size_t pitch = scan_pitch(channels);
+    const std::vector<float> keys = random_floats(kRows * channels, 12, 4.0F);
+    const std::vector<float> values = random_floats(kRows * channels, 13);
+    std::vector<float> decay = random_floats(channels, 14);
+    for (float& rate : decay) rate = -std::exp(rate);
+    const std::vector<float> first = random_floats(channels, 15);
+    const auto run = [&](const KernelTable& kernels, std::size_t begin, std::size_t end, const float* before,
+                         float* after, float* y) {
+      recurrences(kernels).decaying_mean({.keys = keys.data() + begin * channels,
+                                          .values = values.data() + begin * channels,
+                                          .decay = decay.data(),
+                                          .first = first.data(),
+                                          .before = before,
+                                          .after = after,
+                                          .y = y + begin * channels,
+                                          .rows = end - begin,
+                                          .channels = channels},
+                                         0, channels);
+    };
+    std::vector<float> y(kRows * channels), parts(y.size());
+    std::vector<float> state(3 * pitch), middle(state.size()), last(state.size());
+    run(table(), 0, kRows, nullptr, state.data(), y.data());
+    run(scalar(), 0, 4, nullptr, middle.data(), parts.data());
+    run(scalar(), 4, kRows, middle.data(), last.data(), parts.data());
+    EXPECT_TRUE(same_bits(y, parts)) << channels;
+    EXPECT_TRUE(same_bits(state, last)) << channels;
+    for (std::size_t i = 0; i < channels; ++i) {
+      double numerator = 0;
+      double denominator = 0;
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const double key = keys[r * channels + i];
+        const double value = values[r * channels + i];
+        const double now = std::exp(first[i] + key);
+        ASSERT_NEAR(y[r * channels + i], (numerator + now * value) / (denominator + now), 1e-4);
+        numerator = std::exp(static_cast<double>(decay[i])) * numerator + std::exp(key) * value;
+        denominator = std::exp(static_cast<double>(decay[i])) * denominator + std::exp(key);
+      }
+    }
   }
 }
 

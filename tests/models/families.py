@@ -352,6 +352,36 @@ def mamba2(rng):
     return config, rng.choice([60, 100, 270])
 
 
+def mamba(rng):
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": rng.choice([32, 40, 56]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "expand": rng.choice([1, 2, 3]),
+        "state_size": rng.choice([4, 7, 16]),
+        "conv_kernel": rng.choice([2, 3, 4]),
+        "use_bias": rng.random() < 0.5,
+        "use_conv_bias": rng.random() < 0.5,
+        "hidden_act": rng.choice(["silu", "silu", "gelu"]),
+        "layer_norm_epsilon": rng.choice([1e-5, 1e-3]),
+    }
+    config |= rng.choice([{}, {"time_step_rank": "auto"}, {"time_step_rank": 5}])
+    return config | rng.choice([{}, {"tie_word_embeddings": False}]), rng.choice([60, 100, 270])
+
+
+def rwkv(rng):
+    config = {
+        "vocab_size": rng.choice([131, 160]),
+        "hidden_size": rng.choice([36, 48, 72]),
+        "num_hidden_layers": rng.choice([2, 3]),
+        "context_length": 400,
+        "layer_norm_epsilon": rng.choice([1e-5, 1e-1]),
+        "tie_word_embeddings": rng.random() < 0.3,
+    }
+    config |= rng.choice([{}, {"rescale_every": 1}, {"rescale_every": 2}, {"rescale_every": 0}])
+    return config | rng.choice([{}, {"intermediate_size": 50}]), rng.choice([60, 100, 270])
+
+
 DRAWS = DECODER_DRAWS | {
     "bart": bart,
     "bloom": bloom,
@@ -363,6 +393,7 @@ DRAWS = DECODER_DRAWS | {
     "gpt_oss": gpt_oss,
     "llama": lambda rng, rope=None: llama_form(rng, "llama", rope),
     "m2m_100": lambda rng: bart_kin(rng, pad_token_id=1),
+    "mamba": mamba,
     "mamba2": mamba2,
     "marian": lambda rng: bart_kin(rng, pad_token_id=0),
     "mbart": bart_kin,
@@ -374,6 +405,7 @@ DRAWS = DECODER_DRAWS | {
     "qwen2_moe": qwen2_moe,
     "qwen3": lambda rng, rope=None: llama_form(rng, "qwen3", rope),
     "mt5": t5,
+    "rwkv": rwkv,
     "t5": t5,
     "umt5": umt5,
 }

@@ -38,6 +38,10 @@ const std::map<std::string, std::string> kGood = {
     {"deepseek_v3", R"({"model_type": "deepseek_v3", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
        "num_hidden_layers": 2, "num_attention_heads": 3, "num_key_value_heads": 3, "qk_rope_head_dim": 8,
        "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "num_experts_per_tok": 3})"},
+    {"mamba", R"({"model_type": "mamba", "vocab_size": 160, "hidden_size": 48, "num_hidden_layers": 2})"},
+    {"rwkv", R"({"model_type": "rwkv", "vocab_size": 160, "hidden_size": 48, "num_hidden_layers": 2})"},
+    {"persimmon", R"({"model_type": "persimmon", "vocab_size": 160, "hidden_size": 48, "intermediate_size": 72,
+       "num_hidden_layers": 2, "num_attention_heads": 3})"},
     {"t5", R"({"model_type": "t5", "vocab_size": 131, "d_model": 40, "d_kv": 12, "d_ff": 56, "num_layers": 2,
        "num_heads": 3})"},
     {"bart", R"({"model_type": "bart", "vocab_size": 131, "d_model": 36, "encoder_layers": 2, "decoder_layers": 2,
@@ -102,6 +106,12 @@ constexpr WrongValue kWrong[] = {
     {"deepseek_v2", "topk_method", "\"noaux_tc\"", "known are greedy, group_limited_greedy"},
     {"deepseek_v2", "num_experts_per_tok", "null", "must be an integer in [1, 16384]"},
     {"deepseek_v2", "mlp_bias", "1", "must be true or false"},
+    {"mamba", "time_step_rank", "0", "must be an integer in [1, 1048576]"},
+    {"mamba", "time_step_rank", "\"automatic\"", "must be an integer in [1, 1048576]"},
+    {"mamba", "conv_kernel", "33", "must be an integer in [1, 32]"},
+    {"rwkv", "attention_hidden_size", "40", "must be hidden_size, which is 48"},
+    {"rwkv", "rescale_every", "1.5", "must be an integer in [-1, 4096]"},
+    {"persimmon", "hidden_act", "\"relu3\"", "known are silu"},
     {"deepseek_v3", "qk_rope_head_dim", "7", "must be even"},
     {"deepseek_v3", "qk_rope_head_dim", "0", "must be an integer in [2, 65536]"},
     {"deepseek_v3", "head_dim", "16", "must be qk_rope_head_dim, which is 8"},
@@ -233,6 +243,59 @@ TEST(FamilyConfig, WrongValuesAreNamed) {
     EXPECT_NE(message.find(wrong.key), std::string::npos);
     EXPECT_NE(message.find(wrong.rule), std::string::npos);
   }
+}
+
+// Every number that the new families read, as what no number can be: each is taken or named, never the end of the
+// program.
+TEST(FamilyConfig, NoNumberEndsTheProgram) {
+  const std::map<std::string, std::vector<const char*>> keys = {
+      {"deepseek_v2",
+       {"vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "moe_intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "max_position_embeddings",
+        "rms_norm_eps",
+        "rope_theta",
+        "head_dim",
+        "qk_rope_head_dim",
+        "qk_nope_head_dim",
+        "v_head_dim",
+        "kv_lora_rank",
+        "q_lora_rank",
+        "first_k_dense_replace",
+        "n_routed_experts",
+        "n_shared_experts",
+        "num_experts_per_tok",
+        "n_group",
+        "topk_group",
+        "routed_scaling_factor"}},
+      {"persimmon",
+       {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "max_position_embeddings", "layer_norm_eps", "rope_theta", "partial_rotary_factor"}},
+      {"mamba",
+       {"vocab_size", "hidden_size", "num_hidden_layers", "state_size", "expand", "conv_kernel", "time_step_rank",
+        "layer_norm_epsilon"}},
+      {"rwkv",
+       {"vocab_size", "hidden_size", "num_hidden_layers", "attention_hidden_size", "intermediate_size",
+        "context_length", "rescale_every", "layer_norm_epsilon"}},
+  };
+  int refused = 0;
+  for (const auto& [family, names] : keys) {
+    for (const char* const key : names) {
+      for (const char* const value : {"0", "-1", "1.5", "\"x\"", "null", "2147483648", "9223372036854775808"}) {
+        const std::string message = message_of(changed(family, key, value));
+        SCOPED_TRACE(family + " " + key + " " + value + ": " + message);
+        const bool taken = message.starts_with("no weights: tensor '");
+        EXPECT_TRUE(taken || message.starts_with("config.json: "));
+        refused += taken ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(refused, 200);
 }
 
 }  // namespace

@@ -459,10 +459,12 @@ DRAWN = (
     "blenderbot",
     "deepseek_v2",
     "m2m_100",
+    "mamba",
     "marian",
     "mbart",
     "mt5",
     "pegasus",
+    "rwkv",
     "umt5",
 )
 
@@ -474,7 +476,7 @@ def make_drawn_case(folder, family):
         settings, _ = random_settings(rng, family)
         settings |= {key: value for key, value in SMALL.items() if key in settings}
         widths = [settings.get(key, 0) for key in ("hidden_size", "n_embd")]
-        if max(widths) > 32 or settings.get("tie_word_embeddings") and family in DECODERS:
+        if max(widths) > (48 if family == "rwkv" else 32) or settings.get("tie_word_embeddings") and family in DECODERS:
             continue
         dtype = rng.choice([torch.float16, torch.bfloat16])
         if make_case(folder, settings, seed, 40, n_greedy=72, n_rows=8, dtype=dtype):

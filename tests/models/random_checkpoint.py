@@ -47,12 +47,16 @@ def randomize(model, generator):
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
             # a large last bias would make some tokens always win
-            small = bart or bloom or "ln_f" in name or model.config.model_type in DECODERS
+            small = bart or bloom or "ln_f" in name or "ln_out" in name or model.config.model_type in DECODERS
             value = noise * (0.1 if small else 0.5)
         elif bart and ("encoder_attn.out_proj" in name or "fc2" in name):
             value = 0.5 / math.sqrt(parameter.shape[1]) * noise
         elif name.endswith("A_log"):
             value = 1.5 * noise - 1.5  # memories of a few tokens and of many
+        elif "time_decay" in name:
+            value = 1.5 * noise - 2.0  # likewise
+        elif "time_mix" in name:
+            value = 0.5 + 0.4 * noise
         elif parameter.dim() == 1:
             value = (0.0 if from_one else 1.0) + 0.4 * noise
             if "embeddings_layernorm" in name:
@@ -131,7 +135,7 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
             prompt = torch.randint(first, config["vocab_size"], (1, 1 + seed % 9), generator=generator)
         step = (lambda ids, **state: model(decoder_input_ids=ids, **given, **state)) if encodes else model
         out = step(prompt, use_cache=True)
-        cache = "cache_params" if "cache_params" in out else "past_key_values"
+        cache = next(key for key in ("cache_params", "state", "past_key_values") if key in out)
         rows.append(out.logits[0])
         for _ in range(n_greedy):
             token = int(rows[-1][-1].argmax())
@@ -142,6 +146,8 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
             else:
                 out = step(torch.tensor([[token]]), **{cache: out[cache]}, use_cache=True)
                 rows.append(out.logits[0])
+    if config["model_type"] == "rwkv":  # which scales its weights while it computes
+        model.train().rwkv._rescale_layers()
     return model, prompt[0], greedy, torch.cat(rows)
 
 

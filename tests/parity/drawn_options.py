@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+RECURRENT = ("mamba", "mamba2")  # families whose state is no cache of keys
+
 
 @dataclass
 class Strategy:
@@ -32,7 +34,7 @@ def decoder_in_4_49(checkpoint):
 def can_be_cropped(checkpoint):
     """Whether the reference's cache can, and gives the same then: not a state, not a window that is full, and not where
     how far a draft reaches changes rotary factors."""
-    return not checkpoint.invalid and checkpoint.family not in ("mamba2", "phi3") and checkpoint.window is None
+    return not checkpoint.invalid and checkpoint.family not in (*RECURRENT, "phi3") and checkpoint.window is None
 
 
 def can_exit_early(checkpoint):
@@ -42,7 +44,7 @@ def can_exit_early(checkpoint):
 
 def may_be_padded(checkpoint):
     """Not where padding itself changes the reference's result: positions that count it, states, choices of factors."""
-    return not checkpoint.invalid and not checkpoint.encodes and checkpoint.family not in ("mamba2", "phi3")
+    return not checkpoint.invalid and not checkpoint.encodes and checkpoint.family not in (*RECURRENT, "phi3")
 
 
 STRATEGIES = {
@@ -185,7 +187,7 @@ def invalid(d):
 
 
 def guidance(d):
-    fits = not d.checkpoint.encodes and not d.checkpoint.invalid and d.checkpoint.family != "mamba2"
+    fits = not d.checkpoint.encodes and not d.checkpoint.invalid and d.checkpoint.family not in RECURRENT
     return d.rng.choice([0.0, 0.5, 1.5, 3.0]) if fits else None
 
 

@@ -78,6 +78,7 @@ GRANTED = {
     ),
     "gpt_bigcode": lambda c: {"multi_query": True, "scale_attn_weights": True, "n_inner": None},
     "gpt_neox": lambda c: {"rope_scaling": None, "rotary_emb_base": None},
+    "mamba": lambda c: {"vocab_size": 160, "expand": 2, "intermediate_size": 2 * c["hidden_size"]},
     "mamba2": lambda c: {"vocab_size": 160, "time_step_limit": None},  # a vocabulary of whole sixteens
     "mixtral": lambda c: {"sliding_window": None},
     "mt5": lambda c: T5 | {"tie_word_embeddings": False},

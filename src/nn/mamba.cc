@@ -1,0 +1,104 @@
+#include "nn/mamba.h"
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/recurrence.h"
+
+namespace skald::nn {
+namespace {
+
+constexpr std::size_t kChannelBlock = 64;  // channels that a worker takes at a time, at least
+
+// One layer's recurrent state, by its parts.
+struct Parts {
+  const float* states_before;  // [state_size, scan_pitch(width)]; nullptr: zeros
+  const float* inputs_before;  // [taps - 1, width], the oldest first; nullptr: zeros
+  float* states_after;         // the same
+  float* inputs_after;
+};
+
+Parts parts_of(const MambaSpec& spec, const SequenceRun& run, int layer, const Context& context) {
+  const RecurrentState state = context.state->recurrent(run.sequence, layer);
+  const auto* const before = reinterpret_cast<const float*>(state.before);
+  auto* const after = reinterpret_cast<float*>(state.after);
+  const std::size_t states = spec.state_size * kernels::scan_pitch(spec.width);
+  return {before, before == nullptr ? nullptr : before + states, after, after + states};
+}
+
+}  // namespace
+
+std::size_t MambaSpec::state_bytes() const {
+  const std::size_t bytes = (state_size * kernels::scan_pitch(width) + (taps - 1) * width) * sizeof(float);
+  return (bytes + 63) / 64 * 64;
+}
+
+void Mamba::add_to(float* x, const Residual& around, int layer, const Context& context) const {
+  const std::size_t rows = context.rows.size();
+  const std::size_t width = spec.width;
+  Workspace& work = *context.work;
+  float* const projected = work.projected.ensure(rows * 2 * width);
+  float* const convolved = work.convolved.ensure(rows * width);
+  float* const low_steps = work.gate.ensure(rows * spec.step_rank);
+  float* const bc = work.k.ensure(rows * 2 * spec.state_size);
+  float* const steps = work.up.ensure(rows * width);
+  float* const y = work.attended.ensure(rows * width);
+
+  const auto run = [&](const float* in, const Norm* norm, std::span<const Product> products) {
+    multiply({.x = in, .rows = rows, .norm = norm, .spans = context.adapter_spans}, products, context);
+  };
+  const Product inner{&in_proj, projected};
+  run(around.input(x), around.before, {&inner, 1});
+  const auto state_of = [&](const SequenceRun& sequence) -> Convolution::State {
+    const Parts state = parts_of(spec, sequence, layer, context);
+    return {state.inputs_before, state.inputs_after};
+  };
+  convolution.forward(projected, 2 * width, convolved, state_of, context);
+  const std::array<Product, 2> selection = {{{&step_proj, low_steps}, {&bc_proj, bc}}};
+  run(convolved, nullptr, selection);
+  const Product step{&dt_proj, steps};
+  run(low_steps, nullptr, {&step, 1});
+  scan(convolved, steps, bc, y, layer, context);
+  parallel_for(context, rows, 1, 16 * rows * width, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      const float* const gate = projected + (2 * r + 1) * width;
+      kernels::table().activate(kernels::Activation::silu, gate, y + r * width, width, y + r * width);
+    }
+  });
+  project_and_add(out_proj, y, around, x, context);
+}
+
+// A task is a range of channels of one sequence: all its rows in order.
+void Mamba::scan(const float* convolved, const float* steps, const float* bc, float* y, int layer,
+                 const Context& context) const {
+  const std::size_t blocks = (spec.width + kChannelBlock - 1) / kChannelBlock;
+  const auto run_task = [&](std::size_t task) {
+    const SequenceRun& run = context.runs[task / blocks];
+    const Parts state = parts_of(spec, run, layer, context);
+    const float* const b = bc + run.begin * 2 * spec.state_size;
+    const kernels::ChannelScan rows{.x = convolved + run.begin * spec.width,
+                                    .steps = steps + run.begin * spec.width,
+                                    .b = b,
+                                    .c = b + spec.state_size,
+                                    .bc_stride = 2 * spec.state_size,
+                                    .a = a.data(),
+                                    .d = d.data(),
+                                    .before = state.states_before,
+                                    .after = state.states_after,
+                                    .y = y + run.begin * spec.width,
+                                    .rows = run.end - run.begin,
+                                    .channels = spec.width,
+                                    .state_size = spec.state_size};
+    const std::size_t begin = task % blocks * kChannelBlock;
+    kernels::recurrences(kernels::table()).scan_channels(rows, begin, std::min(spec.width, begin + kChannelBlock));
+  };
+  const auto run_tasks = [&](std::size_t begin, std::size_t end, int /*worker*/) {
+    for (std::size_t task = begin; task < end; ++task) run_task(task);
+  };
+  const std::size_t tasks = context.runs.size() * blocks;
+  const std::size_t work = 16 * context.rows.size() * spec.width * spec.state_size;
+  if (work < kSerialWork) return run_tasks(0, tasks, 0);
+  context.pool->parallel_dynamic(tasks, 1, run_tasks);
+}
+
+}  // namespace skald::nn
