@@ -219,8 +219,8 @@ class ConfigReader {
     if (rotated > head_dim() || (rotated < head_dim() && architecture_.partial_rotary.empty())) {
       fail(key, std::to_string(rotated), "must be the size of a head, which is " + std::to_string(head_dim()));
     }
-    if (!architecture_.partial_rotary
-             .empty()) {  // also where it is the whole: families differ in what they take for granted
+    // Also where it is the whole: families differ in what they take for granted.
+    if (!architecture_.partial_rotary.empty()) {
       put(architecture_.partial_rotary, static_cast<double>(rotated) / static_cast<double>(head_dim()));
     }
     json::Object scaling = rope_scaling();

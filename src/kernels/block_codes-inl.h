@@ -5,7 +5,6 @@ namespace skald::kernels::SKALD_ISA {
 namespace {
 
 inline constexpr std::size_t kStrips = kPanel / kLanes;
-inline constexpr std::size_t kMostPiece = 64;      // inputs of a run that loops take at once
 inline constexpr std::size_t kBlocksAhead = 8192;  // bytes of weights asked for before they are read
 
 /// The codes of vector `v` of a chunk, from one plane of kBits.
@@ -101,6 +100,12 @@ struct RunKind {
   static constexpr std::size_t kSums = BlockX::sums_per_block(kBlock);
   static constexpr bool kMinimums = kHasMinimums;
   static constexpr int kZero = kCodeZero;
+
+  /// Of `inputs`, the one after the last of run `run`: a run of several pieces may hold fewer.
+  SKALD_INLINE static constexpr std::size_t end(std::size_t run, std::size_t inputs) {
+    const std::size_t end = (run + 1) * kRun;
+    return kRun > kPiece ? std::min(end, inputs) : end;
+  }
 };
 template <const BlockLayout& L>
 using KindOf = RunKind<L.run, L.minimums, L.product_zero()>;

@@ -40,17 +40,18 @@ SKALD_INLINE void unpack_scales(const std::byte* p, float* out) {
   }
 }
 
-/// Asks for each line of memory that it reads and for the one kBlocksAhead further.
+/// So many inputs from `p` on. Asks for each line of memory that it reads and for the one kBlocksAhead further.
 template <const BlockLayout& L, int kZero>
-void unpack_groups(const std::byte* p, std::size_t groups, UnpackedStep& step) {
+void unpack_groups(const std::byte* p, std::size_t inputs, UnpackedStep& step) {
   const Codebook<L, kZero> book;
   float* scales = step.scales;
   float* minimums = step.minimums;
   std::byte* codes = step.codes;
-  for (std::size_t g = 0; g < groups; ++g, p += L.group_bytes()) {
+  for (std::size_t first = 0; first < inputs; first += L.group, p += L.group_bytes()) {
     unpack_scales<L>(p, scales);
     if constexpr (L.minimums) unpack_scales<L>(p + L.scale_bytes(), minimums);
-    for (std::size_t c = 0; c < L.group / kChunk; ++c, codes += kChunkVectors * kVectorBytes) {
+    const std::size_t chunks = L.group <= kMostPiece ? L.group / kChunk : std::min(L.group, inputs - first) / kChunk;
+    for (std::size_t c = 0; c < chunks; ++c, codes += kChunkVectors * kVectorBytes) {
       const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
       for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
         __builtin_prefetch(chunk + kBlocksAhead + line);
@@ -67,7 +68,7 @@ struct BlockTile {
   std::size_t x_stride;
   const BlockX* form;
   std::size_t first_input;  // of the step
-  std::size_t inputs;       // of the step that x has, whole runs
+  std::size_t inputs;       // of the step that x has: of its last run perhaps a part, whole pieces
   const UnpackedStep* step;
   std::size_t strip;  // the first one
   float* y;           // [R, columns], rows y_stride apart
@@ -105,7 +106,7 @@ void block_tile(const BlockTile& t) {
   const std::byte* codes = t.step->codes + t.strip * kVectorBytes;
   const float* scales = t.step->scales + t.strip * kLanes;
   const float* minimums = t.step->minimums + t.strip * kLanes;
-  for (std::size_t run = 0; run < t.inputs / Kind::kRun; ++run) {
+  for (std::size_t run = 0; run * Kind::kRun < t.inputs; ++run) {
     IVec sums[R][S];
     SKALD_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -113,7 +114,8 @@ void block_tile(const BlockTile& t) {
       SKALD_UNROLL
       for (int s = 0; s < S; ++s) sums[r][s] = begin;
     }
-    for (std::size_t piece = run * Kind::kRun; piece < (run + 1) * Kind::kRun; piece += Kind::kPiece) {
+    const std::size_t end = Kind::end(run, t.inputs);
+    for (std::size_t piece = run * Kind::kRun; piece < end; piece += Kind::kPiece) {
       SKALD_UNROLL
       for (std::size_t i = 0; i < Kind::kPiece; i += 4, codes += kStrips * kVectorBytes) {
         Bytes w[S];
@@ -175,26 +177,26 @@ constexpr std::size_t step_groups(std::size_t m) {
   return (m > kFewRows ? kStepInputs : kStepInputs / 2) / L.group;
 }
 
-/// Unpacks a panel's step, from `group` on, for rows from `row` on; x is still to be set. Codes of formats without
-/// minimums are levels + kZero.
+/// Unpacks a panel's step, from `group` on, for rows from `row` on, whose product looks for x at `x`. Codes of formats
+/// without minimums are levels + kZero.
 template <const BlockLayout& L, int kZero>
-BlockTile unpack_step(const GemmCall& call, const BlockX& form, std::size_t row, std::size_t panel, std::size_t group,
-                      UnpackedStep& step) {
-  const std::size_t groups = L.groups(call.k);
-  const std::size_t count = std::min(step_groups<L>(call.m), groups - group);
-  unpack_groups<L, kZero>(call.w + (panel * groups + group) * L.group_bytes(), count, step);
-  return {.x = nullptr,
+BlockTile unpack_step(const GemmCall& call, const BlockX& form, const std::byte* x, std::size_t row, std::size_t panel,
+                      std::size_t group, UnpackedStep& step) {
+  const std::size_t first = group * L.group;
+  const std::size_t inputs = std::min(step_groups<L>(call.m) * L.group, form.inputs - first);
+  unpack_groups<L, kZero>(call.w + panel * L.panel_bytes(call.k) + group * L.group_bytes(), inputs, step);
+  return {.x = x,
           .x_stride = form.row_bytes(),
           .form = &form,
-          .first_input = group * L.group,
-          .inputs = std::min(count * L.group, form.blocks * form.block - group * L.group),
+          .first_input = first,
+          .inputs = inputs,
           .step = &step,
           .strip = 0,
           .y = call.y + row * call.y_stride + panel * kPanel,
           .y_stride = call.y_stride,
           .columns = call.n - panel * kPanel,
-          .first = group == 0,
-          .last = group + count == groups};
+          .first = first == 0,
+          .last = first + inputs == form.inputs};
 }
 
 template <const BlockLayout& L>
@@ -208,12 +210,10 @@ void block_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel
   for (std::size_t b = 0; b < row_blocks; ++b) {
     const std::size_t row = call.m * b / row_blocks;
     const std::size_t rows = call.m * (b + 1) / row_blocks - row;
+    const std::byte* const x = call.packed_x + row * form.row_bytes();
     for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {
-      for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m)) {
-        BlockTile tile = unpack_step<L, L.product_zero()>(call, form, row, panel, group, step);
-        tile.x = call.packed_x + row * form.row_bytes();
-        multiply_step<KindOf<L>>(tile, rows);
-      }
+      for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m))
+        multiply_step<KindOf<L>>(unpack_step<L, L.product_zero()>(call, form, x, row, panel, group, step), rows);
     }
   }
 }

@@ -4,7 +4,8 @@
 //   w = scale * level(code)              level: the codebook's, or code - zero
 //   w = scale * code + minimum           formats with minimums
 //
-// A panel is groups of inputs one after another, k rounded up to whole groups:
+// A panel is groups of inputs one after another; the last one holds no more chunks than k needs, rounded up to 64
+// inputs:
 //
 //   group   [scales][minimums][tables][chunk of 32 inputs][chunk] ...
 //   scales  half   [group / run][32] f16
@@ -19,6 +20,7 @@
 // Vectors are what a dot product of bytes takes, and 64 inputs by 16 outputs of them are one tile of AMX.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +33,7 @@
 namespace skald::kernels {
 
 inline constexpr std::size_t kChunk = 32;        // inputs
+inline constexpr std::size_t kMostPiece = 64;    // inputs of a run that loops take at once
 inline constexpr std::size_t kVectorBytes = 64;  // 4 inputs of 16 outputs
 inline constexpr std::size_t kChunkVectors = kChunk / 4 * kPanel / 16;
 inline constexpr int kSignedZero =
@@ -71,6 +74,15 @@ struct BlockLayout {
   }
   [[nodiscard]] constexpr std::size_t group_bytes() const { return codes_at() + group / kChunk * chunk_bytes(); }
   [[nodiscard]] constexpr std::size_t groups(std::size_t k) const { return (k + group - 1) / group; }
+  /// Chunks of group `g` of a panel of k inputs.
+  [[nodiscard]] constexpr std::size_t chunks(std::size_t g, std::size_t k) const {
+    const std::size_t pieces = (k - g * group + kMostPiece - 1) / kMostPiece;
+    return std::min(group, pieces * kMostPiece) / kChunk;
+  }
+  [[nodiscard]] constexpr std::size_t panel_bytes(std::size_t k) const {
+    const std::size_t last = groups(k) - 1;
+    return last * group_bytes() + codes_at() + chunks(last, k) * chunk_bytes();
+  }
   /// Inputs that share a scale of x: blocks of activations.
   [[nodiscard]] constexpr std::size_t x_block() const { return run > kChunk ? run : kChunk; }
 };

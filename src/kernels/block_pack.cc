@@ -112,11 +112,11 @@ void store_plane(const std::uint8_t* codes, int bits, int from, std::byte* out) 
   }
 }
 
-void store_group(const BlockLayout& layout, const Group& group, std::byte* out) {
+void store_group(const BlockLayout& layout, const Group& group, std::size_t chunks, std::byte* out) {
   store_scales(layout, group, out);
   if (layout.tables) std::memcpy(out + layout.tables_at(), group.tables.data(), layout.codes_at() - layout.tables_at());
   std::byte* chunk = out + layout.codes_at();
-  for (std::size_t c = 0; c < layout.group / kChunk; ++c, chunk += layout.chunk_bytes()) {
+  for (std::size_t c = 0; c < chunks; ++c, chunk += layout.chunk_bytes()) {
     const auto low_bytes = kChunkVectors * kVectorBytes * static_cast<std::size_t>(layout.planes[0]) / 8;
     store_plane(group.codes[c].data(), layout.planes[0], 0, chunk);
     if (layout.planes[1] > 0) store_plane(group.codes[c].data(), layout.planes[1], layout.planes[0], chunk + low_bytes);
@@ -183,10 +183,7 @@ std::optional<WeightFormat> find_weight_format(const BlockFormat& stored) {
 
 int block_code_bits(WeightFormat format) { return row_of(format).layout->bits(); }
 
-std::size_t block_panel_bytes(WeightFormat format, std::size_t k) {
-  const BlockLayout& layout = *row_of(format).layout;
-  return layout.groups(k) * layout.group_bytes();
-}
+std::size_t block_panel_bytes(WeightFormat format, std::size_t k) { return row_of(format).layout->panel_bytes(k); }
 
 void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k,
                        std::byte* panel) {
@@ -207,7 +204,7 @@ void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n
         place(layout, parts, stored.block, (b - g * per_group) * stored.block, row, group);
       }
     }
-    store_group(layout, group, panel);
+    store_group(layout, group, layout.chunks(g, k), panel);
   }
 }
 

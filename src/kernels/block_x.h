@@ -7,6 +7,7 @@
 //              an odd number of 64 bytes, so that neighbouring rows lie in different sets of a cache
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,8 +17,10 @@ namespace skald::kernels {
 struct BlockX {
   std::size_t block;  // inputs: 32, 64 or 256
   std::size_t blocks;
+  std::size_t inputs;  // that products take: the zeros of a long block end with its last 64 that k needs
 
-  constexpr BlockX(std::size_t k, std::size_t block) : block(block), blocks((k + block - 1) / block) {}
+  constexpr BlockX(std::size_t k, std::size_t block)
+      : block(block), blocks((k + block - 1) / block), inputs(std::min(blocks * block, (k + 63) / 64 * 64)) {}
   static constexpr std::size_t sums_per_block(std::size_t block) { return block == 32 ? 3 : 1; }
   [[nodiscard]] constexpr std::size_t scales_at() const { return blocks * block; }
   [[nodiscard]] constexpr std::size_t sums_at() const { return scales_at() + blocks * sizeof(float); }

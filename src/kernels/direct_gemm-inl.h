@@ -32,7 +32,8 @@ struct DirectGroup {
   const Codebook<L, L.product_zero()>& book;
   const GroupScales<L>& scales;
   const GroupScales<L>& minimums;
-  std::size_t piece;  // of kPiece inputs
+  std::size_t piece;   // of kPiece inputs
+  std::size_t pieces;  // of the whole group
 };
 
 /// Inputs that are taken at once, of one run or of several.
@@ -92,7 +93,8 @@ SKALD_INLINE void direct_run(const DirectGroup<L>& group, const BlockRow<KindOf<
     direct_fours<L, kRun * L.run / 4>(group, rows, sums, others, std::make_index_sequence<L.run / 4>());
   } else {
     DirectGroup<L> part = group;
-    for (; part.piece < group.piece + L.run / kPiece<L>; ++part.piece)
+    const std::size_t end = std::min(group.piece + L.run / kPiece<L>, group.pieces);
+    for (; part.piece < end; ++part.piece)
       direct_fours<L, 0>(part, rows, sums, others, std::make_index_sequence<kPiece<L> / 4>());
   }
   SKALD_UNROLL
@@ -126,12 +128,12 @@ void direct_panel(const DirectPanel& panel) {
     for (std::size_t s = 0; s < kStrips; ++s) acc[r][s] = zero();
   }
   const std::byte* p = panel.w;
-  for (std::size_t done = 0; done < panel.form->blocks; done += L.group / kBlock, p += L.group_bytes()) {
+  for (std::size_t done = 0; done < panel.form->inputs; done += L.group, p += L.group_bytes()) {
     const GroupScales<L> scales(p);
     const GroupScales<L> minimums(p + (L.minimums ? L.scale_bytes() : 0));
-    const std::size_t blocks = std::min(L.group / kBlock, panel.form->blocks - done);
-    for (std::size_t b = 0; b < blocks; ++b)
-      direct_block<L, R>({p, book, scales, minimums, b * (kBlock / kPiece<L>)}, rows, acc,
+    const std::size_t pieces = std::min(L.group, panel.form->inputs - done) / kPiece<L>;
+    for (std::size_t piece = 0; piece < pieces; piece += kBlock / kPiece<L>)
+      direct_block<L, R>({p, book, scales, minimums, piece, pieces}, rows, acc,
                          std::make_index_sequence<kBlock / L.run>());
     for (int r = 0; r < R; ++r) rows[r].skip(L.group);
   }
@@ -148,7 +150,7 @@ template <const BlockLayout& L>
 void direct_gemm(const GemmCall& call, std::size_t panel_begin, std::size_t panel_end) {
   static constexpr auto kPanels = make_direct_panels<L>(std::make_index_sequence<kDirectRows>());
   const BlockX form(call.k, L.x_block());
-  const std::size_t panel_bytes = L.groups(call.k) * L.group_bytes();
+  const std::size_t panel_bytes = L.panel_bytes(call.k);
   panel_end = std::min(panel_end, (call.n + kPanel - 1) / kPanel);
   const std::size_t passes = (call.m + kDirectRows - 1) / kDirectRows;
   for (std::size_t panel = panel_begin; panel < panel_end; ++panel) {

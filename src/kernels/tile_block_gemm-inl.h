@@ -131,7 +131,8 @@ SKALD_INLINE void multiply_runs(Tiles& tiles, const BlockTile& step, const TileU
   for (std::size_t j = 0; j < u.runs; ++j) {
     tiles.template zero<0>();
     tiles.template zero<1>();
-    for (std::size_t i = 0; i < Kind::kRun; i += Kind::kPiece, input += Kind::kPiece, w += Kind::kPiece * kPanel) {
+    for (const std::size_t end = Kind::end(u.run + j, step.inputs); input < end;
+         input += Kind::kPiece, w += Kind::kPiece * kPanel) {
       tiles.template load<kXTile>(u.x + input / kTileRowBytes * kTileBytes + input % kTileRowBytes, kTileRowBytes);
       multiply_strip<0>(tiles, w);
       multiply_strip<1>(tiles, w);
@@ -156,7 +157,7 @@ class TileSteps {
     end_ = row_end;
     accumulators_ = accumulators;
     units_ = 0;
-    const std::size_t runs = step.inputs / Kind::kRun;
+    const std::size_t runs = ceil_div(step.inputs, Kind::kRun);
     for (std::size_t row = row_begin; row < row_end; row += kTileRows) {
       for (std::size_t run = 0; run < runs;) {
         const std::size_t count = runs - run < kUnitRuns<Kind> ? 1 : kUnitRuns<Kind>;
@@ -179,7 +180,7 @@ class TileSteps {
             .run = run,
             .runs = count,
             .from = step_.first && run == 0 ? SumPlace{zeros_, 0, kPanel} : near,
-            .to = step_.last && end == step_.inputs ? y : near};
+            .to = step_.last && end >= step_.inputs ? y : near};
   }
 
   /// Multiplies a unit and scales the one before it.
@@ -218,9 +219,8 @@ void multiply_group(const GemmCall& call, const BlockX& form, Steps& steps, std:
   UnpackedStep step;
   for (std::size_t group = 0; group < L.groups(call.k); group += step_groups<L>(call.m)) {
     for (std::size_t panel = begin; panel < end; ++panel) {
-      BlockTile tile = unpack_step<L, 0>(call, form, row, panel, group, step);
-      tile.x = call.packed_x;
-      steps(tile, row, row_end, accumulators + (panel - begin) * floats);
+      steps(unpack_step<L, 0>(call, form, call.packed_x, row, panel, group, step), row, row_end,
+            accumulators + (panel - begin) * floats);
     }
   }
 }

@@ -255,7 +255,7 @@ SKALD_INLINE Bytes add_bytes(const Bytes& a, int n) {
 struct Lookup {
   std::uint8_t byte[16];
 };
-/// Four tables of 16.
+/// Eight tables of 16.
 struct Lookup128 {
   std::uint8_t byte[128];
 };

@@ -137,10 +137,11 @@ TEST(Model, InspectsWithoutLoading) {
     EXPECT_GT(info.parameters, 1000);
     EXPECT_GT(info.weight_bytes_32, static_cast<std::size_t>(info.parameters) * 3);  // vectors do not count
     EXPECT_GT(info.weight_bytes_8, info.weight_bytes_4);
-    if (info.hidden_size >= 32) {  // shorter rows take a whole block
+    if (info.hidden_size >= 32) {  // shorter rows are filled up
       EXPECT_GT(info.weight_bytes_32, info.weight_bytes_16);
+      EXPECT_GT(info.weight_bytes_32, info.weight_bytes_8);
     }
-    EXPECT_EQ(info.heads > 0, info.kv_bytes_per_token > 0);                             // a recurrent model has neither
+    EXPECT_EQ(info.heads > 0, info.kv_bytes_per_token > 0);  // a recurrent model has neither
     EXPECT_EQ(info.heads > 0, info.kv_bytes_per_token_8 > 0);
     EXPECT_LE(info.kv_bytes_per_token_8, info.kv_bytes_per_token);
     EXPECT_EQ(info.tokenizer.empty(), !fs::exists(fs::path(golden.folder) / "tokenizer.json"));
