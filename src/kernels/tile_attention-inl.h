@@ -35,6 +35,7 @@ class TileAttention {
 
   TileAttention(Tiles& tiles, const CutKeys& keys, std::span<const CutQuery> queries)
       : tiles_(tiles), keys_(keys), queries_(queries) {
+    zero_sums();
     for (const CutQuery& query : queries) {
       for (std::size_t p = query.begin; p < query.end; p = (p / kBlock + 1) * kBlock) {
         seen_[p / kBlock] |= bits(p % kBlock, std::min<std::size_t>(query.end - p / kBlock * kBlock, kBlock));
@@ -88,7 +89,7 @@ class TileAttention {
 
   void score_block(std::size_t block, std::size_t k) {
     float* const to = scores_[0] + block * kBlock;
-    k == 0 ? zero_sums() : load_sums(to);
+    if (k > 0) load_sums(to);
     const std::byte* const* const next = keys_.v_blocks != nullptr ? keys_.v_blocks : keys_.next_k_blocks;
     for (std::size_t b = 0; b < tiles_k_; ++b) {
       const std::size_t pair = k / 2 + b * kTileRows;
@@ -120,7 +121,6 @@ class TileAttention {
 
   void add_values(std::size_t column) {
     const bool right = column + kLanes < keys_.v_dim;
-    zero_sums();
     for (std::size_t block = 0; block < kCutBlocks; ++block) {
       if (seen_[block] == 0) continue;
       const auto [values, stride] = value_tile(block, column);
@@ -157,10 +157,15 @@ class TileAttention {
       tiles_.template load<5>(left.p + left.next, left.stride);
       tiles_.template multiply<2, 5, 6>();
     }
-    if (!right) return;
-    tiles_.template load<7>(w + kTileRowBytes, stride);
-    tiles_.template multiply<1, 4, 7>();
-    if constexpr (kRowTiles == 2) tiles_.template multiply<3, 5, 7>();
+    tiles_.template drop<6>();
+    if (right) {
+      tiles_.template load<7>(w + kTileRowBytes, stride);
+      tiles_.template multiply<1, 4, 7>();
+      if constexpr (kRowTiles == 2) tiles_.template multiply<3, 5, 7>();
+      tiles_.template drop<7>();
+    }
+    tiles_.template drop<4>();
+    if constexpr (kRowTiles == 2) tiles_.template drop<5>();
   }
   void zero_sums() {
     tiles_.template zero<0>();
@@ -168,7 +173,7 @@ class TileAttention {
     tiles_.template zero<2>();
     tiles_.template zero<3>();
   }
-  /// Sums from and to rows that are kCut floats, or `stride` bytes, apart.
+  /// Sums from and to rows that are kCut floats, or `stride` bytes, apart; then they are zero again.
   void load_sums(const float* from) {
     tiles_.template load<0>(from, kScoreStride);
     tiles_.template load<1>(from + kLanes, kScoreStride);
@@ -185,6 +190,7 @@ class TileAttention {
       tiles_.template store<2>(lower, stride);
       tiles_.template store<3>(lower + kLanes, stride);
     }
+    zero_sums();
   }
 
   Tiles& tiles_;
