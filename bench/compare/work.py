@@ -104,20 +104,12 @@ SMALL = Group(
     (*LIMITS, *LLAMA_WORKS, *LENGTHS),
 )
 
-LOADING = Group(
+LOADING = Group(  # of formats that nothing above computes with: it loads the others
     "1.1 B, loading",
     (
-        Contestant("Skald safetensors f32", "skald", "llama-f32", (0,), kind="ours"),
-        Contestant("Skald safetensors bf16", "skald", "llama-bf16", (0,), kind="ours"),
         Contestant("Skald .bin bf16", "skald", "llama-bin", (0,), kind="ours"),
         Contestant("Skald GGUF F16", "skald", "llama-F16.gguf", (0,), kind="ours"),
-        Contestant("Skald GGUF Q8_0", "skald", "llama-Q8_0.gguf", (0,), kind="ours"),
-        Contestant("Skald GGUF Q4_0", "skald", "llama-Q4_0.gguf", (0,), kind="ours"),
-        Contestant("Skald GGUF Q4_K_M", "skald", "llama-Q4_K_M.gguf", (0,), kind="ours"),
         Contestant("llama.cpp F16", "llama.cpp", "llama-F16.gguf"),
-        Contestant("llama.cpp Q8_0", "llama.cpp", "llama-Q8_0.gguf"),
-        Contestant("llama.cpp Q4_0", "llama.cpp", "llama-Q4_0.gguf"),
-        Contestant("llama.cpp Q4_K_M", "llama.cpp", "llama-Q4_K_M.gguf"),
     ),
     (LOAD, MEMORY, FILE),
 )

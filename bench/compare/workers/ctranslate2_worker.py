@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import ctranslate2
-from protocol import from_two_calls, random_prompts, serve
+from protocol import from_steps, from_two_calls, random_prompts, serve
 
 
 def load():
@@ -21,13 +21,17 @@ def load():
         def prompts():
             return [[words[i] for i in row] for row in random_prompts(rows, prompt, len(words))]
 
-        def call(texts, n):
+        def call(texts, n, **more):
             if translator:
-                model.translate_batch(texts, beam_size=beams, min_decoding_length=n, max_decoding_length=n)
+                model.translate_batch(texts, beam_size=beams, min_decoding_length=n, max_decoding_length=n, **more)
             else:
-                model.generate_batch(texts, beam_size=beams, min_length=n, max_length=n, include_prompt_in_result=False)
+                more |= {"include_prompt_in_result": False}
+                model.generate_batch(texts, beam_size=beams, min_length=n, max_length=n, **more)
 
-        return from_two_calls(prompts, call, new)
+        def told_call(texts, n, told):  # only of greedy texts
+            call(texts, n, callback=lambda _: bool(told()))
+
+        return from_steps(prompts, told_call, new) if beams == 1 else from_two_calls(prompts, call, new)
 
     return generate
 
