@@ -190,7 +190,7 @@ void mamba2(Layer& l) {
   m.spec = {.n_heads = 64, .head_dim = 64, .state_size = 128, .n_groups = 1, .taps = 4};
   m.in_proj = l.linear(m.spec.projected(), kHidden);
   m.out_proj = l.linear(kHidden, m.spec.width());
-  m.convolution = {.taps = m.spec.taps, .channels = m.spec.channels(), .activation = Activation::silu};
+  m.convolution = {.taps = m.spec.taps, .channels = m.spec.channels(), .activation = kernels::Activation::silu};
   m.convolution.weight.assign(m.spec.taps * m.spec.channels(), 0.1F);
   for (std::vector<float>* v : {&m.dt_bias, &m.a, &m.d}) v->assign(m.spec.n_heads, -0.5F);
   m.norms.push_back(Norm::rms(std::vector<float>(m.spec.width(), 1.0F), 1e-5F));
