@@ -66,6 +66,7 @@ def main():
             found[family] += results
     rows = re.findall(r'Architecture\{"(\w+)",\s*"(\w+)"', (ROOT / "src/models/registry.cc").read_text())
     gguf = re.findall(r'\.(?:name|model_type) = "(\w+)"', (ROOT / "src/formats/gguf_architectures.cc").read_text())
+    gguf += ["mistral", "mt5"]  # whose files are called llama and t5
     page = HEAD
     for family, name in rows:
         results = found[family]

@@ -40,7 +40,8 @@ PLAIN_ROPE = {"rope_theta": 10000.0, "rope_scaling": None}
 YARN = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 40, "mscale": 0.7, "mscale_all_dim": 0.7}
 DEEPSEEK = {"rope_theta": 10000.0, "rope_scaling": YARN, "max_position_embeddings": 160, "rope_interleave": True}
 DEEPSEEK |= {"attention_bias": False, "mlp_bias": None}
-T5 = {"relative_attention_max_distance": 128, "feed_forward_proj": "gated-gelu", "num_layers": 2}
+T5 = {"relative_attention_max_distance": 128, "feed_forward_proj": "gated-gelu", "num_layers": 3}
+T5 |= {"decoder_start_token_id": 0, "num_decoder_layers": 2}  # more than in the encoder are not converted
 GRANTED = {
     "bloom": lambda c: (
         {"apply_residual_connection_post_layernorm": False} | {"pretraining_tp": None, "slow_but_exact": None}
