@@ -36,14 +36,13 @@ struct Choices {
   Bytes last[kStrips];
 
   template <const BlockLayout& L>
-  SKALD_INLINE static Choices of_chunk(const std::byte* group, std::size_t chunk) {
+  SKALD_INLINE static Choices of_chunk(const std::byte* chunk) {
     Choices choices = {};
     if constexpr (L.tables) {
       SKALD_UNROLL
       for (std::size_t s = 0; s < kStrips; ++s) {
-        const std::byte* const p = group + L.tables_at() + (chunk * kPanel + s * kLanes) * 2;
-        choices.first[s] = spread_bytes<0>(p);
-        choices.last[s] = spread_bytes<1>(p);
+        choices.first[s] = spread_bytes<0>(chunk + s * kLanes * 2);
+        choices.last[s] = spread_bytes<1>(chunk + s * kLanes * 2);
       }
     }
     return choices;
@@ -53,9 +52,10 @@ struct Choices {
 /// Levels + kZero, or with minimums the codes.
 template <const BlockLayout& L, int kZero, std::size_t kVector>
 SKALD_INLINE Bytes unpack_vector(const std::byte* chunk, const Codebook<L, kZero>& book, const Choices& choices) {
-  Bytes codes = plane_field<L.planes[0], 0, kVector>(chunk);
+  const std::byte* const low = chunk + L.table_bytes();
+  Bytes codes = plane_field<L.planes[0], 0, kVector>(low);
   if constexpr (L.planes[1] > 0) {
-    const std::byte* high = chunk + kChunkVectors * kVectorBytes * L.planes[0] / 8;
+    const std::byte* const high = low + kChunkVectors * kVectorBytes * L.planes[0] / 8;
     codes = codes | plane_field<L.planes[1], L.planes[0], kVector>(high);
   }
   if constexpr (L.tables) {

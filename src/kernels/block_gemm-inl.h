@@ -52,10 +52,11 @@ void unpack_groups(const std::byte* p, std::size_t inputs, UnpackedStep& step) {
     if constexpr (L.minimums) unpack_scales<L>(p + L.scale_bytes(), minimums);
     const std::size_t chunks = L.group <= kMostPiece ? L.group / kChunk : std::min(L.group, inputs - first) / kChunk;
     for (std::size_t c = 0; c < chunks; ++c, codes += kChunkVectors * kVectorBytes) {
-      const std::byte* chunk = p + L.codes_at() + c * L.chunk_bytes();
+      const std::byte* const chunk = p + L.chunks_at() + c * L.chunk_bytes();
       for (std::size_t line = 0; line < L.group_bytes() / (L.group / kChunk); line += 64)
         __builtin_prefetch(chunk + kBlocksAhead + line);
-      unpack_chunk<L, kZero>(chunk, book, Choices::of_chunk<L>(p, c), codes, std::make_index_sequence<kChunkVectors>());
+      unpack_chunk<L, kZero>(chunk, book, Choices::of_chunk<L>(chunk), codes,
+                             std::make_index_sequence<kChunkVectors>());
     }
     scales += L.runs() * kPanel;
     minimums += L.runs() * kPanel;

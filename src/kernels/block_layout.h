@@ -7,15 +7,14 @@
 // A panel is groups of inputs one after another; the last one holds no more chunks than k needs, rounded up to 64
 // inputs:
 //
-//   group   [scales][minimums][tables][chunk of 32 inputs][chunk] ...
+//   group   [scales][minimums][chunk of 32 inputs][chunk] ...
 //   scales  half   [group / run][32] f16
 //           e8m0   [group / run][32] bytes: 2^(byte - 128), for codebooks of doubled levels
 //           super  [32] f16, then [group / run][32] signed bytes: a run's scale is their product in f32
-//   tables  [group / 32][32] u16 where a codebook has eight parts: 4 bits for each 8 of 32 inputs, the lowest ones
-//   first chunk   its planes, the one of the low bits first. A code's *vector* is 4 inputs x 16 outputs, [16][4] bytes;
-//   vector
-//           v = 2 * (input / 4) + output / 16. A plane of b bits packs 8 / b neighbouring vectors into 64 bytes: the
-//           first one in the low bits of each byte.
+//   chunk   [tables][planes, the one of the low bits first]
+//   tables  [32] u16 where a codebook has eight parts: 4 bits for each 8 of 32 inputs, the lowest ones first
+//   plane   codes as *vectors* of 4 inputs x 16 outputs, [16][4] bytes; vector v = 2 * (input / 4) + output / 16. A
+//           plane of b bits packs 8 / b neighbouring vectors into 64 bytes: the first one in the low bits of each byte.
 //
 // Vectors are what a dot product of bytes takes, and 64 inputs by 16 outputs of them are one tile of AMX.
 #pragma once
@@ -65,14 +64,12 @@ struct BlockLayout {
     }
     return 0;
   }
+  [[nodiscard]] constexpr std::size_t table_bytes() const { return tables ? kPanel * 2 : 0; }  // of a chunk
   [[nodiscard]] constexpr std::size_t chunk_bytes() const {
-    return kChunkVectors * kVectorBytes * static_cast<std::size_t>(bits()) / 8;
+    return table_bytes() + kChunkVectors * kVectorBytes * static_cast<std::size_t>(bits()) / 8;
   }
-  [[nodiscard]] constexpr std::size_t tables_at() const { return scale_bytes() * (minimums ? 2 : 1); }
-  [[nodiscard]] constexpr std::size_t codes_at() const {
-    return tables_at() + (tables ? group / kChunk * kPanel * 2 : 0);
-  }
-  [[nodiscard]] constexpr std::size_t group_bytes() const { return codes_at() + group / kChunk * chunk_bytes(); }
+  [[nodiscard]] constexpr std::size_t chunks_at() const { return scale_bytes() * (minimums ? 2 : 1); }
+  [[nodiscard]] constexpr std::size_t group_bytes() const { return chunks_at() + group / kChunk * chunk_bytes(); }
   [[nodiscard]] constexpr std::size_t groups(std::size_t k) const { return (k + group - 1) / group; }
   /// Chunks of group `g` of a panel of k inputs.
   [[nodiscard]] constexpr std::size_t chunks(std::size_t g, std::size_t k) const {
@@ -81,7 +78,7 @@ struct BlockLayout {
   }
   [[nodiscard]] constexpr std::size_t panel_bytes(std::size_t k) const {
     const std::size_t last = groups(k) - 1;
-    return last * group_bytes() + codes_at() + chunks(last, k) * chunk_bytes();
+    return last * group_bytes() + chunks_at() + chunks(last, k) * chunk_bytes();
   }
   /// Inputs that share a scale of x: blocks of activations.
   [[nodiscard]] constexpr std::size_t x_block() const { return run > kChunk ? run : kChunk; }

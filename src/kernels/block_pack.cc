@@ -114,18 +114,20 @@ void store_plane(const std::uint8_t* codes, int bits, int from, std::byte* out) 
 
 void store_group(const BlockLayout& layout, const Group& group, std::size_t chunks, std::byte* out) {
   store_scales(layout, group, out);
-  if (layout.tables) std::memcpy(out + layout.tables_at(), group.tables.data(), layout.codes_at() - layout.tables_at());
-  std::byte* chunk = out + layout.codes_at();
+  std::byte* chunk = out + layout.chunks_at();
   for (std::size_t c = 0; c < chunks; ++c, chunk += layout.chunk_bytes()) {
     const auto low_bytes = kChunkVectors * kVectorBytes * static_cast<std::size_t>(layout.planes[0]) / 8;
-    store_plane(group.codes[c].data(), layout.planes[0], 0, chunk);
-    if (layout.planes[1] > 0) store_plane(group.codes[c].data(), layout.planes[1], layout.planes[0], chunk + low_bytes);
+    std::memcpy(chunk, group.tables[c].data(), layout.table_bytes());
+    std::byte* const low = chunk + layout.table_bytes();
+    store_plane(group.codes[c].data(), layout.planes[0], 0, low);
+    if (layout.planes[1] > 0) store_plane(group.codes[c].data(), layout.planes[1], layout.planes[0], low + low_bytes);
   }
 }
 
 std::uint8_t load_code(const BlockLayout& layout, const std::byte* chunk, std::size_t input, std::size_t output) {
   unsigned code = 0;
   int from = 0;
+  chunk += layout.table_bytes();
   for (const int bits : layout.planes) {
     if (bits == 0) break;
     const auto per_line = static_cast<std::size_t>(8 / bits);
@@ -140,10 +142,10 @@ std::uint8_t load_code(const BlockLayout& layout, const std::byte* chunk, std::s
   return static_cast<std::uint8_t>(code);
 }
 
-unsigned load_table(const std::byte* tables, std::size_t input, std::size_t output) {
+unsigned load_table(const std::byte* chunk, std::size_t input, std::size_t output) {
   std::uint16_t of_chunk = 0;
-  std::memcpy(&of_chunk, tables + (input / kChunk * kPanel + output) * 2, sizeof(of_chunk));
-  return static_cast<unsigned>(of_chunk) >> input % kChunk / 8 * 4 & 15U;
+  std::memcpy(&of_chunk, chunk + output * 2, sizeof(of_chunk));
+  return static_cast<unsigned>(of_chunk) >> input / 8 * 4 & 15U;
 }
 
 // The scale, or from `p` on the minimum, of one run of one output.
@@ -235,9 +237,9 @@ void unpack_block_row(WeightFormat format, const std::byte* panel, std::size_t r
     const float minimum = layout.minimums ? load_scale(layout, group + layout.scale_bytes(), run, row) : 0.0F;
     for (std::size_t i = first; i < std::min(k, first + layout.run); ++i) {
       const std::size_t input = i % layout.group;
-      const std::byte* const chunk = group + layout.codes_at() + input / kChunk * layout.chunk_bytes();
+      const std::byte* const chunk = group + layout.chunks_at() + input / kChunk * layout.chunk_bytes();
       unsigned code = load_code(layout, chunk, input % kChunk, row);
-      if (layout.tables) code |= load_table(group + layout.tables_at(), input, row) << 4U;
+      if (layout.tables) code |= load_table(chunk, input % kChunk, row) << 4U;
       const int level = layout.has_codebook() ? layout.codebook[code] : static_cast<int>(code) - layout.zero;
       out[i] = scale * static_cast<float>(level);
       if (layout.minimums) out[i] += minimum;

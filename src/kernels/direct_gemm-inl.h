@@ -53,11 +53,11 @@ SKALD_INLINE void direct_four(const DirectGroup<L>& group, const BlockRow<KindOf
   SKALD_UNROLL
   for (std::size_t line = kFour * kLines / kFours; line < (kFour + 1) * kLines / kFours; ++line)
     __builtin_prefetch(ahead + line * 64);
-  const std::size_t chunk = group.piece * (kPiece<L> / kChunk) + kInput / kChunk;
-  const std::byte* const codes = group.p + L.codes_at() + chunk * L.chunk_bytes();
-  const Choices choices = Choices::of_chunk<L>(group.p, chunk);
-  const Bytes w[kStrips] = {unpack_vector<L, L.product_zero(), kVector>(codes, group.book, choices),
-                            unpack_vector<L, L.product_zero(), kVector + 1>(codes, group.book, choices)};
+  const std::size_t number = group.piece * (kPiece<L> / kChunk) + kInput / kChunk;
+  const std::byte* const chunk = group.p + L.chunks_at() + number * L.chunk_bytes();
+  const Choices choices = Choices::of_chunk<L>(chunk);
+  const Bytes w[kStrips] = {unpack_vector<L, L.product_zero(), kVector>(chunk, group.book, choices),
+                            unpack_vector<L, L.product_zero(), kVector + 1>(chunk, group.book, choices)};
   SKALD_UNROLL
   for (int r = 0; r < R; ++r) {
     const std::int32_t x = rows[r].four(group.piece * kPiece<L> + kInput);
