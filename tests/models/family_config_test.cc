@@ -288,7 +288,7 @@ TEST(FamilyConfig, NoNumberEndsTheProgram) {
     for (const char* const key : names) {
       for (const char* const value : {"0", "-1", "1.5", "\"x\"", "null", "2147483648", "9223372036854775808"}) {
         const std::string message = message_of(changed(family, key, value));
-        SCOPED_TRACE(family + " " + key + " " + value + ": " + message);
+        SCOPED_TRACE(testing::Message() << family << ' ' << key << ' ' << value << ": " << message);
         const bool taken = message.starts_with("no weights: tensor '");
         EXPECT_TRUE(taken || message.starts_with("config.json: "));
         refused += taken ? 0 : 1;
