@@ -4,18 +4,12 @@
 #include <array>
 
 namespace skald::nn {
-namespace {
-
-constexpr std::size_t kChannelBlock = 64;  // channels that a worker takes at a time, at least
-
-}  // namespace
-
 // Workers take ranges of channels, of all rows.
 void Convolution::forward(const float* x, std::size_t stride, float* y, StateOf state_of,
                           const Context& context) const {
   const std::size_t kept = taps - 1;
   const auto run_channels = [&](const SequenceRun& run, std::size_t begin, std::size_t end) {
-    const State state = state_of(run);
+    const StatePart state = state_of(run);
     // Input `i` of the run, counted from `kept` before its first row.
     const auto input = [&](std::size_t i) -> const float* {
       if (i >= kept) return x + (run.begin + i - kept) * stride;

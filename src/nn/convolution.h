@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/function_ref.h"
-#include "nn/context.h"
+#include "nn/recurrent.h"
 
 namespace skald::nn {
 
@@ -19,12 +19,8 @@ struct Convolution {
   std::vector<float> bias = {};    // [channels] or empty
   std::optional<kernels::Activation> activation = {};
 
-  /// The last taps - 1 inputs of a sequence, [taps - 1, channels], the oldest first: before a pass and after it.
-  struct State {
-    const float* before = nullptr;  // nullptr: zeros
-    float* after = nullptr;
-  };
-  using StateOf = FunctionRef<State(const SequenceRun& run)>;
+  /// Of a sequence its last taps - 1 inputs, [taps - 1, channels], the oldest first.
+  using StateOf = FunctionRef<StatePart(const SequenceRun& run)>;
 
   /// y [rows, channels] from x [rows, channels], whose rows are `stride` apart. How the rows of a sequence are cut into
   /// passes changes no bit.

@@ -8,30 +8,11 @@
 namespace skald::nn {
 namespace {
 
-constexpr std::size_t kChannelBlock = 64;  // channels that a worker takes at a time, at least
-
-// One layer's recurrent state, by its parts.
-struct Parts {
-  const float* states_before;  // [state_size, scan_pitch(width)]; nullptr: zeros
-  const float* inputs_before;  // [taps - 1, width], the oldest first; nullptr: zeros
-  float* states_after;         // the same
-  float* inputs_after;
-};
-
-Parts parts_of(const MambaSpec& spec, const SequenceRun& run, int layer, const Context& context) {
-  const RecurrentState state = context.state->recurrent(run.sequence, layer);
-  const auto* const before = reinterpret_cast<const float*>(state.before);
-  auto* const after = reinterpret_cast<float*>(state.after);
-  const std::size_t states = spec.state_size * kernels::scan_pitch(spec.width);
-  return {before, before == nullptr ? nullptr : before + states, after, after + states};
-}
+std::size_t state_floats(const MambaSpec& spec) { return spec.state_size * kernels::scan_pitch(spec.width); }
 
 }  // namespace
 
-std::size_t MambaSpec::state_bytes() const {
-  const std::size_t bytes = (state_size * kernels::scan_pitch(width) + (taps - 1) * width) * sizeof(float);
-  return (bytes + 63) / 64 * 64;
-}
+std::size_t MambaSpec::state_bytes() const { return state_bytes_of(state_floats(*this) + (taps - 1) * width); }
 
 void Mamba::add_to(float* x, const Residual& around, int layer, const Context& context) const {
   const std::size_t rows = context.rows.size();
@@ -49,11 +30,10 @@ void Mamba::add_to(float* x, const Residual& around, int layer, const Context& c
   };
   const Product inner{&in_proj, projected};
   run(around.input(x), around.before, {&inner, 1});
-  const auto state_of = [&](const SequenceRun& sequence) -> Convolution::State {
-    const Parts state = parts_of(spec, sequence, layer, context);
-    return {state.inputs_before, state.inputs_after};
+  const auto inputs_of = [&](const SequenceRun& sequence) {
+    return state_part(sequence, layer, state_floats(spec), context);
   };
-  convolution.forward(projected, 2 * width, convolved, state_of, context);
+  convolution.forward(projected, 2 * width, convolved, inputs_of, context);
   const std::array<Product, 2> selection = {{{&step_proj, low_steps}, {&bc_proj, bc}}};
   run(convolved, nullptr, selection);
   const Product step{&dt_proj, steps};
@@ -74,7 +54,7 @@ void Mamba::scan(const float* convolved, const float* steps, const float* bc, fl
   const std::size_t blocks = (spec.width + kChannelBlock - 1) / kChannelBlock;
   const auto run_task = [&](std::size_t task) {
     const SequenceRun& run = context.runs[task / blocks];
-    const Parts state = parts_of(spec, run, layer, context);
+    const StatePart state = state_part(run, layer, 0, context);
     const float* const b = bc + run.begin * 2 * spec.state_size;
     const kernels::ChannelScan rows{.x = convolved + run.begin * spec.width,
                                     .steps = steps + run.begin * spec.width,
@@ -83,8 +63,8 @@ void Mamba::scan(const float* convolved, const float* steps, const float* bc, fl
                                     .bc_stride = 2 * spec.state_size,
                                     .a = a.data(),
                                     .d = d.data(),
-                                    .before = state.states_before,
-                                    .after = state.states_after,
+                                    .before = state.before,
+                                    .after = state.after,
                                     .y = y + run.begin * spec.width,
                                     .rows = run.end - run.begin,
                                     .channels = spec.width,

@@ -5,27 +5,10 @@ namespace {
 
 std::size_t head_floats(const Mamba2Spec& spec) { return spec.state_size * kernels::scan_pitch(spec.head_dim); }
 
-// One layer's recurrent state, by its parts.
-struct Parts {
-  const float* heads_before;   // [n_heads, state_size, scan_pitch(head_dim)]; nullptr: zeros
-  const float* inputs_before;  // [taps - 1, channels], the oldest first; nullptr: zeros
-  float* heads_after;          // the same
-  float* inputs_after;
-};
-
-Parts parts_of(const Mamba2Spec& spec, const SequenceRun& run, int layer, const Context& context) {
-  const RecurrentState state = context.state->recurrent(run.sequence, layer);
-  const auto* const before = reinterpret_cast<const float*>(state.before);
-  auto* const after = reinterpret_cast<float*>(state.after);
-  const std::size_t heads = spec.n_heads * head_floats(spec);
-  return {before, before == nullptr ? nullptr : before + heads, after, after + heads};
-}
-
 }  // namespace
 
 std::size_t Mamba2Spec::state_bytes() const {
-  const std::size_t bytes = (n_heads * head_floats(*this) + (taps - 1) * channels()) * sizeof(float);
-  return (bytes + 63) / 64 * 64;
+  return state_bytes_of(n_heads * head_floats(*this) + (taps - 1) * channels());
 }
 
 void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& context) const {
@@ -37,11 +20,10 @@ void Mamba2::add_to(float* x, const Residual& around, int layer, const Context& 
   const Product product{&in_proj, projected};
   multiply({.x = around.input(x), .rows = rows, .norm = around.before, .spans = context.adapter_spans}, {&product, 1},
            context);
-  const auto state_of = [&](const SequenceRun& run) -> Convolution::State {
-    const Parts state = parts_of(spec, run, layer, context);
-    return {state.inputs_before, state.inputs_after};
+  const auto inputs_of = [&](const SequenceRun& run) {
+    return state_part(run, layer, spec.n_heads * head_floats(spec), context);
   };
-  convolution.forward(projected + spec.width(), spec.projected(), convolved, state_of, context);
+  convolution.forward(projected + spec.width(), spec.projected(), convolved, inputs_of, context);
   scan(projected, convolved, y, layer, context);
   gate_and_norm(projected, y, context);
   project_and_add(out_proj, y, around, x, context);
@@ -55,8 +37,7 @@ void Mamba2::scan(const float* projected, const float* convolved, float* y, int 
       const SequenceRun& run = context.runs[task / spec.n_heads];
       const std::size_t head = task % spec.n_heads;
       const std::size_t group = head / (spec.n_heads / spec.n_groups);
-      const Parts state = parts_of(spec, run, layer, context);
-      const std::size_t at = head * head_floats(spec);
+      const StatePart state = state_part(run, layer, head * head_floats(spec), context);
       const float* const x = convolved + run.begin * spec.channels();
       const float* const b = x + spec.width() + group * spec.state_size;
       kernels::table().scan({.x = x + head * spec.head_dim,
@@ -70,8 +51,8 @@ void Mamba2::scan(const float* projected, const float* convolved, float* y, int 
                              .dt_high = spec.step_high,
                              .a = a[head],
                              .d = d[head],
-                             .before = state.heads_before == nullptr ? nullptr : state.heads_before + at,
-                             .after = state.heads_after + at,
+                             .before = state.before,
+                             .after = state.after,
                              .y = y + run.begin * spec.width() + head * spec.head_dim,
                              .y_stride = spec.width(),
                              .rows = run.end - run.begin,

@@ -7,20 +7,6 @@
 namespace skald::nn {
 namespace {
 
-constexpr std::size_t kChannelBlock = 64;  // channels that a worker takes at a time, at least
-
-// The place of a part, `offset` floats from the beginning of a layer's state.
-struct Place {
-  const float* before;  // nullptr: there was none
-  float* after;
-};
-
-Place place_of(const SequenceRun& run, int layer, std::size_t offset, const Context& context) {
-  const RecurrentState state = context.state->recurrent(run.sequence, layer);
-  const auto* const before = reinterpret_cast<const float*>(state.before);
-  return {before == nullptr ? nullptr : before + offset, reinterpret_cast<float*>(state.after) + offset};
-}
-
 // Rows [rows, hidden] through `norm`, and products of mixes of them.
 class MixedRows {
  public:
@@ -38,11 +24,7 @@ class MixedRows {
     float* const mixed = context_.work->projected.ensure(rows * hidden_);
     mix.forward(
         normed_, hidden_, mixed,
-        [&](const SequenceRun& run) -> Convolution::State {
-          const Place place = place_of(run, layer_, state_offset_, context_);
-          return {place.before, place.after};
-        },
-        context_);
+        [&](const SequenceRun& run) { return state_part(run, layer_, state_offset_, context_); }, context_);
     const Product product{&linear, out.ensure(rows * linear.out_features())};
     multiply({.x = mixed, .rows = rows, .spans = context_.adapter_spans}, {&product, 1}, context_);
     return product.y;
@@ -69,8 +51,7 @@ void activate_rows(kernels::Activation activation, const float* gate, const floa
 }  // namespace
 
 std::size_t rwkv_state_bytes(std::size_t hidden) {
-  const std::size_t bytes = (2 * hidden + 3 * kernels::scan_pitch(hidden)) * sizeof(float);
-  return (bytes + 63) / 64 * 64;
+  return state_bytes_of(2 * hidden + 3 * kernels::scan_pitch(hidden));
 }
 
 void RwkvTimeMix::add_to(float* x, const Residual& around, int layer, const Context& context) const {
@@ -94,7 +75,7 @@ void RwkvTimeMix::average(const float* keys, const float* values, float* y, int 
                [&](std::size_t first_task, std::size_t last_task) {
                  for (std::size_t task = first_task; task < last_task; ++task) {
                    const SequenceRun& run = context.runs[task / blocks];
-                   const Place state = place_of(run, layer, 2 * hidden, context);
+                   const StatePart state = state_part(run, layer, 2 * hidden, context);
                    const std::size_t begin = task % blocks * kChannelBlock;
                    kernels::recurrences(kernels::table())
                        .decaying_mean({.keys = keys + run.begin * hidden,
