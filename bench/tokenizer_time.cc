@@ -1,11 +1,14 @@
-// tokenizer_time FOLDER...: how the time of a tokenizer grows with its text. Texts that are the hardest for one or the
-// other kind, of 1 and of 2 MiB, are encoded in turns by one thread, whose processor time is taken. Prints a row of a
-// table for each folder and exits with 1 where a limit below is passed.
+// tokenizer_time TEXTS FOLDER...: how the time of a tokenizer grows with its text. The texts of
+// bench/hostile_texts.txt, the hardest for one or the other kind, of 1 and of 2 MiB, are encoded in turns by one
+// thread, whose processor time is taken. Prints a row of a table for each folder and exits with 1 where a limit below
+// is passed.
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,25 +25,35 @@ constexpr double kMostGrowth = 2.3;      // from 1 MiB to 2: 2.1 where n numbers
 constexpr double kLeastSeconds = 0.002;  // shorter times say nothing
 
 struct Kind {
-  std::string_view name, unit;
+  std::string name, unit;
 };
-constexpr Kind kKinds[] = {
-    {"one letter", "a"},
-    {"two letters", "ab"},
-    {"underscores", "_"},
-    {"spaces", " "},
-    {"lines", "\n"},
-    {"digits", "7"},
-    {"signs", "!?"},
-    {"accents", "e\u0301\u0300"},
-    {"marks alone", "\u0301\u0323"},
-    {"ideographs", "\u4e00\u9f8d"},
-    {"joined emoji", "\U0001f468\u200d\U0001f469\u200d"},
-    {"words", "the old king had three daughters and "},
-    {"words without spaces", "theoldkinghadthreedaughtersand"},
-    {"bytes that are no text", "\xff\xc0\x80\xed\xa0\x80"},
-    {"zeros", std::string_view("\0", 1)},
-};
+
+char unescaped(std::string_view code) {  // n or xHH
+  return code == "n" ? '\n' : static_cast<char>(std::stoi(std::string(code.substr(1)), nullptr, 16));
+}
+
+// Lines "name: text", with \n and \xHH, of texts that are repeated.
+std::vector<Kind> read_kinds(const char* path) {
+  std::ifstream file(path);
+  std::vector<Kind> kinds;
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (colon == std::string::npos) throw std::runtime_error(std::string(path) + ": a line is no \"name: text\"");
+    Kind kind{line.substr(0, colon), {}};
+    for (std::size_t at = colon + 2; at < line.size(); ++at) {
+      if (line[at] != '\\') {
+        kind.unit += line[at];
+        continue;
+      }
+      const std::size_t length = line.substr(at + 1).starts_with('x') ? 3 : 1;
+      kind.unit += unescaped(std::string_view(line).substr(at + 1, length));
+      at += length;
+    }
+    kinds.push_back(std::move(kind));
+  }
+  if (kinds.empty()) throw std::runtime_error(std::string(path) + ": has no texts");
+  return kinds;
+}
 
 double thread_seconds() {
   timespec time{};
@@ -85,10 +98,10 @@ struct Row {
   std::string_view slowest_kind, growth_kind;
 };
 
-Row measure(const std::string& folder) {
+Row measure(const std::string& folder, const std::vector<Kind>& kinds) {
   const skald::text::Tokenizer tokenizer = skald::text::Tokenizer::load(folder);
   Row row;
-  for (const Kind& kind : kKinds) {
+  for (const Kind& kind : kinds) {
     Times times;
     try {
       times = measure(tokenizer, kind.unit);
@@ -109,11 +122,16 @@ Row measure(const std::string& folder) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: tokenizer_time bench/hostile_texts.txt FOLDER...\n");
+    return 2;
+  }
+  const std::vector<Kind> kinds = read_kinds(argv[1]);
   bool held = true;
   std::printf("| tokenizer | slowest 1 MiB, s | of | t(2n) / t(n), at most | of |\n|---|---:|---|---:|---|\n");
-  for (int i = 1; i < argc; ++i) {
-    const Row row = measure(argv[i]);
+  for (int i = 2; i < argc; ++i) {
+    const Row row = measure(argv[i], kinds);
     std::printf("| %s | %.3f | %.*s | %.2f | %.*s |\n", std::filesystem::canonical(argv[i]).filename().c_str(),
                 row.slowest, static_cast<int>(row.slowest_kind.size()), row.slowest_kind.data(), row.growth,
                 static_cast<int>(row.growth_kind.size()), row.growth_kind.data());
@@ -121,4 +139,7 @@ int main(int argc, char** argv) {
     held = held && row.slowest <= kMostSeconds && row.growth <= kMostGrowth;
   }
   return held ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "tokenizer_time: %s\n", error.what());
+  return 2;
 }

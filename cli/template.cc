@@ -55,6 +55,10 @@ class Template final : public Command {
   }
 
   int run(const std::vector<std::string>& positional) override {
+    if (positional.size() == 2 && !messages_) {
+      throw OptionError(ErrorFields{.field = quoted(positional[1]),
+                                    .rule = "is one argument too many: a file of messages goes after --messages"});
+    }
     if (!messages_) throw OptionError("--messages is missing: skald template MODEL --messages F");
     if (json_ && ids_) throw OptionError("give one of --json and --ids, not both");
     if (positional.size() > 1) {
@@ -78,7 +82,14 @@ class Template final : public Command {
     if (end == 0 || end == std::string::npos) {
       throw OptionError(ErrorFields{.field = flag, .value = quoted(value), .rule = "takes NAME=JSON"});
     }
-    variables_ += (variables_.empty() ? "" : ", ") + json_quote(value.substr(0, end)) + ": " + value.substr(end + 1);
+    const std::string json = value.substr(end + 1);
+    const bool is_word = json == "true" || json == "false" || json == "null";
+    if (!is_word && json.find_first_of("\"[{-0123456789 ") != 0) {
+      throw OptionError(ErrorFields{.field = flag,
+                                    .value = quoted(value),
+                                    .rule = "takes NAME=JSON, where a text is in quotes: --set name='\"text\"'"});
+    }
+    variables_ += (variables_.empty() ? "" : ", ") + json_quote(value.substr(0, end)) + ": " + json;
   }
 
   ChatTemplate load(const std::string& model) {

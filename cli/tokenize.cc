@@ -49,6 +49,7 @@ class Tokenize final : public Command {
                 "skald tokenize path/to/model \"Once upon a time\"\n"
                 "skald tokenize path/to/model --file story.txt --json\n"
                 "skald tokenize path/to/model --decode 384,1021,66\n"
+                "skald tokenize path/to/model --ids \"The king\" | skald tokenize path/to/model --decode -\n"
                 "skald generate path/to/model --ids \"$(skald tokenize path/to/model --ids 'The king')\""};
   }
 
@@ -56,7 +57,7 @@ class Tokenize final : public Command {
     flags.group("Input");
     flags.text("--file,-f", "F", file_, "Read the text from this file (- is standard input).");
     flags.text("--batch-file", "F", batch_file_, "Read one JSON string a line; answer one JSON object a line.");
-    flags.text("--decode", "IDS", decode_, "Show the text of these token ids: 1,2,3.");
+    flags.text("--decode", "IDS", decode_, "Show the text of these token ids: 1,2,3 (- is standard input).");
     flags.group("Options");
     flags.toggle(
         "--no-special-tokens", no_special_tokens_,
@@ -96,6 +97,9 @@ class Tokenize final : public Command {
     }
     const int sources = (positional.size() == 2 ? 1 : 0) + (file_ ? 1 : 0) + (batch_file_ ? 1 : 0) + (decode_ ? 1 : 0);
     if (sources > 1) throw OptionError("give one of TEXT, --file, --batch-file and --decode, not several");
+    if (sources == 0 && stdin_is_terminal()) {
+      throw OptionError("no text: skald tokenize MODEL \"Once upon a time\" (or - to type one, up to Ctrl-D)");
+    }
     if (json_ && ids_) throw OptionError("give one of --json and --ids, not both");
     if (decode_ && ids_) throw OptionError("--decode takes ids already: --ids goes with a text");
     if (batch_file_ && ids_) throw OptionError("--batch-file answers in JSON: leave out --ids");
@@ -127,7 +131,7 @@ class Tokenize final : public Command {
   }
 
   void decode(const Tokenizer& tokenizer) const {
-    const std::vector<TokenId> ids = parse_ids("--decode", *decode_);
+    const std::vector<TokenId> ids = parse_ids("--decode", *decode_ == "-" ? read_text("-") : *decode_);
     for (const TokenId id : ids) {
       if (!tokenizer.id_to_token(id).empty()) continue;
       throw OptionError({.field = "--decode",

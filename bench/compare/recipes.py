@@ -21,15 +21,15 @@ GGUF_TYPES = {  # of weights: what llama.cpp's quantiser calls a file of them
     **{"Q3_K": "Q3_K_S", "Q4_K": "Q4_K_S", "Q5_K": "Q5_K_S", "Q6_K": "Q6_K", "MXFP4": "MXFP4_MOE"},
     **{kind: kind for kind in ("IQ4_NL", "IQ4_XS")},
 }
-ADVERSARIES = {  # texts that tokenizers are slow on
-    "one letter": b"a",
-    "spaces": b" ",
-    "two letters": b"ab",
-    "signs": b"!?",
-    "digits": b"7",
-    "accents": "e\u0301".encode(),
-    "no spaces": b"onceuponatime",
-}
+
+
+def hostile_texts():
+    """{name: what is repeated} of bench/hostile_texts.txt, texts that tokenizers are slow on."""
+    lines = (line.split(": ", 1) for line in (HERE.parent / "hostile_texts.txt").read_text("ascii").splitlines())
+    return {name: text.encode().decode("unicode_escape").encode("latin-1") for name, text in lines}
+
+
+ADVERSARIES = hostile_texts()
 
 
 class Models:

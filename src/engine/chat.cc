@@ -49,16 +49,22 @@ void read_tokens(const json::Value& config, json::Object& out) {
   }
 }
 
-json::Object tokens_of(const std::string& path) {
+std::filesystem::path config_file(const std::string& path) {
+  return std::filesystem::path(engine::folder_of(path)) / "tokenizer_config.json";
+}
+
+// tokenizer_config.json of a folder; null where there is none.
+json::Value read_config(const std::string& path) {
+  return is_gguf_file(path) || !is_there(config_file(path)) ? json::Value() : json::parse_file(config_file(path));
+}
+
+json::Object tokens_of(const std::string& path, const json::Value& config) {
   json::Object out;
   if (is_gguf_file(path)) {
     if (const auto tokenizer = read_gguf_tokenizer(*open_gguf(path))) read_tokens(tokenizer->config, out);
     return out;
   }
-  const std::filesystem::path folder(engine::folder_of(path));
-  const auto config_file = folder / "tokenizer_config.json", map_file = folder / "special_tokens_map.json";
-  json::Value config;
-  if (is_there(config_file)) config = json::parse_file(config_file);
+  const auto map_file = config_file(path).replace_filename("special_tokens_map.json");
   read_tokens(config, out);
   if (config.find("added_tokens_decoder") == nullptr && is_there(map_file))
     read_tokens(json::parse_file(map_file), out);
@@ -66,9 +72,7 @@ json::Object tokens_of(const std::string& path) {
 }
 
 // chat_template: a text, or [{"name": ..., "template": ...}, ...]
-void read_config_templates(const std::filesystem::path& file, Sources& out) {
-  if (!is_there(file)) return;
-  const json::Value config = json::parse_file(file);
+void read_config_templates(const json::Value& config, const std::filesystem::path& file, Sources& out) {
   const json::Value* const found = config.find("chat_template");
   if (found == nullptr || found->is_null()) return;
   if (found->is_string()) {
@@ -84,7 +88,8 @@ void read_config_templates(const std::filesystem::path& file, Sources& out) {
 }
 
 // Files in the folder go before those of tokenizer_config.json.
-Sources folder_sources(const std::filesystem::path& folder) {
+Sources folder_sources(const std::string& path, const json::Value& config) {
+  const std::filesystem::path folder(engine::folder_of(path));
   Sources out;
   const auto read = [&out](const std::string& name, const std::filesystem::path& file) {
     out[name] = {read_text_file(file, kMaxTemplateBytes), file.string()};
@@ -94,7 +99,7 @@ Sources folder_sources(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder / "additional_chat_templates", ignored)) {
     if (entry.path().extension() == ".jinja") read(entry.path().stem().string(), entry.path());
   }
-  if (out.empty()) read_config_templates(folder / "tokenizer_config.json", out);
+  if (out.empty()) read_config_templates(config, config_file(path), out);
   return out;
 }
 
@@ -131,7 +136,8 @@ std::string chat_json(const std::vector<ChatMessage>& messages) {
 ChatTemplate ChatTemplate::load(const std::string& path) {
   engine::require_model(path);
   auto impl = std::make_shared<Impl>();
-  for (auto& [name, source] : is_gguf_file(path) ? gguf_sources(path) : folder_sources(engine::folder_of(path))) {
+  const json::Value config = read_config(path);
+  for (auto& [name, source] : is_gguf_file(path) ? gguf_sources(path) : folder_sources(path, config)) {
     impl->templates.emplace(name, jinja::CompiledTemplate(source.text, source.file));
   }
   if (impl->templates.empty()) {
@@ -140,7 +146,7 @@ ChatTemplate ChatTemplate::load(const std::string& path) {
                     .rule = "has no chat template (chat_template.jinja, or chat_template in "
                             "tokenizer_config.json): give one as a file, --template F, or use `skald generate`"});
   }
-  impl->tokens = tokens_of(path);
+  impl->tokens = tokens_of(path, config);
   return ChatTemplate(std::move(impl));
 }
 
@@ -149,7 +155,7 @@ ChatTemplate ChatTemplate::from_source(std::string source, const std::string& na
   impl->templates.emplace("default", jinja::CompiledTemplate(std::move(source), name));
   if (!path.empty()) {
     engine::require_model(path);
-    impl->tokens = tokens_of(path);
+    impl->tokens = tokens_of(path, read_config(path));
   }
   return ChatTemplate(std::move(impl));
 }

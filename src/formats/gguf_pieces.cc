@@ -110,6 +110,13 @@ std::string read_charsmap(const GgufVocabulary& vocabulary) {
   return encode_base64({reinterpret_cast<const char*>(array->numbers.data()), array->numbers.size()});
 }
 
+// As a SentencePiece model numbers them.
+std::int64_t piece_type(std::int32_t type) {
+  if (type == kUserPiece) return kUserToken;
+  if (type == kUserToken) return kUnusedToken;  // an added one, found before the model sees the text
+  return std::clamp<std::int32_t>(type, kNormalToken, kByteToken);
+}
+
 }  // namespace
 
 json::Object gguf_scored_bpe(const GgufVocabulary& vocabulary) {
@@ -137,15 +144,18 @@ json::Object gguf_raw_bpe(const GgufVocabulary& vocabulary, const GgufPreTokeniz
   return out;
 }
 
-json::Object gguf_unigram(const GgufVocabulary& vocabulary) {
+json::Object gguf_unigram(GgufVocabulary& vocabulary) {
   const std::vector<float> scores = vocabulary.scores();
-  json::Array pieces, types;
+  vocabulary.find_user_pieces(scores);
+  json::Array pieces, types, of_user;
   std::size_t bytes = 0;
   for (std::size_t id = 0; id < scores.size(); ++id) {
-    pieces.emplace_back(
-        json::Array{json::Value((*vocabulary.tokens)[id]), json::Value(static_cast<double>(scores[id]))});
-    types.emplace_back(static_cast<std::int64_t>(std::clamp(vocabulary.types[id], 1, 6)));
-    bytes += vocabulary.types[id] == kByteToken;
+    const std::string& token = (*vocabulary.tokens)[id];
+    const std::int32_t type = vocabulary.types[id];
+    pieces.emplace_back(json::Array{json::Value(token), json::Value(static_cast<double>(scores[id]))});
+    types.emplace_back(piece_type(type));
+    bytes += type == kByteToken;
+    if (type == kUserPiece) of_user.emplace_back(token);
   }
   const auto flag = [&](const char* key, bool absent) { return vocabulary.file.get_bool(key).value_or(absent); };
   const std::int64_t unknown = vocabulary.id_of("tokenizer.ggml.unknown_token_id");
@@ -163,7 +173,8 @@ json::Object gguf_unigram(const GgufVocabulary& vocabulary) {
     part.value = json::Object{{"type", "PieceNormalizer"},
                               {"precompiled_charsmap", read_charsmap(vocabulary)},
                               {"add_dummy_prefix", prefix},
-                              {"remove_extra_whitespaces", single}};
+                              {"remove_extra_whitespaces", single},
+                              {"user_defined", of_user}};
   }
   return out;
 }

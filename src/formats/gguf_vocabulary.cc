@@ -43,7 +43,7 @@ GgufVocabulary::GgufVocabulary(const GgufFile& source) : file(source) {
     fail(kTokens, std::to_string(tokens->size()) + " items",
          "must have one for each of the " + std::to_string(embedding->shape[0]) + " rows of token_embd.weight");
   }
-  types.assign(tokens->size(), 1);
+  types.assign(tokens->size(), kNormalToken);
   if (const GgufArray* const array = find_table(kTypes, GgufType::i32)) copy(*array, types);
   for (std::size_t id = 0; id < tokens->size(); ++id) {
     const std::string& token = (*tokens)[id];
@@ -139,6 +139,14 @@ void GgufVocabulary::spell_as_word_pieces() {
     }
   }
   tokens = &spellings_;
+}
+
+void GgufVocabulary::find_user_pieces(const std::vector<float>& scores) {
+  constexpr float kAdded = -1000;
+  for (std::size_t id = 0; id < types.size(); ++id) {
+    const bool own = types[id] == kUserToken && scores[id] != kAdded;
+    if (own || (types[id] == kNormalToken && scores[id] == 0)) types[id] = kUserPiece;
+  }
 }
 
 json::Object gguf_word_piece(GgufVocabulary& vocabulary) {

@@ -13,8 +13,16 @@ namespace skald {
 
 struct GgufPreTokenizer;
 
-/// Numbers of tokenizer.ggml.token_type.
-enum GgufTokenType : std::int32_t { kUnknownToken = 2, kControlToken, kUserToken, kUnusedToken, kByteToken };
+/// Numbers of tokenizer.ggml.token_type, and one that files do not have.
+enum GgufTokenType : std::int32_t {
+  kNormalToken = 1,
+  kUnknownToken,
+  kControlToken,
+  kUserToken,
+  kUnusedToken,
+  kByteToken,
+  kUserPiece,  // SentencePiece itself keeps it whole: see find_user_pieces
+};
 
 class GgufVocabulary {
  public:
@@ -36,6 +44,11 @@ class GgufVocabulary {
   /// Spells all tokens as BERT's own vocabulary does: "##" before those that go on with a word, which GGUF marks the
   /// other way round.
   void spell_as_word_pieces();
+  /// Tells the user's pieces of a unigram model of SentencePiece from tokens that were added to it: both are of the
+  /// user, but the first are found while a text is normalized, the others before. llama.cpp's conversion gives the
+  /// added ones that type and the score -1000, and writes SentencePiece's as normal ones with the score that they have
+  /// there, 0, which is no logarithm of a probability.
+  void find_user_pieces(const std::vector<float>& scores);
 
   const GgufFile& file;
   const std::vector<std::string>* tokens = nullptr;
@@ -51,7 +64,7 @@ json::Value gguf_replace(const std::string& from, const std::string& to);
 json::Object gguf_byte_level(const GgufVocabulary& vocabulary, const GgufPreTokenizer& pre);  // BPE on bytes
 json::Object gguf_raw_bpe(const GgufVocabulary& vocabulary, const GgufPreTokenizer& pre);     // BPE on characters
 json::Object gguf_scored_bpe(const GgufVocabulary& vocabulary);                               // SentencePiece's BPE
-json::Object gguf_unigram(const GgufVocabulary& vocabulary);                                  // and its unigram
+json::Object gguf_unigram(GgufVocabulary& vocabulary);     // and its unigram; finds the user's pieces
 json::Object gguf_word_piece(GgufVocabulary& vocabulary);  // BERT's; spells the tokens
 json::Object gguf_rwkv(const GgufVocabulary& vocabulary);  // RWKV's "world"
 

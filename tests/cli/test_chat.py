@@ -118,7 +118,10 @@ def test_refusals(chat, folder, tmp_path):
     assert "the model is missing" in refused("template", "-m", chat)
     assert "needs a MODEL" in refused("template", "-m", chat, "-t", MODEL / "chat_template.jinja", "--ids")
     assert "has a place of its own" in refused("template", MODEL, "-m", chat, "--set", "messages=[]")
+    assert "has a place of its own" in refused("template", MODEL, "-m", chat, "--set", "tokenize=true")
     assert "takes NAME=JSON" in refused("template", MODEL, "-m", chat, "--set", "x")
+    assert "a text is in quotes" in refused("template", MODEL, "-m", chat, "--set", "x=y")
+    assert "goes after --messages" in refused("template", MODEL, chat)
     chat.write_text('[{"role": }]')
     assert "messages: line 1" in refused("template", MODEL, "-m", chat)
 

@@ -94,6 +94,8 @@ def test_tokenize_forms(model, tmp_path):
     lines = run("tokenize", model, "--file", file).out.splitlines()
     assert [int(line.split()[0]) for line in lines] == ids
     assert "king" in run("tokenize", model, "--decode", " ".join(map(str, ids))).out
+    written = run("tokenize", model, "--file", file, "--ids").out.encode()
+    assert "king" in run("tokenize", model, "--decode", "-", stdin=written).out
 
 
 def test_tokenize_batch(model):

@@ -242,3 +242,12 @@ def test_progress_is_for_terminals(model):
     assert run("generate", model, "-p", "x", "--max-tokens", "1").err == ""
     _, text = Terminal("generate", model, "-p", "x", "--max-tokens", "1", streams=(2,)).finish()
     assert not re.search(r"[^\r\x1b\[K#.\]%\d \w]", text)
+
+
+def test_tokenize_does_not_wait_at_a_terminal(model):
+    code, shown = Terminal("tokenize", model).finish()
+    assert code == 2 and "no text: skald tokenize MODEL" in shown
+    asked = Terminal("tokenize", model, "-", "--ids")
+    asked.type("king\n\x04")
+    code, shown = asked.finish()
+    assert code == 0 and shown.strip().endswith(run("tokenize", model, "king\n", "--ids").out.strip())

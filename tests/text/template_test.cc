@@ -1,4 +1,15 @@
 // Templates: what they write, whose text is whose, and that nothing gets over the limits (docs/chat.md).
+//
+//   malformed                         Template.MalformedIsRefusedWithItsPlace, FiltersThatAreNotOffered
+//   nesting, recursion                Template.NestingIsBounded, RecursionIsBounded
+//   loops, long texts, much work      Template.WorkIsBounded, ReadingCounts, LimitsAreTheCallers
+//   Python's objects, other files     Template.NothingOfPythonIsInReach, MalformedIsRefusedWithItsPlace
+//   odd messages, raise_exception     Chat.MessagesAreChecked, Template.WhatIsRaisedIsTold
+//   templates and tokens in messages  Template.VariablesThatAreTemplatesAreInert, TextKnowsWhoWroteIt; as tokens:
+//                                     tests/cli/test_chat.py
+//   variables of the caller           Chat.MessagesAreChecked
+//   names of templates                tests/cli/test_chat.py: test_named_templates
+//   odd numbers and values            Template.ArithmeticIsPythons, TimesAreBounded, ValuesInThemselvesAreRefused
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -206,6 +217,20 @@ TEST(Template, ArithmeticIsPythons) {
   expect_refused<TemplateError>("{{ namespace() | tojson }}", "not JSON serializable");
 }
 
+TEST(Template, TimesAreBounded) {
+  EXPECT_EQ(text("{{ strftime_now('%Y') | length }} {{ strftime_now('') }}{{ strftime_now('%%') }}"), "4 %");
+  expect_refused<LimitError>("{{ strftime_now('%c' * 100000) }}", "4096");
+  expect_refused<TemplateError>("{{ strftime_now(1) }}", "");
+}
+
+TEST(Template, ValuesInThemselvesAreRefused) {
+  const std::string knot = "{% set n = namespace(a=[]) %}{% set n.a = [n] %}";
+  for (const char* use : {"n.a | string", "n.a == n.a and n.a | string", "n.a | map('string') | list"}) {
+    expect_refused<Error>(knot + "{{ " + use + " }}", "");
+  }
+  expect_refused<TemplateError>(knot + "{{ n.a | tojson }}", "not JSON serializable");
+}
+
 TEST(Template, WhatIsRaisedIsTold) {
   try {
     (void)render("a\n{{ raise_exception('no ' ~ x) }}", {{"x", "way\n"}});
@@ -282,11 +307,21 @@ TEST(Chat, MessagesAreChecked) {
     EXPECT_FALSE(message_of<Error>([&] { (void)chat(all, {.messages = bad}); }).empty()) << bad;
   }
   EXPECT_FALSE(message_of<FormatError>([&] { (void)chat(all, {.messages = "[{\"a\": }]"}); }).empty());
-  for (const char* own : {"messages", "tools", "documents", "add_generation_prompt"}) {
+  for (const char* own : {"messages", "tools", "documents", "add_generation_prompt", "chat_template", "tokenize"}) {
     const std::string variables = std::string("{\"") + own + "\": []}";
     EXPECT_FALSE(
         message_of<OptionError>([&] { (void)chat(all, {.messages = "[{}]", .variables = variables}); }).empty());
   }
+}
+
+TEST(Chat, RolesAreTheTemplates) {
+  const std::string strict =
+      "{% for m in messages %}{% if m.role != 'user' %}{{ raise_exception('no ' ~ m.role) }}"
+      "{% endif %}{{ m.content }}{% endfor %}";
+  EXPECT_NE(
+      message_of<TemplateError>([&] { (void)chat(strict, {.messages = R"([{"role": "wizard"}])"}); }).find("no wizard"),
+      std::string::npos);
+  EXPECT_EQ(chat("{{ messages[0].role is defined }}", {.messages = "[{}]"}).text, "False");
 }
 
 TEST(Chat, ReasoningGoesByAllItsNames) {

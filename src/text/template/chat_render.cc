@@ -147,9 +147,25 @@ json::Object variables_of(const ChatInput& input) {
   if (input.variables.empty()) return out;
   const json::Value given = json::parse(input.variables, "template variables", kInputLimits);
   if (!given.is_object()) throw FormatError(ErrorFields{.file = "template variables", .rule = "must be an object"});
-  constexpr std::array<std::string_view, 4> kOwn = {"messages", "tools", "documents", "add_generation_prompt"};
+  // What transformers' apply_chat_template takes itself: no template sees it as a variable of that name.
+  static constexpr std::string_view kOwn[] = {"messages",
+                                              "conversation",
+                                              "tools",
+                                              "documents",
+                                              "chat_template",
+                                              "add_generation_prompt",
+                                              "continue_final_message",
+                                              "tokenize",
+                                              "sanitize_control_tokens",
+                                              "padding",
+                                              "truncation",
+                                              "max_length",
+                                              "return_tensors",
+                                              "return_dict",
+                                              "return_assistant_tokens_mask",
+                                              "tokenizer_kwargs"};
   for (const json::Member& member : given.as_object()) {
-    if (std::ranges::find(kOwn, member.key) != kOwn.end()) {
+    if (std::ranges::find(kOwn, member.key) != std::end(kOwn)) {
       throw OptionError(
           ErrorFields{.field = "template variable " + quoted(member.key), .rule = "has a place of its own"});
     }
