@@ -38,8 +38,25 @@ class Model {
   /// Asks the model to take bytes where a ByteLevel stage would give it byte-level characters, which saves mapping the
   /// text. False where it cannot.
   virtual bool use_bytes() { return false; }
-  /// Special tokens. Where a word spells one and is not `plain`, the reference gives it.
-  virtual void exclude_words(const std::vector<TokenId>& special) { static_cast<void>(special); }
+  /// Special tokens. Where a word spells one and is not `plain`, the reference gives it. Those that are not of the
+  /// vocabulary are of no word, and anything may be the unknown token.
+  void exclude_words(const std::vector<TokenId>& special) {
+    const TokenId limit = vocabulary().id_limit();
+    excluded_.assign(static_cast<std::size_t>(limit), false);
+    for (const TokenId id : special) {
+      if (id < limit && id != unknown_id()) excluded_[static_cast<std::size_t>(id)] = true;
+    }
+  }
+
+ protected:
+  /// -1 where there is none.
+  [[nodiscard]] virtual TokenId unknown_id() const { return -1; }
+  [[nodiscard]] bool is_excluded(TokenId id) const {
+    return !excluded_.empty() && excluded_[static_cast<std::size_t>(id)];
+  }
+
+ private:
+  std::vector<bool> excluded_;  // by id
 };
 
 /// Makes the model that `fields` describes; UnsupportedError lists the known types.

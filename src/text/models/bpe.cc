@@ -179,7 +179,7 @@ void Bpe::index_words() {
 
 TokenId Bpe::whole_word(std::string_view word) const {
   const TokenId id = takes_bytes_ ? words_.find(word) : vocabulary_.find(word);
-  return id >= 0 && excluded_.has(id) ? -1 : id;
+  return id >= 0 && is_excluded(id) ? -1 : id;
 }
 
 std::unique_ptr<Model::Scratch> Bpe::make_scratch() const { return std::make_unique<BpeScratch>(); }

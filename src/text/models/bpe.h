@@ -8,7 +8,6 @@
 #include "text/flat_map.h"
 #include "text/model.h"
 #include "text/models/byte_fallback.h"
-#include "text/models/excluded_words.h"
 #include "text/models/merge_queue.h"
 
 namespace skald::text {
@@ -41,11 +40,9 @@ class Bpe final : public Model {
   void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
   bool use_bytes() override;
-  void exclude_words(const std::vector<TokenId>& special) override {
-    excluded_.set(special, vocabulary_.id_limit(), unknown_);
-  }
 
  private:
+  [[nodiscard]] TokenId unknown_id() const override { return unknown_; }
   void read_merges(const json::Fields& fields);
   void add_merge(const json::Fields& fields, std::size_t number, std::string_view left, std::string_view right);
   void read_unknown(const json::Fields& fields);
@@ -75,7 +72,6 @@ class Bpe final : public Model {
   std::string prefix_, suffix_;              // of symbols after the first, and of the last
   std::array<TokenId, 256> byte_symbols_{};  // token of each byte-level character; -1: none
   std::optional<ByteFallback> byte_fallback_;
-  ExcludedWords excluded_;
   std::string word_bytes_;  // the byte form of every token, for words_
   StringMap words_;         // tokens by their bytes, where takes_bytes_ and ignore_merges_
 };

@@ -24,7 +24,7 @@ void Rwkv::tokenize(std::string_view word, Scratch&, std::vector<WordToken>& out
     std::uint32_t longest = 1;
     TokenId found = -1;
     trie_.for_each_prefix(word.substr(at), [&](std::size_t length, TokenId id) {
-      if (excluded_.has(id)) return;
+      if (is_excluded(id)) return;
       longest = static_cast<std::uint32_t>(length);
       found = id;
     });

@@ -140,7 +140,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
     const std::size_t length = std::min<std::size_t>(char_length(word[at]), size - at);
     bool has_char = false;
     trie_.for_each_prefix(word.substr(at), [&](std::size_t bytes, TokenId id) {
-      if (scratch.plain && excluded_.has(id)) return;
+      if (scratch.plain && is_excluded(id)) return;
       const auto i = static_cast<std::size_t>(id);
       const double score = of_user_[i]
                                ? static_cast<double>(static_cast<float>(bytes) * static_cast<float>(user_score_)) - 0.1
@@ -161,7 +161,7 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
 void Unigram::put_unknown(std::string_view word, ByteRange place, bool plain, std::vector<WordToken>& out) const {
   const std::string_view text = word.substr(place.begin, place.end - place.begin);
   TokenId id = single_precision_ ? -1 : vocabulary_.find(text);
-  if (id >= 0 && plain && excluded_.has(id)) id = -1;
+  if (id >= 0 && plain && is_excluded(id)) id = -1;
   if (id < 0 && bytes_ && bytes_->put(text, place, out)) return;
   out.push_back({id >= 0 ? id : unknown_.id(), place.begin, place.end});
 }

@@ -7,7 +7,6 @@
 
 #include "text/model.h"
 #include "text/models/byte_fallback.h"
-#include "text/models/excluded_words.h"
 #include "text/models/unknown.h"
 #include "text/trie.h"
 
@@ -23,18 +22,15 @@ class Unigram final : public Model {
   [[nodiscard]] std::unique_ptr<Scratch> make_scratch() const override;
   void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
-  void exclude_words(const std::vector<TokenId>& special) override {
-    excluded_.set(special, vocabulary_.id_limit(), unknown_.id());
-  }
 
  private:
+  [[nodiscard]] TokenId unknown_id() const override { return unknown_.id(); }
   template <typename Score>
   void find_best(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const;
   void put_unknown(std::string_view word, ByteRange place, bool plain, std::vector<WordToken>& out) const;
 
   Vocabulary vocabulary_;
   UnknownToken unknown_;
-  ExcludedWords excluded_;
   std::optional<ByteFallback> bytes_;
   bool single_precision_ = false;
   ByteTrie trie_;               // of what is looked for

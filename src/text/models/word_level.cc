@@ -7,7 +7,7 @@ WordLevel::WordLevel(const json::Fields& fields)
 
 void WordLevel::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const {
   TokenId id = vocabulary_.find(word);
-  if (id < 0 || (scratch.plain && excluded_.has(id))) id = unknown_.id(word);
+  if (id < 0 || (scratch.plain && is_excluded(id))) id = unknown_.id(word);
   out.push_back({id, 0, static_cast<std::uint32_t>(word.size())});
 }
 

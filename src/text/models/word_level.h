@@ -2,7 +2,6 @@
 #pragma once
 
 #include "text/model.h"
-#include "text/models/excluded_words.h"
 #include "text/models/unknown.h"
 
 namespace skald::text {
@@ -14,14 +13,11 @@ class WordLevel final : public Model {
   [[nodiscard]] std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<Scratch>(); }
   void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
-  void exclude_words(const std::vector<TokenId>& special) override {
-    excluded_.set(special, vocabulary_.id_limit(), unknown_.id());
-  }
 
  private:
+  [[nodiscard]] TokenId unknown_id() const override { return unknown_.id(); }
   Vocabulary vocabulary_;
   UnknownToken unknown_;
-  ExcludedWords excluded_;
 };
 
 }  // namespace skald::text

@@ -39,7 +39,7 @@ void WordPiece::tokenize(std::string_view word, Scratch& scratch, std::vector<Wo
     TokenId id = -1;
     const ByteTrie& trie = at == 0 ? initial_ : continuing_;
     trie.for_each_prefix(word.substr(at), [&](std::size_t length, TokenId token) {
-      if (scratch.plain && excluded_.has(token)) return;
+      if (scratch.plain && is_excluded(token)) return;
       longest = static_cast<std::uint32_t>(length);
       id = token;
     });

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "text/model.h"
-#include "text/models/excluded_words.h"
 #include "text/models/unknown.h"
 #include "text/trie.h"
 
@@ -17,14 +16,11 @@ class WordPiece final : public Model {
   [[nodiscard]] std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<Scratch>(); }
   void tokenize(std::string_view word, Scratch& scratch, std::vector<WordToken>& out) const override;
   [[nodiscard]] const Vocabulary& vocabulary() const override { return vocabulary_; }
-  void exclude_words(const std::vector<TokenId>& special) override {
-    excluded_.set(special, vocabulary_.id_limit(), unknown_.id());
-  }
 
  private:
+  [[nodiscard]] TokenId unknown_id() const override { return unknown_.id(); }
   Vocabulary vocabulary_;
   UnknownToken unknown_;
-  ExcludedWords excluded_;
   std::size_t max_chars_;          // a longer word is unknown
   ByteTrie initial_, continuing_;  // tokens that begin a word, and those with the prefix, without it
 };
