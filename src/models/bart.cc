@@ -3,7 +3,8 @@
 //   mbart, blenderbot: norms before the blocks and one behind the last
 //   pegasus, m2m_100:  so too, positions by sines and cosines
 //   marian:            norms after the blocks, positions by sines and cosines
-// Reference: transformers/models/{bart,mbart,blenderbot,pegasus,m2m_100,marian}/modeling_*.py
+//   led:               as BART, but that the encoder sees through windows: long inputs
+// Reference: transformers/models/{bart,led,mbart,blenderbot,pegasus,m2m_100,marian}/modeling_*.py
 #include "models/bart_parts.h"
 #include "models/config.h"
 #include "models/registry.h"
@@ -12,6 +13,10 @@ namespace skald::models {
 
 std::unique_ptr<DecoderModel> make_bart(const json::Fields& fields, nn::WeightSource& weights) {
   return make_bart_kind(fields, {.norms_after = true, .embed_norm = true, .position_offset = 2}, weights);
+}
+
+std::unique_ptr<DecoderModel> make_led(const json::Fields& fields, nn::WeightSource& weights) {
+  return make_bart_kind(fields, {.prefix = "led.", .norms_after = true, .embed_norm = true, .windowed = true}, weights);
 }
 
 std::unique_ptr<DecoderModel> make_mbart(const json::Fields& fields, nn::WeightSource& weights) {

@@ -1,5 +1,6 @@
 #include "models/bart_parts.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -11,35 +12,53 @@ namespace skald::models {
 namespace {
 
 constexpr float kEpsilon = 1e-5F;
-const std::array<std::string, 4> kTied = {"model.shared", "model.encoder.embed_tokens", "model.decoder.embed_tokens",
-                                          "lm_head"};
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 struct StackConfig {
   std::string name;  // "model.encoder."
-  std::int64_t n_layers;
+  std::int64_t n_layers, max_positions;
   std::size_t n_heads, ffn_dim;
   bool decodes;
+  std::vector<std::int64_t> windows;  // [n_layers] positions seen to either side, the own one included; 0: all
 };
 
 struct BartConfig {
   BartKind kind;
-  std::int64_t vocab_size, d_model, max_positions;
+  std::int64_t vocab_size, d_model;
   kernels::Activation activation;
   bool scale_embedding, tied;
 };
 
-StackConfig read_stack_config(const json::Fields& fields, const std::string& name, std::int64_t d_model) {
+StackConfig read_stack_config(const json::Fields& fields, const std::string& name, const BartConfig& c) {
   const std::int64_t heads = fields.need_integer(name + "_attention_heads", 1, kMaxHeads);
-  if (d_model % heads != 0) {
-    fields.fail(name + "_attention_heads", "must divide d_model, which is " + std::to_string(d_model));
+  if (c.d_model % heads != 0) {
+    fields.fail(name + "_attention_heads", "must divide d_model, which is " + std::to_string(c.d_model));
   }
-  return {.name = "model." + name + ".",
-          .n_layers = fields.need_integer(name + "_layers", 1, kMaxLayers),
+  const std::int64_t layers = fields.need_integer(name + "_layers", 1, kMaxLayers);
+  return {.name = std::string(c.kind.prefix) + name + ".",
+          .n_layers = layers,
+          .max_positions = fields.get_integer("max_position_embeddings", 1, kMaxVocab).value_or(c.kind.max_positions),
           .n_heads = size(heads),
           .ffn_dim = size(fields.need_integer(name + "_ffn_dim", 1, kMaxWidth)),
-          .decodes = name == "decoder"};
+          .decodes = name == "decoder",
+          .windows = std::vector<std::int64_t>(size(layers))};
+}
+
+// What Longformer adds: attention_window, how many positions a layer of the encoder sees beside the own one, for each
+// layer or for all; and numbers of positions of their own.
+void read_windows(const json::Fields& fields, StackConfig& encoder, StackConfig& decoder) {
+  encoder.max_positions = fields.get_integer("max_encoder_position_embeddings", 1, kMaxVocab).value_or(16384);
+  decoder.max_positions = fields.get_integer("max_decoder_position_embeddings", 1, kMaxVocab).value_or(1024);
+  std::vector<std::int64_t> windows = fields.get_integers("attention_window", 2, kMaxPositions);
+  if (windows.empty()) windows = {512};
+  if (windows.size() == 1) windows.resize(size(encoder.n_layers), windows.front());
+  const bool even = std::ranges::all_of(windows, [](std::int64_t window) { return window % 2 == 0; });
+  if (!even || std::ssize(windows) != encoder.n_layers) {
+    fields.fail("attention_window",
+                "must be an even number, or one for each of encoder_layers = " + std::to_string(encoder.n_layers));
+  }
+  std::ranges::transform(windows, encoder.windows.begin(), [](std::int64_t window) { return window / 2 + 1; });
 }
 
 BartConfig read_config(const json::Fields& fields, const BartKind& kind) {
@@ -47,19 +66,32 @@ BartConfig read_config(const json::Fields& fields, const BartKind& kind) {
   return {.kind = kind,
           .vocab_size = fields.need_integer("vocab_size", 1, kMaxVocab),
           .d_model = fields.need_integer("d_model", 1, kMaxWidth),
-          .max_positions = fields.get_integer("max_position_embeddings", 1, kMaxVocab).value_or(kind.max_positions),
           .activation = read_activation(fields, "activation_function", kind.activation),
           .scale_embedding = fields.get_bool("scale_embedding").value_or(kind.scale_embedding),
           .tied = fields.get_bool("tie_word_embeddings").value_or(true)};
 }
 
+// How the projections of an attention are called.
+struct AttentionNames {
+  std::string q, k, v, o;
+};
+
+AttentionNames names_at(const std::string& p) {
+  return {.q = p + "q_proj", .k = p + "k_proj", .v = p + "v_proj", .o = p + "out_proj"};
+}
+
+AttentionNames longformer_names_at(const std::string& p) {
+  const std::string inner = p + "longformer_self_attn.";
+  return {.q = inner + "query", .k = inner + "key", .v = inner + "value", .o = p + "output"};
+}
+
 template <typename Attention>
-void read_attention(const std::string& p, std::size_t hidden, std::size_t n_heads, nn::WeightSource& w,
+void read_attention(const AttentionNames& names, std::size_t hidden, std::size_t n_heads, nn::WeightSource& w,
                     Attention& attention) {
-  attention.q_proj = w.linear(p + "q_proj", hidden, hidden, /*bias=*/true);
-  attention.k_proj = w.linear(p + "k_proj", hidden, hidden, /*bias=*/true);
-  attention.v_proj = w.linear(p + "v_proj", hidden, hidden, /*bias=*/true);
-  attention.o_proj = w.linear(p + "out_proj", hidden, hidden, /*bias=*/true);
+  attention.q_proj = w.linear(names.q, hidden, hidden, /*bias=*/true);
+  attention.k_proj = w.linear(names.k, hidden, hidden, /*bias=*/true);
+  attention.v_proj = w.linear(names.v, hidden, hidden, /*bias=*/true);
+  attention.o_proj = w.linear(names.o, hidden, hidden, /*bias=*/true);
   const std::size_t head_dim = hidden / n_heads;
   attention.spec = {.n_heads = n_heads,
                     .kv_heads = n_heads,
@@ -68,14 +100,18 @@ void read_attention(const std::string& p, std::size_t hidden, std::size_t n_head
                     .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)))};
 }
 
-Stack::Layer read_layer(const std::string& p, const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
+Stack::Layer read_layer(std::size_t i, const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
   const std::size_t hidden = size(c.d_model);
+  const std::string p = s.name + "layers." + std::to_string(i) + ".";
+  const bool windowed = s.windows[i] > 0;
   Stack::Layer layer;
-  read_attention(p + "self_attn.", hidden, s.n_heads, w, layer.self);
+  read_attention(windowed ? longformer_names_at(p + "self_attn.") : names_at(p + "self_attn."), hidden, s.n_heads, w,
+                 layer.self);
   layer.self.spec.mask = s.decodes ? nn::AttentionSpec::Mask::causal : nn::AttentionSpec::Mask::full;
+  layer.self.spec.window = s.windows[i];
   layer.self_norm = w.layer_norm(p + "self_attn_layer_norm", hidden, kEpsilon);
   if (s.decodes) {
-    read_attention(p + "encoder_attn.", hidden, s.n_heads, w, layer.cross);
+    read_attention(names_at(p + "encoder_attn."), hidden, s.n_heads, w, layer.cross);
     layer.cross.spec.mask = nn::AttentionSpec::Mask::cross;
     layer.cross_norm = w.layer_norm(p + "encoder_attn_layer_norm", hidden, kEpsilon);
   }
@@ -86,9 +122,9 @@ Stack::Layer read_layer(const std::string& p, const StackConfig& s, const BartCo
   return layer;
 }
 
-std::shared_ptr<const nn::PackedMatrix> read_positions(const std::string& name, const BartConfig& c,
-                                                       nn::WeightSource& w) {
-  const std::int64_t rows = c.max_positions + c.kind.position_offset;
+std::shared_ptr<const nn::PackedMatrix> read_positions(const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
+  const std::string name = s.name + "embed_positions.weight";
+  const std::int64_t rows = s.max_positions + c.kind.position_offset;
   const bool of_fairseq = c.kind.positions == BartKind::Positions::sines_of_fairseq;
   const bool stored = c.kind.positions == BartKind::Positions::learned || (!of_fairseq && w.has(name));
   if (stored) return w.matrix(name, size(rows), size(c.d_model));
@@ -97,8 +133,14 @@ std::shared_ptr<const nn::PackedMatrix> read_positions(const std::string& name, 
                       size(c.d_model), kernels::WeightFormat::f32));
 }
 
+// Where the embeddings are tied, the same matrix stands under any of these names.
+std::array<std::string, 4> tied_names(const BartConfig& c) {
+  const std::string prefix(c.kind.prefix);
+  return {prefix + "shared", prefix + "encoder.embed_tokens", prefix + "decoder.embed_tokens", "lm_head"};
+}
+
 std::string embedding_name(const nn::WeightSource& w, const std::string& name, const BartConfig& c) {
-  return c.tied ? stored_embedding(w, name, kTied) : name;
+  return c.tied ? stored_embedding(w, name, tied_names(c)) : name;
 }
 
 Stack read_stack(const StackConfig& s, const BartConfig& c, nn::WeightSource& w) {
@@ -107,13 +149,11 @@ Stack read_stack(const StackConfig& s, const BartConfig& c, nn::WeightSource& w)
   stack.norms_after = c.kind.norms_after;
   stack.embed_tokens = w.matrix(embedding_name(w, s.name + "embed_tokens", c) + ".weight", size(c.vocab_size), hidden);
   if (c.scale_embedding) stack.embed_scale = static_cast<float>(std::sqrt(static_cast<double>(hidden)));
-  stack.embed_positions = read_positions(s.name + "embed_positions.weight", c, w);
+  stack.embed_positions = read_positions(s, c, w);
   stack.position_offset = c.kind.position_offset;
   if (c.kind.embed_norm) stack.embed_norm = w.layer_norm(s.name + "layernorm_embedding", hidden, kEpsilon);
   if (!c.kind.norms_after) stack.final_norm = w.layer_norm(s.name + "layer_norm", hidden, kEpsilon);
-  for (std::int64_t i = 0; i < s.n_layers; ++i) {
-    stack.layers.push_back(read_layer(s.name + "layers." + std::to_string(i) + ".", s, c, w));
-  }
+  for (std::size_t i = 0; i < s.windows.size(); ++i) stack.layers.push_back(read_layer(i, s, c, w));
   return stack;
 }
 
@@ -133,8 +173,9 @@ nn::Linear read_head(const BartConfig& c, nn::WeightSource& w) {
 std::unique_ptr<DecoderModel> make_bart_kind(const json::Fields& fields, const BartKind& kind,
                                              nn::WeightSource& weights) {
   const BartConfig c = read_config(fields, kind);
-  const StackConfig encoder = read_stack_config(fields, "encoder", c.d_model);
-  const StackConfig decoder = read_stack_config(fields, "decoder", c.d_model);
+  StackConfig encoder = read_stack_config(fields, "encoder", c);
+  StackConfig decoder = read_stack_config(fields, "decoder", c);
+  if (kind.windowed) read_windows(fields, encoder, decoder);
   EncoderDecoderParts parts;
   parts.encoder = read_stack(encoder, c, weights);
   parts.decoder = read_stack(decoder, c, weights);
@@ -144,12 +185,13 @@ std::unique_ptr<DecoderModel> make_bart_kind(const json::Fields& fields, const B
                  .hidden_size = c.d_model,
                  .n_heads = static_cast<std::int64_t>(decoder.n_heads),
                  .vocab_size = c.vocab_size,
-                 .max_positions = c.max_positions,
+                 .max_positions = decoder.max_positions,
                  .hard_limit = true,
                  .tied_embeddings = c.tied,
-                 .encoder_positions = c.max_positions};
-  for (const std::string& name : kTied) weights.leave(name + ".weight");
+                 .encoder_positions = encoder.max_positions};
+  for (const std::string& name : tied_names(c)) weights.leave(name + ".weight");
   weights.leave("*.version");
+  if (kind.windowed) weights.leave("*_global.*");  // for tokens that see everything, of which there are none
   return make_encoder_decoder(std::move(parts));
 }
 

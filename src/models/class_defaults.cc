@@ -13,8 +13,9 @@ struct DecoderStart {
 };
 
 // T5's class has none, but all of its checkpoints have the one of its kin.
-constexpr std::array<DecoderStart, 8> kDecoderStarts = {{{"bart", 2},
+constexpr std::array<DecoderStart, 9> kDecoderStarts = {{{"bart", 2},
                                                          {"blenderbot", 1},
+                                                         {"led", 2},
                                                          {"m2m_100", 2},
                                                          {"marian", 58100},
                                                          {"mt5", 0},

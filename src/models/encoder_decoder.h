@@ -32,8 +32,7 @@ struct Stack {
   bool norms_after = false;  // x = norm(x + block(x)), else x += block(norm(x))
 
   void embed(float* x, nn::Context& context) const;
-  ///  /// Layer `i` updates x [rows, hidden]. Its keys and values go to layer `own` of the state; those of the
-  ///  encoder's
+  /// Layer `i` updates x [rows, hidden]. Its keys and values go to layer `own` of the state; those of the encoder's
   /// output lie in layer `cross`, -1: there are none.
   void layer(std::size_t i, int own, int cross, float* x, const nn::Context& context) const;
 };

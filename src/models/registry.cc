@@ -12,9 +12,9 @@ Maker make_baichuan, make_bart, make_umt5, make_pegasus, make_mbart, make_marian
     make_bloom, make_cohere, make_cohere2, make_deepseek_v2, make_deepseek_v3, make_exaone, make_exaone4, make_falcon,
     make_fundamentallm, make_gemma, make_gemma2, make_gemma3, make_gemma3_text, make_glm, make_glm4, make_gpt2,
     make_gpt_bigcode, make_gpt_neo, make_gpt_neox, make_gpt_oss, make_gptj, make_granite, make_granitemoe,
-    make_internlm2, make_llama, make_mamba, make_mamba2, make_mistral, make_mixtral, make_mpt, make_mt5, make_nemotron,
-    make_olmo, make_olmo2, make_opt, make_persimmon, make_phi, make_phi3, make_qwen2, make_qwen2_moe, make_qwen3,
-    make_qwen3_moe, make_rwkv, make_smollm3, make_stablelm, make_starcoder2, make_t5;
+    make_internlm2, make_led, make_llama, make_mamba, make_mamba2, make_mistral, make_mixtral, make_mpt, make_mt5,
+    make_nemotron, make_olmo, make_olmo2, make_opt, make_persimmon, make_phi, make_phi3, make_qwen2, make_qwen2_moe,
+    make_qwen3, make_qwen3_moe, make_rwkv, make_smollm3, make_stablelm, make_starcoder2, make_t5;
 
 namespace {
 
@@ -46,6 +46,7 @@ constexpr std::array kArchitectures = {
     Architecture{"granite", "GraniteForCausalLM", "model.", &make_granite},
     Architecture{"granitemoe", "GraniteMoeForCausalLM", "model.", &make_granitemoe},
     Architecture{"internlm2", "InternLM2ForCausalLM", "model.", &make_internlm2},
+    Architecture{"led", "LEDForConditionalGeneration", "led.", &make_led},
     Architecture{"llama", "LlamaForCausalLM", "model.", &make_llama},
     Architecture{"m2m_100", "M2M100ForConditionalGeneration", "model.", &make_m2m_100},
     Architecture{"mamba", "MambaForCausalLM", "backbone.", &make_mamba},

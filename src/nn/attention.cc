@@ -35,7 +35,10 @@ KeyRange keys_of(const AttentionSpec& spec, const SequenceRun& run, std::size_t 
   KeyRange range{0, position + 1};
   if (spec.mask == AttentionSpec::Mask::full) range.end = run.position + static_cast<std::int64_t>(run.end - run.begin);
   if (spec.mask == AttentionSpec::Mask::prefix) range.end = std::max(range.end, run.prefix_length);
-  if (spec.window > 0) range.begin = std::max<std::int64_t>(0, position - spec.window + 1);
+  if (spec.window > 0) {
+    range.begin = std::max<std::int64_t>(0, position - spec.window + 1);
+    if (spec.mask == AttentionSpec::Mask::full) range.end = std::min(range.end, position + spec.window);
+  }
   return range;
 }
 

@@ -27,8 +27,8 @@ struct AttentionSpec {
   std::size_t v_dim = 0;     // per head
   bool latent = false;       // values are the first v_dim elements of the keys: the group is a latent one
   float scale = 1;
-  float softcap = 0;              // s = softcap * tanh(s / softcap); 0: none
-  std::int64_t window = 0;        // positions that a query sees, itself included; 0: all
+  float softcap = 0;        // s = softcap * tanh(s / softcap); 0: none
+  std::int64_t window = 0;  // positions that a query sees before it, itself included, and with full behind it; 0: all
   std::vector<float> sinks = {};  // [n_heads] logits that take weight and give no value; empty: none
   Bias bias = Bias::none;
   std::vector<float> alibi_slopes = {};  // [n_heads]

@@ -315,6 +315,19 @@ def bart(rng):
     return config, input_length(rng)
 
 
+def led(rng):
+    config, length = bart(rng)
+    del config["max_position_embeddings"]
+    windows = [rng.choice([4, 16, 64]) for _ in range(config["encoder_layers"])]  # the reference wants multiples
+    return config | {
+        "scale_embedding": False,
+        "max_encoder_position_embeddings": 400,  # the reference fills inputs up to a multiple of the widest window
+        "max_decoder_position_embeddings": 120,
+        "attention_window": rng.choice([windows, rng.choice([4, 10, 34])]),
+        "decoder_start_token_id": 2,
+    }, length
+
+
 def bart_kin(rng, **own):
     """MBart and the like, whose settings are BART's."""
     config, length = bart(rng)
@@ -391,6 +404,7 @@ DRAWS = DECODER_DRAWS | {
     "gemma2": gemma2,
     "gpt2": gpt2,
     "gpt_oss": gpt_oss,
+    "led": led,
     "llama": lambda rng, rope=None: llama_form(rng, "llama", rope),
     "m2m_100": lambda rng: bart_kin(rng, pad_token_id=1),
     "mamba": mamba,
@@ -410,5 +424,5 @@ DRAWS = DECODER_DRAWS | {
     "umt5": umt5,
 }
 ANY_ROPE = ("llama", "mistral", "qwen2", "qwen3")  # whose draw takes a kind of rotary scaling
-BART_KIN = ("bart", "blenderbot", "m2m_100", "marian", "mbart", "pegasus")
+BART_KIN = ("bart", "blenderbot", "led", "m2m_100", "marian", "mbart", "pegasus")
 ENCODER_DECODERS = BART_KIN + ("mt5", "t5", "umt5")

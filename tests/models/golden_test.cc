@@ -37,7 +37,10 @@ TEST_P(Golden, LogitsEqualTheReference) {
   for (std::size_t i = 0; i < c.rows.size(); ++i) {
     const auto& row = logits.at(c.rows[i]);
     ASSERT_EQ(row.size(), vocab);
-    for (std::size_t t = 0; t < vocab; ++t) worst = std::max(worst, std::abs(row[t] - c.logits[i * vocab + t]));
+    for (std::size_t t = 0; t < vocab; ++t) {
+      ASSERT_TRUE(std::isfinite(row[t])) << "row " << i << ", token " << t;
+      worst = std::max(worst, std::abs(row[t] - c.logits[i * vocab + t]));
+    }
   }
   EXPECT_LE(worst, kTolerance * scale) << "relative " << worst / scale;
   RecordProperty("relative_error", std::to_string(worst / scale));

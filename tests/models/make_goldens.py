@@ -54,6 +54,10 @@ BASES = {
     },
     "mamba2": {"vocab_size": 160, "hidden_size": 48, "num_hidden_layers": 2},
 }
+BASES["led"] = {key: value for key, value in BASES["bart"].items() if key != "max_position_embeddings"} | {
+    "max_encoder_position_embeddings": 160,
+    "max_decoder_position_embeddings": 100,
+}
 BASES |= dict.fromkeys(
     ("mixtral", "qwen2_moe", "gpt_oss"), BASE | {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 40}
 )
@@ -416,6 +420,12 @@ CASES = {
         85,
         torch.bfloat16,
         17000,
+    ),
+    "led_windows": (
+        {"model_type": "led", "attention_window": [8, 24], "activation_function": "relu"},
+        90,
+        torch.float16,
+        31000,
     ),
 }
 

@@ -17,6 +17,10 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+TAIL = """
+LED's encoder looks through its windows alone, as in transformers where no `global_attention_mask` is given: tokens that
+see everything, and the projections that a checkpoint has for them, are not used.
+"""
 HEAD = """# Models
 
 Families by `model_type` of config.json. A folder of the Hugging Face kind (safetensors) is read for all of them; a GGUF
@@ -73,7 +77,7 @@ def main():
         worst = f"{max(error for error, _ in results):.1e}" if results else ""
         same = f"{sum(same for _, same in results)}/{len(results)}" if results else ""
         page += f"| {family} | {name} | {'yes' if family in gguf else ''} | {len(results) or ''} | {worst} | {same} |\n"
-    (ROOT / "docs" / "models.md").write_text(page)
+    (ROOT / "docs" / "models.md").write_text(page + TAIL)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ MIN_MARGIN = 5e-4  # between the best two logits, relative to the largest
 EMBEDDINGS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "shared")
 BUFFERS = ("final_logits_bias", "e_score_correction_bias")  # that a checkpoint has
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
-SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj", "out_proj", "embed_out", "Wqkv")
+SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj", "out_proj", "embed_out", "Wqkv", "self_attn.query", "self_attn.key")
 
 
 def randomize(model, generator):
