@@ -38,10 +38,11 @@ std::string named_model(const std::string& name) {
   std::string path = fetched_model(name);
   std::error_code ignored;
   if (std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found) return path;
-  throw PathError(PathError::Kind::not_found,
-                  ErrorFields{.file = path,
-                              .rule = "no such folder: the first argument names a model (a text to continue goes after "
-                                      "--prompt, one to tokenize after the model)"});
+  throw PathError(
+      PathError::Kind::not_found,
+      ErrorFields{.file = path,
+                  .rule = "no such file or folder: the first argument names a model (a text to continue goes after "
+                          "--prompt, one to tokenize after the model)"});
 }
 
 std::string model_path(const std::vector<std::string>& positional) {

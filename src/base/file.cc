@@ -121,7 +121,7 @@ void require_folder(const fs::path& path) {
   struct stat status {};
   const int error = stat(name.c_str(), &status) == 0 ? 0 : errno;
   std::error_code ignored;
-  if (error == ENOENT && !fs::is_symlink(path, ignored)) fail(Kind::not_found, name, "no such folder");
+  if (error == ENOENT && !fs::is_symlink(path, ignored)) fail(Kind::not_found, name, "no such file or folder");
   if (error != 0) fail_system(name, error);
   if (!S_ISDIR(status.st_mode))
     fail(Kind::not_regular, name, "is " + kind_name(status.st_mode) + ", a folder is needed");

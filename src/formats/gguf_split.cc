@@ -100,9 +100,10 @@ class Joiner {
       return open_gguf_part(path);
     } catch (const PathError& error) {
       if (error.kind() != PathError::Kind::not_found) throw;
-      throw PathError(error.kind(), {.file = path,
-                                     .rule = "is missing: it is " + part_text(number, count_) + " of the model in " +
-                                             skald::quoted(named_) + " (incomplete download?)"});
+      throw PathError(error.kind(),
+                      {.file = path,
+                       .rule = "is missing: it is " + part_text(number, count_) + " of the model in " +
+                               skald::quoted(fs::path(named_).filename().native()) + " (incomplete download?)"});
     }
   }
 
@@ -123,6 +124,13 @@ class Joiner {
            .value = skald::quoted(*own),
            .rule = "is a part of another model: the first part has " + skald::quoted(expected.value_or("none"))});
     }
+    constexpr const char* kTotal = "split.tensors.count";
+    const auto own = part.get_integer(kTotal), expected = first.get_integer(kTotal);
+    if (!own || !expected || own == expected) return;
+    throw FormatError({.file = part.path(),
+                       .field = kTotal,
+                       .value = std::to_string(*own),
+                       .rule = "is a part of another model: the first part has " + std::to_string(*expected)});
   }
 
   std::int64_t count_;

@@ -59,7 +59,10 @@ def test_later_commands_are_refused_by_name(name):
         (["generate", "--top_p", "1"], "did you mean --top-p?"),
         (["generate", "-x"], "lists the flags; an argument that begins with - goes after --"),
         (["generate", "-n", "4"], "unknown flag '-n': did you mean --n?"),
-        (["generate", "Once upon a time"], "Once upon a time: no such folder: the first argument names a model"),
+        (
+            ["generate", "Once upon a time"],
+            "Once upon a time: no such file or folder: the first argument names a model",
+        ),
         (["tokenize", "Once upon a time"], "one to tokenize after the model"),
         (["help", "generat"], "did you mean 'generate'?"),
         (["inspect", "--jsn"], "did you mean --json?"),

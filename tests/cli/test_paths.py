@@ -90,7 +90,7 @@ def test_folders_without_config(tmp_path):
 def test_lines_say_what_a_path_is(tmp_path):
     paths = special_paths(tmp_path)
     for command in READERS.values():
-        assert "missing: no such folder" in refused(*command(paths["missing"]))
+        assert "missing: no such file or folder" in refused(*command(paths["missing"]))
         assert "/dev/random: is a character device, a folder is needed" in refused(*command(paths["endless device"]))
         assert "fifo: is a FIFO, a folder is needed" in refused(*command(paths["fifo"]))
         assert "file.txt: is a file, a folder is needed" in refused(*command(tmp_path / "file.txt"))

@@ -56,7 +56,7 @@ def test_what_quantize_refuses(tmp_path):
     out = tmp_path / "smaller"
     assert "takes a model and the folder" in refused("quantize", MODEL)
     assert "must be 8 or 4" in refused("quantize", MODEL, out, "--bits", "5")
-    assert "no such folder" in refused("quantize", tmp_path / "none", out)
+    assert "no such file or folder" in refused("quantize", tmp_path / "none", out)
     assert "is the model itself" in refused("quantize", MODEL, MODEL)
     assert run("quantize", MODEL, out).code == 0
     assert "--force replaces it" in refused("quantize", MODEL, out)

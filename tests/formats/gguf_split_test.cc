@@ -108,6 +108,8 @@ TEST_F(GgufSplit, NamesThePartThatIsWrong) {
   refuse("is part 2 of 4, part 2 of 3 is expected here");
   write("m-00002-of-00003.gguf", {.number = 1, .name = "other"}, {"b", "d"});
   refuse("general.name = 'other': is a part of another model: the first part has 'tiny'");
+  write("m-00002-of-00003.gguf", {.number = 1, .tensors = 7}, {"b", "d"});
+  refuse("m-00002-of-00003.gguf: split.tensors.count = 7: is a part of another model: the first part has 4");
   write("m-00002-of-00003.gguf", {.number = 1}, {"b"});
   refuse("split.tensors.count = 4: the parts hold 3 tensors together");
   write("m-00002-of-00003.gguf", {.number = 1}, {"b", "a"});
