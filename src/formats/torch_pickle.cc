@@ -147,8 +147,8 @@ void check_view(const PickleStack& stack, TorchTensor& tensor) {
   if (tensor.shape.size() != tensor.strides.size()) stack.fail("a tensor's shape and strides must be of one length");
   const std::optional<std::uint64_t> last = last_element(tensor);
   if (!last) stack.fail("a tensor's shape overflows");
-  const bool fits = tensor.count == 0 ? tensor.first <= room : *last < room && tensor.count <= room;
-  if (fits) return;
+  if (tensor.count == 0) tensor.first = 0;  // a view of nothing may begin anywhere: torch writes it so
+  if (tensor.count == 0 || (*last < room && tensor.count <= room)) return;
   stack.fail("a view of " + std::to_string(tensor.count) + " elements, up to element " + std::to_string(*last) +
              ", exceeds its storage of " + std::to_string(room));
 }

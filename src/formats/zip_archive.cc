@@ -28,10 +28,12 @@ constexpr std::uint16_t kZip64Field = 1;
 constexpr std::uint16_t kEncrypted = 1;
 constexpr std::uint16_t kDescriptor = 1 << 3;  // sum and sizes follow the data: the local header may have zeros
 constexpr std::uint16_t kUtf8 = 1 << 11;
+constexpr std::uint32_t kFolder = 1 << 4;
 
 // What both headers of a member say.
 struct Header {
   std::uint16_t flags = 0, method = 0;
+  bool folder = false;
   std::uint32_t sum = 0;
   std::uint64_t stored = 0, bytes = 0;  // compressed and not
 };
@@ -134,7 +136,8 @@ class DirectoryReader {
     const auto name_bytes = in.read<std::uint16_t>("name");
     const auto extra_bytes = in.read<std::uint16_t>("extra");
     const auto comment_bytes = in.read<std::uint16_t>("comment");
-    in.take(2 + 2 + 4, "attributes");
+    in.take(2 + 2, "attributes");
+    header.folder = (in.read<std::uint32_t>("attributes") & kFolder) != 0;
     std::uint64_t place = in.read<std::uint32_t>("local header");
     ZipMember member{.name = std::string(in.take_text(name_bytes, "name"))};
     const std::string field = "member " + skald::quoted(member.name);
@@ -196,6 +199,7 @@ class DirectoryReader {
                         "): compressed members are not allowed, torch.save stores them");
     }
     if (header.stored != header.bytes) fail(field, "is stored, but has two sizes");
+    if (header.folder && header.bytes > 0) fail(field, "is marked as a folder, but has data");
   }
 
   [[noreturn]] void refuse(const std::string& field, std::string rule) const {

@@ -123,7 +123,7 @@ class Member:
                 0,
                 0,
                 0,
-                0,
+                self.field("attributes", 0),
                 self.field("place", place),
             )
             + self.name

@@ -1,5 +1,13 @@
 """Checkpoints of torch.save, drawn at random, beside what torch itself loads; the same model as .bin and safetensors;
-and damaged checkpoints: none may give other tensors than torch's own reader of weights gives."""
+and damaged checkpoints, and those that fuzzing has found: none may give other tensors than torch's own reader of
+weights gives.
+
+    ./dev fuzz torch
+    SKALD_PARITY_SEED=7 SKALD_CASES=5000 ./dev test --parity -k torch_checkpoints
+
+SKALD_CASES is how many files are damaged; SKALD_FUZZ_FILES the folder of found files, build/fuzz/corpus/torch where it
+is not set.
+"""
 
 import json
 import os
@@ -16,6 +24,10 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
 MODEL = ROOT / "models" / "skald-tales"
+SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
+CASES = int(os.environ.get("SKALD_CASES", "1500"))
+FOUND = Path(os.environ.get("SKALD_FUZZ_FILES", ROOT / "build" / "fuzz" / "corpus" / "torch"))
+AT_ONCE = 500  # files of one call: the length of a command line
 TYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -38,7 +50,8 @@ TYPES = {
 
 def read(paths):
     program = CLI.parents[1] / "tests" / "run_tensors"
-    out = subprocess.run([program, *paths], capture_output=True, text=True, check=True).stdout
+    calls = [[program, *list(paths)[i : i + AT_ONCE]] for i in range(0, len(paths), AT_ONCE)]
+    out = "".join(subprocess.run(c, capture_output=True, text=True, check=True).stdout for c in calls)
     files = {}
     for line in out.splitlines():
         if line.startswith("file "):
@@ -46,8 +59,8 @@ def read(paths):
         elif line.startswith("refused: "):
             found["refused"] = line
         else:
-            name, dtype, shape, *data = line.split(" ")
-            found[name] = (dtype, shape.rstrip("T"), shape.endswith("T"), data[0])
+            name, dtype, shape, data = line.split(" ")
+            found[bytes.fromhex(name).decode()] = (dtype, shape.rstrip("T"), shape.endswith("T"), data)
     return files
 
 
@@ -93,7 +106,8 @@ def drawn_state(rng):
 
 
 def bytes_of(tensor):
-    return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes().hex()
+    plain = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.detach().reshape(-1))
+    return plain.view(torch.uint8).numpy().tobytes().hex()
 
 
 def expected(state):
@@ -113,8 +127,34 @@ def as_torch_has_it(found):
     return out
 
 
+def state_of(loaded):
+    """The named tensors of what torch loads: formats/torch_checkpoint.h says where, and under which names."""
+    keys = ("model_state", "state_dict", "model_state_dict", "model", "module")
+    places = [loaded, *(loaded.get(key) for key in keys)]
+    state = next(p for p in places if isinstance(p, dict) and any(isinstance(v, torch.Tensor) for v in p.values()))
+    state = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    while wrapper := next((w for w in ("module.", "_orig_mod.") if state and all(n.startswith(w) for n in state)), ""):
+        state = {name.removeprefix(wrapper): value for name, value in state.items()}
+    return state
+
+
+def compare(files):
+    """The number of files that Skald reads."""
+    accepted = 0
+    for path, found in read(files).items():
+        if "refused" in found:
+            continue
+        accepted += 1
+        try:
+            loaded = torch.load(path, weights_only=True)
+        except Exception:  # torch is stricter here: its checksums are read at once, ours when the model is loaded
+            continue
+        assert as_torch_has_it(found) == expected(state_of(loaded)), path
+    return accepted
+
+
 def test_drawn_checkpoints(tmp_path):
-    rng = random.Random(1)
+    rng = random.Random(f"drawn {SEED}")
     states = {}
     for i in range(300):
         path = tmp_path / f"{i}.pt"
@@ -127,28 +167,35 @@ def test_drawn_checkpoints(tmp_path):
 
 def test_damaged_checkpoints_never_differ_from_torch(tmp_path):
     """A byte changed anywhere, but in the numbers themselves: refused, or the tensors that torch loads."""
-    rng = random.Random(2)
+    rng = random.Random(f"damaged {SEED}")
     torch.save(drawn_state(rng) | {"w": torch.arange(6.0)}, tmp_path / "whole.pt")
     whole = (tmp_path / "whole.pt").read_bytes()
     files = []
-    for i in range(1500):
+    for i in range(CASES):
         data = bytearray(whole)
         for _ in range(rng.choice([1, 1, 2])):
             data[rng.randrange(len(data))] = rng.choice([0, 1, 0x28, 0x51, 0x52, 0x7F, 0x80, 0xFF, rng.randrange(256)])
         files.append(tmp_path / f"{i}.pt")
         files[-1].write_bytes(data[: rng.randrange(len(data))] if rng.random() < 0.1 else data)
-    accepted = 0
-    for path, found in read(files).items():
-        if "refused" in found:
-            continue
-        accepted += 1
-        try:
-            loaded = torch.load(path, weights_only=True)
-        except Exception:  # torch is stricter here: its checksums are read at once, ours when the model is loaded
-            continue
-        same = expected({n: t for n, t in loaded.items() if isinstance(t, torch.Tensor)})
-        assert as_torch_has_it(found) == same, path
-    assert accepted > 10
+    assert compare(files) > 10
+
+
+def write_archive(path, pickle):
+    """An archive as torch writes it, of a pickle and the storage that the harness gives it."""
+    writer = torch._C.PyTorchFileWriter(str(path))
+    for name, data in {"data.pkl": pickle, "data/0": b"\1" * 24}.items():
+        writer.write_record(name, data, len(data))
+    writer.write_end_of_file()
+
+
+def test_what_fuzzing_found_never_differs_from_torch(tmp_path):
+    files = []
+    for i, found in enumerate(sorted([*FOUND.glob("*"), *(ROOT / "fuzz" / "seeds" / "torch").iterdir()])):
+        data = found.read_bytes()
+        files += [tmp_path / f"{i}.pt", tmp_path / f"{i}_in_archive.pt"]
+        files[-2].write_bytes(data)
+        write_archive(files[-1], data)
+    assert compare(files) > 0
 
 
 def test_a_model_as_bin_is_the_model_as_safetensors(tmp_path):
