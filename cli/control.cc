@@ -162,9 +162,7 @@ void Control::tell(const ControlVector& vector, std::size_t n_pairs, std::size_t
 }
 
 int Control::run(const std::vector<std::string>& positional) {
-  set_log_sink([this](LogLevel level, std::string_view line) {
-    if (!quiet_) write_notice(level == LogLevel::warning ? "warning: " + std::string(line) : line);
-  });
+  show_log(quiet_);
   if (!output_) throw OptionError("--output is missing: the GGUF file to write");
   const std::vector<TextPair> pairs = read_pairs();
   ControlVectorOptions options = this->options();

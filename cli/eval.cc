@@ -72,9 +72,7 @@ class Eval final : public Command {
 
   int run(const std::vector<std::string>& positional) override {
     check();
-    set_log_sink([this](LogLevel level, std::string_view line) {
-      if (!quiet_) write_notice(level == LogLevel::warning ? "warning: " + std::string(line) : line);
-    });
+    show_log(quiet_);
     const std::string path = model_path(positional);
     const std::vector<Prompt> texts = read_texts();
     const Model model = load_.load(path);

@@ -212,6 +212,9 @@ GenerationConfig Generate::config() const {
   if (config_file_) config = config.over(GenerationConfig::load(*config_file_));
   const auto& adapters = load_.options().adapters;
   if (adapters.size() == 1 && !config.adapter) config.adapter = adapters[0];
+  if (adapters.size() > 1 && !config.adapter && !batch_file_ && !interactive_) {
+    notify("warning: --adapter names none of the " + std::to_string(adapters.size()) + " that --lora loads: none acts");
+  }
   const auto& controls = load_.options().control_vectors;
   if (controls.size() == 1 && !config.control_vectors) config.control_vectors = {{controls.begin()->first, 1.0}};
   return config;
@@ -225,9 +228,7 @@ int Generate::run(const std::vector<std::string>& positional) {
   std::vector<std::string> arguments = positional;
   take_dash(arguments);
   check();
-  set_log_sink([this](LogLevel level, std::string_view line) {
-    notify(level == LogLevel::warning ? "warning: " + std::string(line) : line);
-  });
+  show_log(quiet_);
   const GenerationConfig config = this->config();
   std::vector<Prompt> prompts;
   const std::string path = model_path(arguments);  // told before a prompt is waited for

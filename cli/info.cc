@@ -27,7 +27,9 @@ class Info final : public Command {
 
   int run(const std::vector<std::string>& positional) override {
     if (!positional.empty())
-      throw OptionError({.field = quoted(positional[0]), .rule = "`skald info` takes no argument"});
+      throw OptionError(
+          {.field = quoted(positional[0]),
+           .rule = "skald info is about this machine and takes no argument; skald inspect is about a model"});
     const SystemInfo info = system_info();
     const double bandwidth = bandwidth_ ? measure_memory_bandwidth(info.threads) : 0;
     write_output(json_ ? as_json(info, bandwidth) : as_table(info, bandwidth));

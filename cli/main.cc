@@ -29,7 +29,7 @@ std::string fetched_model(const std::string& name) {
   std::error_code ignored;
   const auto on_hub = parse_hub_name(name);
   const bool fetches = on_hub && !is_offline() && !std::filesystem::exists(name, ignored) && !find_in_cache(*on_hub);
-  if (fetches) write_notice(name + ": fetched from the hub, as nothing here is called so");
+  if (fetches) write_notice(name + ": nothing here is called so: asking the hub");
   return fetches ? pull_model(*on_hub, /*show_progress=*/true).path : find_model(name);
 }
 

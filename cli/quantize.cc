@@ -47,9 +47,7 @@ class Quantize final : public Command {
     if (positional.size() != 2) {
       throw OptionError("skald quantize takes a model and the folder to write: skald quantize MODEL OUT");
     }
-    set_log_sink([this](LogLevel level, std::string_view line) {
-      if (!quiet_) write_notice(level == LogLevel::warning ? "warning: " + std::string(line) : line);
-    });
+    show_log(quiet_);
     const QuantizeResult result = write(named_model(positional[0]), positional[1]);
     if (result.kept_matrices > 0 && !quiet_) {
       write_notice(std::to_string(result.kept_matrices) +

@@ -11,8 +11,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <string>
 
 #include "skald/error.h"
+#include "skald/log.h"
 
 namespace skald::cli {
 namespace {
@@ -122,6 +125,14 @@ void write_output(std::string_view text) {
 void write_error(std::string_view text) { write_all(STDERR_FILENO, text); }
 
 void write_notice(std::string_view line) { write_error("skald: " + escape_controls(line) + "\n"); }
+
+void show_log(bool quiet) {
+  if (quiet) return set_log_sink({});
+  set_log_sink([told = std::set<std::string>()](LogLevel level, std::string_view line) mutable {
+    if (!told.emplace(line).second) return;
+    write_notice(level == LogLevel::warning ? "warning: " + std::string(line) : line);
+  });
+}
 
 std::string escape_controls(std::string_view text) {
   std::string out;

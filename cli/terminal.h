@@ -38,6 +38,9 @@ void write_error(std::string_view text);
 /// One line on standard error: "skald: `line`".
 void write_notice(std::string_view line);
 
+/// Shows what the library has to say as notices, each line once, or nothing where `quiet`.
+void show_log(bool quiet);
+
 /// `text` as model output may reach a terminal: control characters but line end and tab become \xNN, so that no text
 /// can move the cursor, set the title or type commands.
 std::string escape_controls(std::string_view text);

@@ -30,9 +30,9 @@ void require_model(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return require_folder(path);
   if (is_gguf_file(path) || is_torch_file(path)) return;
-  throw PathError(PathError::Kind::not_regular,
-                  {.file = path,
-                   .rule = "is a file, a folder is needed (or a GGUF file or PyTorch checkpoint, which this is not)"});
+  throw PathError(
+      PathError::Kind::not_regular,
+      {.file = path, .rule = "is neither a GGUF file nor a PyTorch checkpoint: name the folder of the model"});
 }
 
 std::string folder_of(const std::string& path) {

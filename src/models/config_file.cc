@@ -58,6 +58,14 @@ ConfigFile read_config_of(const fs::path& checkpoint) {
                "config.json stands beside it"});
 }
 
+[[noreturn]] void fail_without_config(const fs::path& folder) {
+  const bool adapter = is_there(folder / "adapter_config.json");
+  throw PathError(PathError::Kind::not_found,
+                  {.file = folder.native(),
+                   .rule = adapter ? "is a LoRA adapter: name the model that it was made for, and this with --lora"
+                                   : "is no model's folder: it has no config.json"});
+}
+
 }  // namespace
 
 ConfigFile read_config_file(const std::string& path) {
@@ -74,6 +82,7 @@ ConfigFile read_config_file(const std::string& path) {
     }
   }
   const std::string file = folder / "config.json";
+  if (is_there(folder) && !is_there(file)) fail_without_config(folder);
   return {json::parse_file(file, json::kConfigLimits), file};
 }
 

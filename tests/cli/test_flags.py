@@ -88,7 +88,7 @@ def test_later_commands_are_refused_by_name(name):
         (["tokenize", "m", "a", "b"], "'b': is one argument too many"),
         (["tokenize", "m", "a", "--file", "f"], "give one of TEXT, --file"),
         (["tokenize", "m", "a", "--json", "--ids"], "give one of --json and --ids"),
-        (["info", "x"], "takes no argument"),
+        (["info", "x"], "'x': skald info is about this machine and takes no argument; skald inspect is about a model"),
         (["bench", "--beams", "0"], "--beams = '0': must be an integer in [1, 128]"),
         (["completion"], "takes one shell: bash or zsh"),
         (["completion", "fish"], "takes one shell: bash or zsh"),

@@ -253,5 +253,8 @@ def test_a_lora_adapter_is_used_where_it_is_named(model, tmp_path):
     (tmp_path / "adapter_model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
     assert generate(model, *STORY, "--lora", tmp_path).out == generate(model, *STORY).out
     assert tmp_path.name in refused("generate", model, *STORY, "--lora", tmp_path, "--adapter", "other")
+    (tmp_path.parent / "second").symlink_to(tmp_path)
+    two = generate(model, *STORY, "--lora", tmp_path, "--lora", tmp_path.parent / "second")
+    assert "--adapter names none of the 2 that --lora loads: none acts" in two.err
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2}')
     assert "r = 2" in refused("generate", model, *STORY, "--lora", tmp_path)

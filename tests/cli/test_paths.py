@@ -1,6 +1,7 @@
 """Paths that are no model, or no text: one line that names the path and says what it is (nothing hangs)."""
 
 import ctypes
+import json
 import os
 import subprocess
 
@@ -84,7 +85,21 @@ def test_folders_without_weights_that_can_be_read(command, tmp_path):
 
 def test_folders_without_config(tmp_path):
     folder = make_folder(tmp_path, model__safetensors=POINTER)
-    assert "config.json" in refused("inspect", folder)
+    assert refused("inspect", folder) == f"{folder}: is no model's folder: it has no config.json"
+    (folder / "adapter_config.json").write_text("{}")
+    assert "is a LoRA adapter: name the model that it was made for" in refused("inspect", folder)
+
+
+def test_a_family_that_is_read_as_another_is_told_once(model, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in model.iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / "config.json").unlink()
+    config = json.loads((model / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "own"}))
+    told = run("generate", folder, "--prompt", "Once", "--max-tokens", "1").err
+    assert told.count("model_type 'own' is not known: read as llama, which its architectures name") == 1
 
 
 def test_lines_say_what_a_path_is(tmp_path):
@@ -93,7 +108,9 @@ def test_lines_say_what_a_path_is(tmp_path):
         assert "missing: no such file or folder" in refused(*command(paths["missing"]))
         assert "/dev/random: is a character device, a folder is needed" in refused(*command(paths["endless device"]))
         assert "fifo: is a FIFO, a folder is needed" in refused(*command(paths["fifo"]))
-        assert "file.txt: is a file, a folder is needed" in refused(*command(tmp_path / "file.txt"))
+        assert "file.txt: is neither a GGUF file nor a PyTorch checkpoint: name the folder of" in refused(
+            *command(tmp_path / "file.txt")
+        )
         assert "symbolic links loop" in refused(*command(paths["looping link"]))
         assert "is too long" in refused(*command(paths["long name"]))
 

@@ -117,7 +117,7 @@ TEST(GgufModel, FilesOfOtherKindsAreNamed) {
   const std::string path = dir.write("model.gguf", "hello");
   test::expect_error<PathError>(
       [&] { Model::load(path); },
-      "model.gguf: is a file, a folder is needed (or a GGUF file or PyTorch checkpoint, which this is not)");
+      "model.gguf: is neither a GGUF file nor a PyTorch checkpoint: name the folder of the model");
   test::expect_error<PathError>([&] { Model::load("/dev/zero"); }, "/dev/zero: is a");
 }
 
