@@ -21,7 +21,7 @@ TAIL = """
 LED's encoder looks through its windows alone, as in transformers where no `global_attention_mask` is given: tokens that
 see everything, and the projections that a checkpoint has for them, are not used.
 
-Four beams give transformers' sequences and scores too, in drawn settings of every encoder-decoder and of eight decoders.
+Four beams give transformers' sequences and scores too, in drawn settings of all encoder-decoders and eight decoders.
 """
 HEAD = """# Models
 

@@ -93,7 +93,7 @@ def test_four_beams(family, tmp_path):
         options = {"num_beams": 4, "do_sample": False, "max_new_tokens": 32, "num_return_sequences": 4}
         if family in ENCODER_DECODERS:
             options |= {"decoder_start_token_id": rng.randrange(first, model.config.vocab_size)}
-        if family == "m2m_100":  # whose positions behind padding the reference counts otherwise without its cache
+        if family == "m2m_100":  # docs/differences.md
             options |= {"suppress_tokens": [model.config.pad_token_id]}
         likely, _ = reference_beams(model, prompt, options)[0]
         for more in ({}, {"eos_token_id": likely[5:9], "length_penalty": 1.4, "early_stopping": True}):
