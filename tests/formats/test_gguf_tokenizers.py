@@ -16,6 +16,20 @@ def spelled(path, text, *flags):
     return json.loads(done.stdout)["tokens"]
 
 
+def unigram(path, tokens, scores, types):
+    """The t5 kind."""
+    path.write_bytes(
+        file(
+            model=(TEXT, b"t5"),
+            tokens=(ARRAY, (TEXT, tokens)),
+            scores=(ARRAY, (F32, scores)),
+            token_type=(ARRAY, (I32, types)),
+            unknown_token_id=(4, 0),
+        )
+    )
+    return path
+
+
 @pytest.mark.parametrize("flags", [[], ["--plain"]])
 @pytest.mark.parametrize(
     ("kind", "score", "wanted"),
@@ -28,14 +42,19 @@ def spelled(path, text, *flags):
 def test_tokens_of_the_user_in_a_unigram_model(kind, score, wanted, flags, tmp_path):
     scores = [-float(i + 1) for i in range(8)]
     scores[6] = score
-    path = tmp_path / "m.gguf"
-    path.write_bytes(
-        file(
-            model=(TEXT, b"t5"),
-            tokens=(ARRAY, (TEXT, TOKENS)),
-            scores=(ARRAY, (F32, scores)),
-            token_type=(ARRAY, (I32, [2, 3, 3, 1, 1, 1, kind, 1])),
-            unknown_token_id=(4, 0),
-        )
-    )
+    path = unigram(tmp_path / "m.gguf", TOKENS, scores, [2, 3, 3, 1, 1, 1, kind, 1])
     assert spelled(path, "a<u>b", *flags) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("abc", ["ab", "c"]),  # a piece of the user is worth more than any other
+        ("abab", ["abab"]),  # and a longer one more than two
+    ],
+)
+def test_pieces_of_the_user_go_before_others(text, wanted, tmp_path):
+    tokens = [b"<unk>", b"<s>", b"</s>", "\u2581".encode(), b"abc", b"ab", b"abab", b"c"]
+    scores = [0, 0, 0, -1, -0.05, 0, 0, -0.04]
+    path = unigram(tmp_path / "m.gguf", tokens, scores, [2, 3, 3, 1, 1, 4, 4, 1])
+    assert spelled(path, text) == ["\u2581", *wanted]

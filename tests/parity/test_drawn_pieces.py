@@ -73,7 +73,8 @@ def drawn_texts(draw, case, options):
         text = draw.choice(texts)
         place = draw.randrange(len(text) + 1)
         texts.append(text[:place] + draw.choice(inserted) * draw.randint(1, 2) + text[place:])
-    return [*texts, *draw.sample(LINES, 50)]
+    longest = "".join(draw.choices([text for text in texts if "\0" not in text], k=4000))
+    return [*texts, *draw.sample(LINES, 50), longest]
 
 
 def compare(model, texts, reference, said):

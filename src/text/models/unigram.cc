@@ -12,7 +12,8 @@
 namespace skald::text {
 namespace {
 
-constexpr float kUnknownPenalty = 10;  // of both references
+constexpr float kUnknownPenalty = 10;     // of both references
+constexpr double kMostScore = 100'000.0;  // of SentencePiece: where a sum is greater, it is taken from all that go on
 constexpr TokenId kUnreached = -1;
 
 // The best path to a place.
@@ -30,6 +31,17 @@ struct UnigramScratch final : Model::Scratch {
     return nodes.capacity() * sizeof(Node) + path.capacity() * sizeof(WordToken);
   }
 };
+
+// A piece of the user is better than any others, and a longer one better than two.
+float user_score(std::string_view piece) { return static_cast<float>(0.1 * (static_cast<double>(piece.size()) - 1)); }
+
+// Takes the score of nodes[at] from all from there on, so that none grows too great to be exact.
+void take_off(std::vector<Node>& nodes, std::size_t at) {
+  const double score = nodes[at].score;
+  for (std::size_t i = at; i < nodes.size(); ++i) {
+    if (i == at || nodes[i].id != kUnreached) nodes[i].score = static_cast<float>(nodes[i].score - score);
+  }
+}
 
 TokenId read_unknown(const json::Fields& fields, const Vocabulary& vocabulary) {
   if (vocabulary.id_limit() == 0 && fields.has("unk_id")) fields.fail("unk_id", "the vocabulary is empty");
@@ -77,20 +89,16 @@ Unigram::Unigram(const json::Fields& fields)
   scores_ = piece_scores(fields);
   if (!single_precision_) std::ranges::transform(scores_, scores_.begin(), as_reference_reads);
   const std::vector<PieceType> types = piece_types(fields, scores_.size());
-  of_user_.assign(scores_.size(), false);
-  float lowest = FLT_MAX, highest = FLT_MIN;
+  float lowest = FLT_MAX;
   std::vector<ByteTrie::Entry> entries;
   for (TokenId id = 0; id < vocabulary_.id_limit(); ++id) {
     const auto at = static_cast<std::size_t>(id);
-    if (types[at] == PieceType::normal) {
-      lowest = std::min(lowest, static_cast<float>(scores_[at]));
-      highest = std::max(highest, static_cast<float>(scores_[at]));
-    }
-    of_user_[at] = types[at] == PieceType::user_defined;
-    if (types[at] == PieceType::normal || of_user_[at]) entries.push_back({vocabulary_.token(id), id});
+    const bool of_user = types[at] == PieceType::user_defined;
+    if (types[at] == PieceType::normal) lowest = std::min(lowest, static_cast<float>(scores_[at]));
+    if (types[at] == PieceType::normal || of_user) entries.push_back({vocabulary_.token(id), id});
+    if (of_user) scores_[at] = user_score(vocabulary_.token(id));
   }
   trie_ = ByteTrie(std::move(entries));
-  user_score_ = highest;
   if (single_precision_) {
     unknown_score_ = lowest - kUnknownPenalty;
   } else if (!scores_.empty()) {
@@ -136,16 +144,14 @@ void Unigram::find_best(std::string_view word, Scratch& scratch, std::vector<Wor
   const auto size = static_cast<std::uint32_t>(word.size());
   for (std::uint32_t at = 0; at < size;) {
     if (at - first + 1 == nodes.size() && at > first) settle(at);  // no token reaches further
+    if (single_precision_ && std::abs(nodes[at - first].score) > kMostScore) take_off(nodes, at - first);
     const double here = nodes[at - first].score;
     const std::size_t length = std::min<std::size_t>(char_length(word[at]), size - at);
     bool has_char = false;
     trie_.for_each_prefix(word.substr(at), [&](std::size_t bytes, TokenId id) {
       if (scratch.plain && is_excluded(id)) return;
-      const auto i = static_cast<std::size_t>(id);
-      const double score = of_user_[i]
-                               ? static_cast<double>(static_cast<float>(bytes) * static_cast<float>(user_score_)) - 0.1
-                               : scores_[i];
-      reach(at, at + static_cast<std::uint32_t>(bytes), static_cast<Score>(static_cast<Score>(score) + here), id);
+      const double score = scores_[static_cast<std::size_t>(id)];
+      reach(at, at + static_cast<std::uint32_t>(bytes), static_cast<Score>(score + here), id);
       has_char = has_char || bytes == length;
     });
     if (!has_char) {

@@ -35,8 +35,6 @@ class Unigram final : public Model {
   bool single_precision_ = false;
   ByteTrie trie_;               // of what is looked for
   std::vector<double> scores_;  // [tokens]
-  std::vector<bool> of_user_;   // [tokens] pieces whose score grows with their length
-  double user_score_ = 0;       // per byte
   double unknown_score_ = 0;
 };
 
