@@ -175,11 +175,11 @@ CodeSet flag_set(CharFlag flag) {
 
 char32_t lower_case(char32_t c) {
   if (c == 0x130) return 'i';
-  const std::span<const tables::LowerCaseRun> runs(tables::kLowerCase, tables::kLowerCaseSize);
+  const std::span<const tables::CaseRun> runs(tables::kLowerCase, tables::kLowerCaseSize);
   const auto after = std::upper_bound(runs.begin(), runs.end(), c,
-                                      [](char32_t x, const tables::LowerCaseRun& run) { return x < run.first; });
+                                      [](char32_t x, const tables::CaseRun& run) { return x < run.first; });
   if (after == runs.begin()) return c;
-  const tables::LowerCaseRun& run = *(after - 1);
+  const tables::CaseRun& run = *(after - 1);
   if (c > run.last || (c - run.first) % run.step != 0) return c;
   return static_cast<char32_t>(static_cast<std::int32_t>(c) + run.difference);
 }

@@ -59,6 +59,9 @@ enum CharFlag : std::uint16_t {
   kJoinsCluster = 256,      // a grapheme cluster goes on with it
   kIsPictogram = 512,       // a cluster that ends with a joiner goes on with it
   kPrependsCluster = 1024,  // what follows belongs to its cluster
+  kIsAlphabetic = 2048,     // [:alpha:] of split patterns
+  kIsLower = 4096,          // [:lower:]
+  kIsUpper = 8192,          // [:upper:]
 };
 
 enum class NormalForm : std::uint8_t { nfd, nfkd, nfc, nfkc };

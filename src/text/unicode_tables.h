@@ -31,13 +31,15 @@ struct Composition {
 extern const Composition kCompositions[];  // by ascending (first, second)
 extern const std::size_t kCompositionsSize;
 
-struct LowerCaseRun {
+struct CaseRun {
   char32_t first, last;
   std::uint8_t step;
   std::int32_t difference;
 };
-extern const LowerCaseRun kLowerCase[];  // by ascending code point
+extern const CaseRun kLowerCase[];  // by ascending code point
 extern const std::size_t kLowerCaseSize;
+extern const CaseRun kCaseFolds[];  // as kLowerCase: to one of those that a pattern without regard to case takes for it
+extern const std::size_t kCaseFoldsSize;
 
 struct ScriptRun {
   char32_t first, last;

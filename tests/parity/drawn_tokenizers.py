@@ -10,6 +10,7 @@ LETTERS += ["\u00e9", "\u00df", "\u4e2d", "\U0001f468", "\u0301", "\u0130", "\u0
 PATTERNS = [
     r"\s+", r"\p{L}+", r"[a-c]+", r"\d", r"\p{N}{1,3}", r"[^\s\w]+", r" ?\p{L}+| ?\p{N}+|\s+(?!\S)|\s+", "a|the|th",
     r"\b", r"(?i:THE|'s)", r"\w+|[^\w\s]+", r"[\r\n]", "e$", "^a", r"(?<=a)b", r"b(?=c)", "a{2,3}", "(?:ab)+?", ".",
+    "[[:alpha:]]+", "[[:^space:]]+", "[^[:punct:][:space:]]+", "(?i)[[:upper:]]", "[[:digit:]]{1,3}|[[:word:]]+",
 ]  # fmt: skip
 STRINGS = [" ", "a", "th", "aa", "\u2581", "--", "\n", "'", "\u00e9", "ab", "  "]
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]

@@ -125,3 +125,46 @@ def test_drawn_tokenizers(tmp_path):
             spec, text = shrunk(spec, found[1][0], found[0], tmp_path)
             said = difference(spec, [text], tmp_path) or found
             pytest.fail(f"seed {SEED}, case {case}, {text!r}: {said[0]}\n{json.dumps(spec, ensure_ascii=False)}")
+
+
+POSIX = "alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit".split()
+CLASSES = [pattern for name in POSIX for pattern in (f"[[:{name}:]]+", f"[[:^{name}:]]", f"(?i)[a[:{name}:]]+")]
+CLASSES += [
+    "[^[:alpha:]]+",
+    "[[:alpha:]&&[^a-m]]+",
+    "[[:alpha:][:digit:]]+",
+    "[[:alpha]]+",
+    "[[:foo]a:]+",
+    "[a[:digit:]b]",
+    "[[::]a]",
+    *(f"(?i){one}" for one in ["k", "\u03c3", "\u00b5", "\u0345", "\u1c80", "\u10a0", "\ua7d2", "\\x{e5}", "[j-l]"]),
+    *(f"(?i){several}" for several in [r"\p{Lu}", r"[\p{Lu}]", r"[^\p{Lu}]", r"\w", "[[:^upper:]]", "[^[:upper:]]"]),
+]
+
+
+@pytest.mark.parametrize("pattern", CLASSES)
+def test_classes_are_those_of_the_reference(pattern, tmp_path):
+    characters = [
+        c for c in [*range(0x3000), *range(0xA640, 0xA800), *range(0x3000, 0x110000, 61)] if not 0xD800 <= c < 0xE000
+    ]
+    text = "".join(map(chr, characters))
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    spec = {"model": model, "pre_tokenizer": split}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    (tmp_path / "text.txt").write_bytes(text.encode())
+    code, out, err = skald(tmp_path, "--file", str(tmp_path / "text.txt"), "--json")
+    assert code == 0, err
+    pieces = tokenizers.Tokenizer.from_str(json.dumps(spec)).pre_tokenizer.pre_tokenize_str(text)
+    assert json.loads(out)["offsets"] == in_bytes(text, [span for _, span in pieces])
+
+
+@pytest.mark.parametrize("pattern", ["[[:foo:]]", "[[:ALPHA:]]", "[[:^foo:]]", "[[:aalpha:]]", "[[:^:]]", "[[:alpha:]"])
+def test_what_the_reference_refuses_is_refused(pattern, tmp_path):
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    spec = {"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}, "pre_tokenizer": split}
+    with pytest.raises(Exception, match="Oniguruma"):
+        tokenizers.Tokenizer.from_str(json.dumps(spec))
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    code, _, err = skald(tmp_path, "x")
+    assert code == 2 and "pre_tokenizer.pattern.Regex" in err

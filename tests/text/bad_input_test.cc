@@ -203,6 +203,29 @@ TEST(BadTokenizer, RegexesAreBounded) {
   EXPECT_NO_THROW(parse(split("(?<=a)b")));
 }
 
+TEST(Regex, PosixClassesAreOfAllCharacters) {
+  const auto cuts = [](const std::string& regex) {
+    const Tokenizer tokenizer =
+        parse(R"({"model":{"type":"WordLevel","vocab":{"?":0},"unk_token":"?"},"pre_tokenizer":{"type":"Split",)"
+              R"("behavior":"Removed","invert":true,"pattern":{"Regex":)" +
+              json::dump(regex) + "}}}");
+    const std::string text = "aB\u00e9\u00c9 1\u0664\t,+_\u2028";
+    std::string out;
+    for (const ByteRange at : tokenizer.encode(text).offsets) out += text.substr(at.begin, at.end - at.begin) + "|";
+    return out;
+  };
+  EXPECT_EQ(cuts("[[:alpha:]]+"), "aB\u00e9\u00c9|");
+  EXPECT_EQ(cuts("[[:upper:]]"), "B|\u00c9|");
+  EXPECT_EQ(cuts("[[:lower:][:digit:]]+"), "a|\u00e9|1\u0664|");
+  EXPECT_EQ(cuts("[[:^print:]]+"), "\t|\u2028|");
+  EXPECT_EQ(cuts("[[:punct:]&&[^,]]+"), "+_|");
+  EXPECT_EQ(cuts("[^[:graph:]]+"), " |\t|\u2028|");
+  EXPECT_EQ(cuts("[[:xdigit:]]"), "a|B|1|");
+  EXPECT_EQ(cuts("[[:blank:]]"), " |\t|");
+  EXPECT_EQ(cuts("[[:foo],]"), ",|");  // no such class: ":", "f" and "o", or a comma
+  expect_error<FormatError>([] { parse(split("[[:foo:]]")); }, "[:foo:] is no POSIX class");
+}
+
 // As the reference's engine has it.
 TEST(Regex, AHalfIsAWordCharacterButNotInAClass) {
   const auto ids = [](const std::string& regex) {

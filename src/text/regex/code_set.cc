@@ -1,6 +1,9 @@
 #include "text/regex/code_set.h"
 
 #include <algorithm>
+#include <span>
+
+#include "text/unicode_tables.h"
 
 namespace skald::text {
 namespace {
@@ -45,21 +48,45 @@ bool contains(const CodeSet& set, char32_t c) {
   return after != set.begin() && c <= (after - 1)->last;
 }
 
+std::optional<CodeSet> posix_set(std::string_view name) {
+  const auto of_categories = [](const char* first, auto... more) {
+    CodeSet set = *property_set(first);
+    ((set = unite(set, *property_set(more))), ...);
+    return set;
+  };
+  if (name == "alpha") return flag_set(kIsAlphabetic);
+  if (name == "lower") return flag_set(kIsLower);
+  if (name == "upper") return flag_set(kIsUpper);
+  if (name == "space") return flag_set(kIsSpace);
+  if (name == "alnum") return unite(flag_set(kIsAlphabetic), *property_set("Nd"));
+  if (name == "digit") return property_set("Nd");
+  if (name == "cntrl") return property_set("Cc");
+  if (name == "punct") return of_categories("P", "S");
+  if (name == "blank") return unite(CodeSet{{'\t', '\t'}}, *property_set("Zs"));
+  if (name == "graph") return complement(of_categories("Cc", "Cn", "Cs", "Z"));
+  if (name == "print") return complement(of_categories("Cc", "Cn", "Cs", "Zl", "Zp"));
+  if (name == "ascii") return CodeSet{{0, 127}};
+  if (name == "xdigit") return make_set({{'0', '9'}, {'A', 'F'}, {'a', 'f'}});
+  return std::nullopt;
+}
+
 CodeSet fold_case(const CodeSet& set) {
-  // Equal without regard to case: the same lower case. Long s and the Kelvin and Angstrom signs lower to their letters
-  // only in case folding.
-  const auto folded = [](char32_t c) { return c == 0x17f ? U's' : c == 0x130 ? c : lower_case(c); };
-  std::vector<CodeRange> lower;
-  for (const CodeRange& range : set) {
-    if (range.last - range.first > 0x3000) continue;  // a class of this size holds both cases already
-    for (char32_t c = range.first; c <= range.last; ++c) lower.push_back({folded(c), folded(c)});
-  }
-  const CodeSet wanted = make_set(std::move(lower));
-  if (wanted.empty()) return set;
+  // Of each group of characters that are the same, all but one are in the table, which maps them to that one.
+  const auto for_each_pair = [](const auto& take) {
+    for (const tables::CaseRun& run : std::span(tables::kCaseFolds, tables::kCaseFoldsSize)) {
+      for (char32_t c = run.first; c <= run.last; c += run.step) {
+        take(c, static_cast<char32_t>(static_cast<std::int32_t>(c) + run.difference));
+      }
+    }
+  };
   std::vector<CodeRange> out = set;
-  for (char32_t c = 0; c < 0x1e944; ++c) {  // no cased letter lies above
-    if (contains(wanted, folded(c))) out.push_back({c, c});
-  }
+  for_each_pair([&](char32_t c, char32_t folded) {
+    if (contains(set, c)) out.push_back({folded, folded});
+  });
+  const CodeSet with_folded = make_set(out);
+  for_each_pair([&](char32_t c, char32_t folded) {
+    if (contains(with_folded, folded)) out.push_back({c, c});
+  });
   return make_set(std::move(out));
 }
 

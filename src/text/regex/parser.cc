@@ -15,6 +15,7 @@ constexpr int kMaxClassDepth = 16;
 constexpr int kMaxRepeat = 1000;
 
 CodeSet one(char32_t c) { return {{c, c}}; }
+bool is_one(const CodeSet& set) { return set.size() == 1 && set[0].first == set[0].last; }
 
 class RegexParser {
  public:
@@ -65,8 +66,9 @@ class RegexParser {
   // An item that a quantifier may follow.
   void put_atom(CodeSet set) {
     atom_ = items_.size();
-    items_.push_back({{}, ignore_case_ ? fold_case(set) : std::move(set)});
+    items_.push_back({{}, std::move(set)});
   }
+  void put_char(char32_t c) { put_atom(ignore_case_ ? fold_case(one(c)) : one(c)); }
   void put_newline_class() { items_.push_back({{}, one('\n')}); }
 
   void parse_item() {
@@ -86,7 +88,7 @@ class RegexParser {
       case '{':
         if (parse_counted()) return;
         [[fallthrough]];
-      default: put_atom(one(next_char()));
+      default: put_char(next_char());
     }
   }
 
@@ -201,7 +203,8 @@ class RegexParser {
       return put_syntax("?\\z)");
     }
     if (looking_at("\\b") || looking_at("\\B")) return parse_word_boundary();
-    put_atom(parse_escaped_set(/*in_class=*/false));
+    CodeSet set = parse_escaped_set(/*in_class=*/false);
+    is_one(set) ? put_char(set[0].first) : put_atom(std::move(set));  // \p{Lu} is no other in any case
   }
 
   void parse_word_boundary() {
@@ -299,7 +302,7 @@ class RegexParser {
     CodeSet all = complement({}), current;
     bool first = true;
     for (; first || !looking_at("]"); first = false) {
-      if (looking_at("[:")) unsupported("[:");
+      if (parse_posix_class(current)) continue;
       if (skip("&&")) {
         all = intersect(all, current);
         current.clear();
@@ -315,13 +318,26 @@ class RegexParser {
     return negated ? complement(all) : all;
   }
 
+  // [:name:] or [:^name:], added to `set`; false where "[:" begins a class like any other.
+  bool parse_posix_class(CodeSet& set) {
+    const std::size_t end = regex_.find(']', at_);
+    if (!looking_at("[:") || end == std::string_view::npos || end < at_ + 4 || regex_[end - 1] != ':') return false;
+    std::string_view name = regex_.substr(at_ + 2, end - at_ - 3);
+    const bool negated = name.starts_with('^');
+    if (negated) name.remove_prefix(1);
+    const std::optional<CodeSet> members = name == "word" ? word_set(/*in_class=*/true) : posix_set(name);
+    if (!members) fail("[:" + std::string(name) + ":] is no POSIX class");
+    at_ = end + 1;
+    set = unite(set, negated ? complement(*members) : *members);
+    return true;
+  }
+
   CodeSet parse_class_range() {
     CodeSet low = looking_at("\\") ? parse_escaped_set(/*in_class=*/true) : one(next_char());
-    const bool single = low.size() == 1 && low[0].first == low[0].last;
-    if (!single || !looking_at("-") || regex_.substr(at_ + 1).starts_with("]")) return low;
+    if (!is_one(low) || !looking_at("-") || regex_.substr(at_ + 1).starts_with("]")) return low;
     ++at_;
     const CodeSet high = looking_at("\\") ? parse_escaped_set(/*in_class=*/true) : one(next_char());
-    if (high.size() != 1 || high[0].first != high[0].last || high[0].first < low[0].first) fail("bad range in a class");
+    if (!is_one(high) || high[0].first < low[0].first) fail("bad range in a class");
     return {{low[0].first, high[0].first}};
   }
 
