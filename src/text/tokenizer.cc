@@ -41,7 +41,7 @@ class Encoder {
         reads_(options.reads),
         scratch_(parts.scratch.take(*parts.model)),
         out_(scratch_.out) {
-    scratch_.model->plain = !options.parse_special;
+    scratch_.model->plain = !options.parse_special || options.reads != nullptr;
     out_.ids.clear();
     out_.offsets.clear();
     out_.has_offsets = options.offsets;

@@ -278,7 +278,7 @@ TEST(BadTokenizer, TheTemplateMustNameTokens) {
 
 TEST(BadTokenizer, FilesAreNamed) {
   expect_error<PathError>([] { static_cast<void>(Tokenizer::load("/no/such/folder")); },
-                          "/no/such/folder: no such folder");
+                          "/no/such/folder: no such file or folder");
   const skald::test::TempDir folder;
   const std::string file = folder.write("tokenizer.json", "{");
   expect_error<FormatError>([&] { static_cast<void>(Tokenizer::load(folder.path().string())); }, file);
@@ -357,6 +357,8 @@ TEST(HostileText, SpecialTokensAreDataUnlessAllowed) {
       };
       EXPECT_TRUE(has({.add_special_tokens = false}));
       EXPECT_FALSE(has({.add_special_tokens = false, .parse_special = false})) << name << token.content;
+      const auto nowhere = [](const AddedToken&, ByteRange) { return false; };
+      EXPECT_FALSE(has({.add_special_tokens = false, .reads = nowhere})) << name << token.content;
     }
   }
 }

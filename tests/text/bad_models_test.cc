@@ -207,6 +207,19 @@ TEST_F(VocabularyFolder, PieceModelsOfRenumberingClassesNeedATokenizerJson) {
   expect_error<UnsupportedError>([&] { static_cast<void>(load()); }, "'XLMRobertaTokenizer'");
 }
 
+TEST(Bpe, AWordThatSpellsASpecialTokenIsOneUnlessItIsPlainText) {
+  const Tokenizer tokenizer =
+      parse(model("BPE", R"("vocab":{"<":0,"s":1,">":2,"<s>":3," ":4},"merges":[],"ignore_merges":true)",
+                  R"(,"added_tokens":[{"id":3,"content":"<s>","special":true,"single_word":true}],"pre_tokenizer":)"
+                  R"({"type":"Split","pattern":{"String":"s>"},"behavior":"MergedWithPrevious"})"));
+  const std::vector<TokenId> whole{3, 1}, letters{0, 1, 2, 1};
+  for (int turn = 0; turn < 2; ++turn) {             // what one call made of a word is of no other
+    EXPECT_EQ(tokenizer.encode("<s>s").ids, whole);  // no token of its own in the text, since it touches a word
+    EXPECT_EQ(tokenizer.encode("<s>s", {.parse_special = false}).ids, letters);
+    EXPECT_EQ(tokenizer.encode("<s>s", {.reads = [](const AddedToken&, ByteRange) { return false; }}).ids, letters);
+  }
+}
+
 TEST(Rwkv, TakesTheLongestTokenInBytes) {
   const std::string vocab = R"("vocab":{"a":1,"ab":2,"\\xe4\\xbd":3,"\\xa0":4,"\\n":5,"b'":6,"\\\\":7})";
   const Tokenizer tokenizer = parse(model("RWKV", vocab, R"(,"decoder":{"type":"RWKV"})"));

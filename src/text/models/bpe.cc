@@ -178,8 +178,7 @@ void Bpe::index_words() {
 }
 
 TokenId Bpe::whole_word(std::string_view word) const {
-  const TokenId id = takes_bytes_ ? words_.find(word) : vocabulary_.find(word);
-  return id >= 0 && is_excluded(id) ? -1 : id;
+  return takes_bytes_ ? words_.find(word) : vocabulary_.find(word);
 }
 
 std::unique_ptr<Model::Scratch> Bpe::make_scratch() const { return std::make_unique<BpeScratch>(); }
@@ -188,7 +187,9 @@ void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToke
   auto& own = static_cast<BpeScratch&>(scratch);
   if (own.cache.find(word, 0, out)) return;
   own.symbols.clear();
-  const TokenId whole = ignore_merges_ ? whole_word(word) : -1;
+  TokenId whole = ignore_merges_ ? whole_word(word) : -1;
+  const bool special = whole >= 0 && is_excluded(whole);  // is not cached: it depends on who wrote the text
+  if (special && scratch.plain) whole = -1;
   if (whole >= 0) {
     own.symbols.push_back({whole, 0, static_cast<std::uint32_t>(word.size())});
   } else {
@@ -198,7 +199,7 @@ void Bpe::tokenize(std::string_view word, Scratch& scratch, std::vector<WordToke
     if (takes_bytes_) split_bytes(word, own.symbols);
     own.merger.merge(merges_, own.symbols);
   }
-  own.cache.store(word, 0, own.symbols);
+  if (!special) own.cache.store(word, 0, own.symbols);
   out.insert(out.end(), own.symbols.begin(), own.symbols.end());
 }
 
