@@ -28,6 +28,9 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, StopStringCriteria
 from transformers.generation import utils as generation_utils
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "models"))
+from families import ENCODER_DECODERS  # noqa: E402
+
 V5 = transformers.__version__ >= "5"
 MARGIN = 1e-5
 UNREACHED = -1e5  # scores of what fills a beam before anything has ended
@@ -40,7 +43,7 @@ models = {}
 def load(folder):
     if folder not in models:
         with open(os.path.join(folder, "config.json")) as file:
-            encodes = json.load(file)["model_type"] in ("bart", "mt5", "t5")
+            encodes = json.load(file)["model_type"] in ENCODER_DECODERS
         auto = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
         how = {"dtype": torch.float32} if V5 else {"torch_dtype": torch.float32, "attn_implementation": "eager"}
         if len(models) > 4:
