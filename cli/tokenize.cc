@@ -90,7 +90,7 @@ class Tokenize final : public Command {
  private:
   void check(const std::vector<std::string>& positional) const {
     if (positional.empty()) {
-      throw OptionError("the model is missing: skald tokenize MODEL [TEXT] (MODEL is a folder with a tokenizer.json)");
+      throw OptionError("the model is missing: skald tokenize MODEL [TEXT] (MODEL is a folder or a GGUF file)");
     }
     if (positional.size() > 2) {
       throw OptionError({.field = quoted(positional[2]), .rule = "is one argument too many: put the text in quotes"});

@@ -48,6 +48,13 @@ def own_places(spec):
     return trims == 0
 
 
+def settled(spec, text):
+    """Whether the reference gives the same ids each time that it reads the file: of added tokens that normalize into
+    the same text it finds any."""
+    readings = (tokenizers.Tokenizer.from_str(json.dumps(spec)) for _ in range(16))
+    return len({tuple(reference.encode(text).ids) for reference in readings}) == 1
+
+
 def difference(spec, texts, folder):
     """What is not the same, with its text; None where all is, or where the reference has no answer."""
     try:
@@ -74,7 +81,7 @@ def difference(spec, texts, folder):
         for field, value in want.items():
             if field == "offsets" and not places:
                 continue
-            if got[field] != value:
+            if got[field] != value and settled(spec, text):
                 return f"{field}: {got[field]}, not {value}", [text]
     for text, want, whole in zip(texts, wanted, decoded):
         code, out, err = skald(folder, "--decode", ",".join(map(str, want["ids"]))) if want["ids"] else (0, whole, "")

@@ -31,6 +31,8 @@ REAL = sorted(Path(FOLDER).glob("*.jinja")) if FOLDER else []
 SEED = os.environ.get("SKALD_SEED", "")
 CONVERSATIONS = int(os.environ.get("SKALD_CONVERSATIONS", "50"))
 DRAWN = int(os.environ.get("SKALD_CASES", "4000"))
+# The name of one, with its address.
+PYTHON_OBJECT = re.compile(r"(<|&lt;)[^>]* object|object at 0x|-o-b-j-e-c-t-|<function|<built-in|<class", re.IGNORECASE)
 
 
 class Ours:
@@ -70,8 +72,8 @@ def reference(template, variables):
 def difference(ours, template, variables, want=None):
     """What is not the same as the reference's answer; None where all is."""
     got, want = ours.render(template, variables), want or reference(template, variables)
-    if re.search(r"<[^>]* object|object at 0x|-o-b-j-e-c-t-|<function|<built-in|<class", want.get("text", ""), re.I):
-        return None  # the name of a Python object, with its address
+    if PYTHON_OBJECT.search(want.get("text", "")):
+        return None
     if "error" in want:
         if "error" not in got:
             return f"{want['error']!r} was expected, got {got['text']!r}"
