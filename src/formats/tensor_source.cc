@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "formats/gguf_model.h"
+#include "formats/mxfp4_pairs.h"
 #include "formats/safetensors.h"
 #include "formats/torch_checkpoint.h"
 #include "skald/error.h"
@@ -20,9 +21,14 @@ struct WeightFile {
   std::unique_ptr<TensorSource> (*open)(const fs::path& path);
 };
 
+std::unique_ptr<TensorSource> open_whole(const fs::path& path) { return with_mxfp4_pairs(open_safetensors(path)); }
+std::unique_ptr<TensorSource> open_shards(const fs::path& path) {
+  return with_mxfp4_pairs(open_safetensors_index(path));
+}
+
 constexpr std::array<WeightFile, 6> kWeightFiles = {{
-    {"model.safetensors", open_safetensors},
-    {"model.safetensors.index.json", open_safetensors_index},
+    {"model.safetensors", open_whole},
+    {"model.safetensors.index.json", open_shards},
     {"pytorch_model.bin", open_torch},
     {"pytorch_model.bin.index.json", open_torch_index},
     {"final_model.pt", open_torch},
@@ -143,8 +149,8 @@ std::unique_ptr<TensorSource> open_tensor_source(const fs::path& path) {
   if (is_gguf_file(path)) return open_gguf_weights(path);
   const std::string& name = path.native();
   if (name.ends_with(".bin.index.json")) return open_torch_index(path);
-  if (name.ends_with(".index.json")) return open_safetensors_index(path);
-  return is_torch_file(path) ? open_torch(path) : open_safetensors(path);
+  if (name.ends_with(".index.json")) return open_shards(path);
+  return is_torch_file(path) ? open_torch(path) : open_whole(path);
 }
 
 }  // namespace skald

@@ -224,22 +224,19 @@ void refuse_quantized(const Fields& fields) {
                                      .rule = "quantised checkpoints are not read: use the original weights"});
 }
 
-bool read_mxfp4(const Fields& fields) {
+// Which modules are MXFP4 is seen in the file.
+static void refuse_other_than_mxfp4(const Fields& fields) {
   const auto quantization = fields.get_object("quantization_config");
-  if (!quantization) return false;
+  if (!quantization) return;
   const json::Value* const method = quantization->find("quant_method");
-  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") {
-    refuse_quantized(fields);
-    return false;
-  }
+  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") return refuse_quantized(fields);
   constexpr const char* kPlain = "modules_to_not_convert";
-  if (!quantization->has(kPlain)) return true;
+  if (!quantization->has(kPlain)) return;
   const json::Value& plain = *quantization->find(kPlain);
   const auto is_string = [](const json::Value& v) { return v.is_string(); };
   if (!plain.is_array() || !std::ranges::all_of(plain.as_array(), is_string)) {
     quantization->fail(kPlain, "must be an array of strings");
   }
-  return true;
 }
 
 std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
@@ -324,7 +321,11 @@ std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64
 }
 
 DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {
-  if (!defaults.mxfp4) refuse_quantized(fields);
+  if (defaults.mxfp4) {
+    refuse_other_than_mxfp4(fields);
+  } else {
+    refuse_quantized(fields);
+  }
   DecoderConfig c;
   c.model_type = fields.need_string("model_type");
   c.vocab_size = read_size(fields, "vocab_size", kMaxVocab, defaults.vocab_size);

@@ -99,10 +99,6 @@ inline constexpr std::string_view kQuantMethod = "skald";
 /// Throws UnsupportedError for a checkpoint whose weights are stored quantised in a way that is not our own.
 void refuse_quantized(const json::Fields& fields);
 
-/// Whether a checkpoint is quantised as MXFP4; which modules are is seen in the file. Throws UnsupportedError for other
-/// kinds.
-bool read_mxfp4(const json::Fields& fields);
-
 /// The sizes, the activation, tying and rope_parameters: what all families share. Throws FormatError that names key,
 /// value and range, or UnsupportedError for a value of a kind that is not known.
 DecoderConfig read_decoder_config(const json::Fields& fields, const ConfigDefaults& defaults);

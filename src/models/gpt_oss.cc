@@ -10,7 +10,6 @@ namespace {
 struct GptOssConfig : DecoderConfig {
   ExpertSizes experts;
   nn::ClampedSwiglu swiglu;
-  bool mxfp4 = false;  // experts may be stored so
 };
 
 // What a config without any rope settings stands for.
@@ -30,7 +29,6 @@ GptOssConfig read_config(const json::Fields& fields) {
                                               .rope_theta = 150000,
                                               .mxfp4 = true}),
                  {},
-                 {},
                  {}};
   const auto scaling = fields.get_object("rope_scaling");
   const bool scales = scaling && !scaling->value().as_object().empty();
@@ -41,23 +39,18 @@ GptOssConfig read_config(const json::Fields& fields) {
                                 /*per_row_unsaid=*/4);
   c.swiglu.alpha = static_cast<float>(fields.get_number("swiglu_alpha", -1e6, 1e6).value_or(1.702));
   c.swiglu.limit = static_cast<float>(fields.get_number("swiglu_limit", 0, 1e6).value_or(7));
-  c.mxfp4 = read_mxfp4(fields);
   return c;
 }
 
-// gate_up_proj holds gate and up by turns. Plain numbers are stored [n, inputs, outputs], MXFP4 blocks [n, outputs,
-// inputs / 32, 16]; modules that the quantisation left out are plain.
+// gate_up_proj [n, inputs, outputs] holds gate and up by turns.
 std::vector<nn::Expert> make_routed(const GptOssConfig& c, const std::string& p, nn::WeightSource& w) {
   const std::size_t n = c.experts.n;
   const std::size_t hidden = c.experts.hidden;
   const std::size_t inner = c.experts.inner;
   const auto weight = [&](const std::string& name, std::size_t outputs, std::size_t inputs, nn::Part part) {
-    const bool blocks = c.mxfp4 && !w.has(name);
     part.planes = n;
-    part.transposed = !blocks;
-    const nn::ProductNames names{
-        .matrix = blocks ? name + "_blocks" : name, .bias = name + "_bias", .scales = blocks ? name + "_scales" : ""};
-    return w.linear(names, outputs, inputs, part);
+    part.transposed = true;
+    return w.linear({.matrix = name, .bias = name + "_bias"}, outputs, inputs, part);
   };
   w.set_step_share(c.experts.per_row, n);
   std::vector<nn::Expert> experts(n);

@@ -8,7 +8,6 @@ namespace skald::nn {
 using kernels::WeightFormat;
 
 void StoragePlan::add(const StoredMatrix& part, WeightFormat wanted) {
-  if (part.scales != nullptr) return;  // MXFP4 already
   if (!format || code_bits(wanted) > code_bits(*format)) format = wanted;
   whole = {.tensor = part.tensor,
            .part = {.planes = part.part.planes, .transposed = part.part.transposed},

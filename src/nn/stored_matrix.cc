@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
-#include "quant/mxfp4.h"
 #include "skald/error.h"
 
 namespace skald::nn {
@@ -34,25 +34,6 @@ void read_transposed(const TensorSource& source, const StoredMatrix& m, std::siz
   }
 }
 
-// The stored outputs from the first to the last of these rows are read at once.
-void read_mxfp4(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count, float* rows) {
-  using quant::Mxfp4Block;
-  const std::size_t blocks = m.k / Mxfp4Block::kNumbers;  // of an output
-  const std::size_t low = m.part.stored_output(first);
-  const std::size_t width = m.part.stored_output(first + count - 1) - low + 1;
-  const std::size_t begin = m.part.origin(m.n, blocks) + low * blocks;
-  std::vector<Mxfp4Block> stored(width * blocks);
-  std::vector<std::uint8_t> scales(width * blocks);
-  source.read(*m.tensor, begin * sizeof(Mxfp4Block), std::as_writable_bytes(std::span(stored)));
-  source.read(*m.scales, begin, std::as_writable_bytes(std::span(scales)));
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t row = (m.part.stored_output(first + i) - low) * blocks;
-    for (std::size_t b = 0; b < blocks; ++b) {
-      quant::unpack_mxfp4(stored[row + b], scales[row + b], rows + i * m.k + b * Mxfp4Block::kNumbers);
-    }
-  }
-}
-
 }  // namespace
 
 std::size_t StoredMatrix::row_bytes() const { return run_bytes(*tensor, k); }
@@ -62,14 +43,23 @@ bool StoredMatrix::whole_blocks() const {
   return numbers == 1 || (!part.transposed && part.whole_blocks(k, numbers));
 }
 
-// Neighbours in the file are read at once.
+// Neighbours in the file are read at once; so are short rows with a few others among them, which are left out.
 void read_stored_rows(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count,
                       std::byte* rows) {
+  constexpr std::size_t kShortBytes = std::size_t{16} << 10;
+  constexpr std::size_t kFewOthers = 4;                                        // times what is wanted
   const std::size_t stride = run_bytes(*m.tensor, m.part.stored_inputs(m.k));  // from a stored output to the next
   const std::size_t origin =
       m.part.plane * m.part.stored_outputs(m.n) * stride + run_bytes(*m.tensor, m.part.first_input);
   const std::size_t bytes = m.row_bytes();
   const auto place = [&](std::size_t row) { return origin + m.part.stored_output(first + row) * stride; };
+  const std::size_t span = place(count - 1) + bytes - place(0);
+  if (m.part.run * bytes < kShortBytes && span > count * bytes && span <= kFewOthers * count * bytes) {
+    std::vector<std::byte> stored(span);
+    source.read(*m.tensor, place(0), stored);
+    for (std::size_t i = 0; i < count; ++i) std::memcpy(rows + i * bytes, &stored[place(i) - place(0)], bytes);
+    return;
+  }
   for (std::size_t begin = 0, end = 1; begin < count; begin = end++) {
     while (end < count && place(end) == place(begin) + (end - begin) * bytes) ++end;
     source.read(*m.tensor, place(begin), {rows + begin * bytes, (end - begin) * bytes});
@@ -78,7 +68,6 @@ void read_stored_rows(const TensorSource& source, const StoredMatrix& m, std::si
 
 void read_matrix_rows(const TensorSource& source, const StoredMatrix& m, std::size_t first, std::size_t count,
                       float* rows) {
-  if (m.scales != nullptr) return read_mxfp4(source, m, first, count, rows);
   if (m.part.transposed) return read_transposed(source, m, first, count, rows);
   const std::size_t bytes = m.row_bytes();
   std::vector<std::byte> stored(count * bytes);

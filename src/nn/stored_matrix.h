@@ -11,7 +11,6 @@ namespace skald::nn {
 
 struct StoredMatrix {
   const TensorInfo* tensor = nullptr;
-  const TensorInfo* scales = nullptr;  // of `tensor`'s MXFP4 blocks [planes, outputs, inputs / 32, 16]
   Part part = {};
   std::size_t n = 0, k = 0;  // of the matrix: outputs and inputs
 
@@ -26,7 +25,7 @@ struct StoredMatrix {
 void read_matrix_rows(const TensorSource& source, const StoredMatrix& matrix, std::size_t first, std::size_t count,
                       float* rows);
 
-/// The same rows as they are stored: [count, row_bytes()]. The matrix is not transposed and has no `scales`.
+/// The same rows as they are stored: [count, row_bytes()]. The matrix is not transposed.
 void read_stored_rows(const TensorSource& source, const StoredMatrix& matrix, std::size_t first, std::size_t count,
                       std::byte* rows);
 

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "kernels/block_pack.h"
-#include "quant/mxfp4.h"
 #include "skald/error.h"
 
 namespace skald::nn {
@@ -82,10 +81,9 @@ const TensorInfo& WeightSource::find_shaped(const std::string& name, const std::
                   .rule = "the config wants " + shape_text(shape) + ", the file has " + shape_text(tensor->shape)});
 }
 
-// `tensor` is read; it holds `per_element` parameters an element.
-void WeightSource::count_parameters(const TensorInfo& tensor, std::size_t per_element) {
+void WeightSource::count_parameters(const TensorInfo& tensor) {
   if (!read_.insert(tensor.name).second) return;
-  std::int64_t count = static_cast<std::int64_t>(per_element);
+  std::int64_t count = 1;
   for (const std::uint64_t d : tensor.shape) count *= static_cast<std::int64_t>(d);
   n_parameters_ += count;
 }
@@ -98,17 +96,8 @@ const TensorInfo& WeightSource::take(const std::string& name, const std::vector<
                                        .value = std::string(stored_type_name(tensor)),
                                        .rule = "weights must be floating-point numbers of 8 bits or more"});
   }
-  count_parameters(tensor, 1);
+  count_parameters(tensor);
   return tensor;
-}
-
-const TensorInfo& WeightSource::take_bytes(const std::string& name, const std::vector<std::uint64_t>& shape) {
-  const TensorInfo& tensor = find_shaped(name, shape);
-  if (tensor.dtype == DType::u8) return tensor;
-  throw FormatError(ErrorFields{.file = source_.file_of(tensor),
-                                .field = "tensor '" + tensor.name + "'",
-                                .value = std::string(dtype_name(tensor.dtype)),
-                                .rule = "MXFP4 weights and their scales must be U8"});
 }
 
 WeightSource::Job& WeightSource::note_job(const StoredMatrix& stored) {
@@ -134,23 +123,6 @@ WeightSource::Job& WeightSource::note(const std::string& name, std::size_t n, st
   stored.part.transposed = part.transposed != tensor.transposed;
   check_blocks(stored);
   return note_job(stored);
-}
-
-WeightSource::Job& WeightSource::note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
-  constexpr std::size_t kNumbers = quant::Mxfp4Block::kNumbers;
-  if (k % kNumbers != 0) {
-    throw FormatError(ErrorFields{.file = source_.describe(),
-                                  .field = "tensor '" + names.matrix + "'",
-                                  .value = std::to_string(k) + " inputs",
-                                  .rule = "MXFP4 blocks hold 32 inputs: the config wants a multiple of that"});
-  }
-  std::vector<std::uint64_t> shape = part.stored_shape(n, k / kNumbers);
-  const TensorInfo& scales = take_bytes(names.scales, shape);
-  shape.push_back(sizeof(quant::Mxfp4Block));
-  const TensorInfo& blocks = take_bytes(names.matrix, shape);
-  count_parameters(scales, 0);
-  count_parameters(blocks, kNumbers / sizeof(quant::Mxfp4Block));
-  return note_job({.tensor = &blocks, .scales = &scales, .part = part, .n = n, .k = k});
 }
 
 // `name` is the one that the family asks for: of a checkpoint of the Llama kind, or without a meaning here.
@@ -218,7 +190,7 @@ Linear WeightSource::linear(const std::string& name, std::size_t n, std::size_t 
 }
 
 Linear WeightSource::linear(const ProductNames& names, std::size_t n, std::size_t k, const Part& part) {
-  Job& job = names.scales.empty() ? note(names.matrix, n, k, part) : note_mxfp4(names, n, k, part);
+  Job& job = note(names.matrix, n, k, part);
   note_product(job, names.matrix);
   std::vector<float> biases = names.bias.empty() ? std::vector<float>() : vector(names.bias, n, part);
   return {job.matrix, std::move(biases), std::make_shared<AdapterSlot>(names.matrix, k, part.stored_outputs(n)), part};
@@ -236,11 +208,7 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
   return Norm::layer(std::move(gain), bias ? vector(name + ".bias", n) : std::vector<float>(), eps);
 }
 
-WeightFormat WeightSource::Job::format(int bits) const {
-  if (stored.scales == nullptr) return weight_format(*stored.tensor, use, bits);
-  static const TensorInfo kUnpacked{.name = "unpacked MXFP4", .dtype = DType::bf16, .shape = {}};
-  return weight_format(kUnpacked, use, bits);
-}
+WeightFormat WeightSource::Job::format(int bits) const { return weight_format(*stored.tensor, use, bits); }
 
 bool WeightSource::Job::keeps_blocks() const {
   return stored.tensor->block != nullptr && kernels::find_weight_format(*stored.tensor->block) == matrix->format();

@@ -36,8 +36,6 @@ struct WeightLoadOptions {
 struct ProductNames {
   std::string matrix;
   std::string bias = {};  // empty: none
-  std::string scales =
-      {};  // not empty: `matrix` holds MXFP4 blocks [planes, outputs, inputs / 32, 16], and this scales
 };
 
 /// Two steps: a family's constructor asks for weights, which are then only noted (small vectors are read at once);
@@ -107,14 +105,12 @@ class WeightSource {
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;
   const TensorInfo& take(const std::string& name, const std::vector<std::uint64_t>& shape);
-  const TensorInfo& take_bytes(const std::string& name, const std::vector<std::uint64_t>& shape);
   const TensorInfo& find_shaped(const std::string& name, const std::vector<std::uint64_t>& shape) const;
-  void count_parameters(const TensorInfo& tensor, std::size_t per_element);
+  void count_parameters(const TensorInfo& tensor);
   [[nodiscard]] std::vector<float> read_numbers(const TensorInfo& tensor, std::size_t first, std::size_t count) const;
   [[nodiscard]] int choose_bits(const WeightLoadOptions& options) const;
   void report_unread(bool strict) const;
   Job& note(const std::string& name, std::size_t n, std::size_t k, const Part& part);
-  Job& note_mxfp4(const ProductNames& names, std::size_t n, std::size_t k, const Part& part);
   Job& note_job(const StoredMatrix& stored);
   void note_product(Job& job, const std::string& name) const;
   void fill(const Job& job, std::size_t first_panel, std::size_t last_panel, bool check) const;

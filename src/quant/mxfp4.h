@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "quant/mxfp4_ggml.h"
+
 namespace skald::quant {
 
 struct Mxfp4Block {
@@ -23,11 +25,9 @@ struct Mxfp4Block {
 static_assert(sizeof(Mxfp4Block) == 16 && alignof(Mxfp4Block) == 1);
 static_assert(offsetof(Mxfp4Block, codes) == 0);
 
-/// out [32]. Exact; numbers past the largest f32 (scales from 253 on) become infinite.
-void unpack_mxfp4(const Mxfp4Block& block, std::uint8_t scale, float* out);
+inline constexpr std::uint8_t kMxfp4Nan = 255;  // of scales
 
-/// The nearest codes for x [32], all finite, ties to the even code; returns the scale: that of the largest number,
-/// which saturates at 6 of it.
-std::uint8_t pack_mxfp4(const float* x, Mxfp4Block& block);
+/// The same numbers; a scale of kMxfp4Nan has no counterpart.
+Mxfp4GgmlBlock to_ggml(const Mxfp4Block& block, std::uint8_t scale);
 
 }  // namespace skald::quant
