@@ -1,8 +1,5 @@
 #include "generation_flags.h"
 
-#include <algorithm>
-#include <filesystem>
-
 #include "command.h"
 #include "input.h"
 #include "terminal.h"
@@ -42,18 +39,6 @@ std::string all_names(const OptionInfo& option) {
   std::string names(option.flag);
   if (!option.aliases.empty()) names += "," + std::string(option.aliases);
   return names;
-}
-
-// Fetches the adapters of "NAME=0.5,NAME" that are not here; a path may hold '=' and ','.
-void fetch_adapter(const std::string& adapter) {
-  std::error_code ignored;
-  if (std::filesystem::exists(adapter, ignored)) return;
-  for (std::size_t begin = 0; begin <= adapter.size();) {
-    const std::size_t end = std::min(adapter.find(',', begin), adapter.size());
-    const std::string part = adapter.substr(begin, end - begin);
-    fetched_model(part.substr(0, part.rfind('=')));
-    begin = end + 1;
-  }
 }
 
 }  // namespace
@@ -121,7 +106,9 @@ void LoadFlags::add_to(Flags& flags) {
 
 Model LoadFlags::load(const std::string& path) const {
   LoadOptions options = options_;
-  for (const std::string& adapter : options.adapters) fetch_adapter(adapter);
+  for (const std::string& adapter : options.adapters) {
+    for (const std::string& folder : adapter_folders(adapter)) fetched_model(folder);
+  }
   if (!options.draft.empty()) options.draft = fetched_model(options.draft);
   for (auto& [name, folder] : options.experts) folder = fetched_model(folder);
   ProgressBar bar("loading");

@@ -156,6 +156,12 @@ void check_load_options(const LoadOptions& options) {
 
 }  // namespace
 
+std::vector<std::string> adapter_folders(const std::string& adapter) {
+  std::vector<std::string> folders;
+  for (models::LoraPart& part : engine::adapter_parts(adapter)) folders.push_back(std::move(part.folder));
+  return folders;
+}
+
 Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Model Model::load(const std::string& path, const LoadOptions& options) {
