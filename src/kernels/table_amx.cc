@@ -6,8 +6,10 @@
 #define SKALD_ISA amx
 #define SKALD_VNNI
 #define SKALD_VBMI
-#define SKALD_ISA_TARGET \
-  "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,avx512vbmi,amx-tile,amx-bf16,amx-int8"
+#define SKALD_BF16
+#define SKALD_ISA_TARGET                                                                        \
+  "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,avx512vbmi,avx512bf16," \
+  "amx-tile,amx-bf16,amx-int8"
 // clang-format off
 #include "kernels/begin_isa.h"
 #include "kernels/vec_avx512-inl.h"
@@ -23,10 +25,10 @@
 // clang-format on
 
 namespace skald::kernels::amx {
-constinit const KernelTable kTable =
-    make_table<TileProducts<AmxTiles>>("amx",
-                                       {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni,
-                                        CpuFeature::amx_tile, CpuFeature::amx_bf16, CpuFeature::amx_int8},
-                                       tiles_work<AmxTiles>);
+constinit const KernelTable kTable = make_table<TileProducts<AmxTiles>>(
+    "amx",
+    {CpuFeature::avx2, CpuFeature::avx512, CpuFeature::avx512_vnni, CpuFeature::avx512_bf16, CpuFeature::amx_tile,
+     CpuFeature::amx_bf16, CpuFeature::amx_int8},
+    tiles_work<AmxTiles>);
 }
 #endif

@@ -19,10 +19,10 @@ using kernels::CutQuery;
 
 constexpr auto kCut = static_cast<std::int64_t>(kernels::kCut);
 constexpr std::size_t kBlocksPerCut = kernels::kCut / kernels::kBlock;
-constexpr std::size_t kQueriesPerTile = 64;  // what one reading of a cut serves
-constexpr std::size_t kLeastHeads = 4;       // that a task keeps when heads of one kv head are shared out
-constexpr std::size_t kPackedByOne = 1024;   // queries: fewer are packed sooner than a worker wakes
-constexpr std::size_t kManyTasks = 4;        // a worker: so many keep all busy to the end
+constexpr std::size_t kQueriesPerTile = 256;  // what one reading of a cut serves
+constexpr std::size_t kLeastHeads = 4;        // that a task keeps when heads of one kv head are shared out
+constexpr std::size_t kPackedByOne = 1024;    // queries: fewer are packed sooner than a worker wakes
+constexpr std::size_t kManyTasks = 4;         // a worker: so many keep all busy to the end
 
 struct KeyRange {
   std::int64_t begin = 0;
@@ -76,7 +76,7 @@ class Attention {
   }
 
  private:
-  void make_tiles() const {
+  void make_tiles() {
     const std::size_t rows = std::max<std::size_t>(1, kQueriesPerTile / group_);
     auto& tiles = context_.work->tiles;
     tiles.clear();
@@ -84,6 +84,7 @@ class Attention {
       const SequenceRun& run = context_.runs[r];
       for (std::size_t begin = run.begin; begin < run.end; begin += rows) {
         tiles.push_back({r, begin, std::min(run.end, begin + rows)});
+        most_rows_ = std::max(most_rows_, tiles.back().end - begin);
       }
     }
   }
@@ -98,7 +99,7 @@ class Attention {
   [[nodiscard]] const AttentionTile& tile_of(std::size_t task) const { return context_.work->tiles[task / groups()]; }
   [[nodiscard]] std::size_t first_head(std::size_t task) const { return task % groups() * group_; }
   [[nodiscard]] std::size_t queries(const AttentionTile& tile) const { return (tile.end - tile.begin) * group_; }
-  [[nodiscard]] std::size_t most_queries() const { return std::max(kQueriesPerTile, group_); }
+  [[nodiscard]] std::size_t most_queries() const { return most_rows_ * group_; }
 
   [[nodiscard]] KeyRange keys_of_query(const AttentionTile& tile, std::size_t query) const {
     return keys_of(spec_, context_.runs[tile.run], tile.begin + query / group_);
@@ -272,9 +273,10 @@ class Attention {
   float* out_;      // [rows, n_heads, v_dim]
   const Context& context_;
   const kernels::KvKernels& kv_;
-  std::size_t group_;     // query heads of one task, which share a kv head
-  std::size_t stride_;    // floats of one result (maximum, sum, values), rounded up to cache lines
-  std::size_t q_stride_;  // floats from one query to the next
+  std::size_t group_;          // query heads of one task, which share a kv head
+  std::size_t stride_;         // floats of one result (maximum, sum, values), rounded up to cache lines
+  std::size_t q_stride_;       // floats from one query to the next
+  std::size_t most_rows_ = 0;  // of a tile
 };
 
 template <typename T>
