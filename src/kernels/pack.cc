@@ -1,6 +1,7 @@
 #include "kernels/pack.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -45,18 +46,27 @@ constexpr std::size_t k_index(std::size_t i, std::size_t slot, std::size_t pair)
   return (i / pair * kBlock + slot) * pair + i % pair;
 }
 
-// Sixteen inputs at a time, so that the lines written for one row are still in L1 for the next.
+// Sixteen inputs at a time, so that the lines written for one row are still in L1 for the next, and rounded before they
+// are dealt out, so that they are rounded as vectors.
 template <class T, std::size_t kPair>
 void pack(const float* rows, std::size_t n_rows, std::size_t k, std::size_t padded_k, std::byte* panel) {
-  auto* out = reinterpret_cast<typename T::Stored*>(panel);
-  if (n_rows < kPanel || padded_k > k) std::memset(panel, 0, padded_k * kPanel * sizeof(*out));
+  using Stored = typename T::Stored;
   constexpr std::size_t kStep = 16;
-  for (std::size_t begin = 0; begin < k; begin += kStep) {
-    const std::size_t end = std::min(k, begin + kStep);
+  auto* out = reinterpret_cast<Stored*>(panel);
+  if (n_rows < kPanel || padded_k > k) std::memset(panel, 0, padded_k * kPanel * sizeof(Stored));
+  std::size_t begin = 0;
+  for (; begin + kStep <= k; begin += kStep) {
     for (std::size_t row = 0; row < n_rows; ++row) {
-      const float* in = rows + row * k;
-      for (std::size_t i = begin; i < end; ++i) out[panel_index(i, row, kPair)] = T::put(in[i]);
+      const float* in = rows + row * k + begin;
+      std::array<Stored, kStep> step;
+      for (std::size_t i = 0; i < kStep; ++i) step[i] = T::put(in[i]);
+      for (std::size_t i = 0; i < kStep; i += kPair) {
+        std::memcpy(out + panel_index(begin + i, row, kPair), &step[i], kPair * sizeof(Stored));
+      }
     }
+  }
+  for (std::size_t row = 0; row < n_rows; ++row) {
+    for (std::size_t i = begin; i < k; ++i) out[panel_index(i, row, kPair)] = T::put(rows[row * k + i]);
   }
 }
 

@@ -36,81 +36,106 @@ constexpr Nearest make_nearest() {
 }
 constexpr Nearest kNearest = make_nearest();
 
-// [n + 128][table]: the squared distance from n to the nearest level, but at most what eight of fit in 16 bits: a table
-// that is so far off is not the best one.
-using Errors = std::array<std::uint16_t, kTables>;
+// [n + 128][table]: the squared distance from n to the nearest level, but at most what eight of fit in 15 bits: a table
+// that is so far off is not the best one, since the widest is nowhere 64 off.
+using Errors = std::array<std::int16_t, kTables>;
 constexpr std::array<Errors, 256> make_errors() {
   std::array<Errors, 256> errors = {};
   for (std::size_t place = 0; place < 256; ++place) {
     for (std::size_t t = 0; t < kTables; ++t) {
       const int difference = static_cast<int>(place) - 128 - kLevels[kNearest[t][place]];
-      errors[place][t] = static_cast<std::uint16_t>(std::min<int>(difference * difference, 0xffff / kChoosers));
+      errors[place][t] = static_cast<std::int16_t>(std::min<int>(difference * difference, 0x7fff / kChoosers));
     }
   }
   return errors;
 }
 constexpr auto kErrors = make_errors();
 
-// What a block becomes under one scale.
-struct Rounded {
-  float d = 0;
-  float error = std::numeric_limits<float>::infinity();  // squared, of x / d rounded to integers
-  std::array<std::uint8_t, kWeights> codes = {};         // 16 * table + code
-};
+using Places = std::array<std::uint8_t, kWeights>;
+using Codes = std::array<std::uint8_t, kWeights>;  // 16 * table + code
 
-// Eight places by the best of the tables; returns their squared error.
-unsigned round_group(const std::uint8_t* places, std::uint8_t* codes) {
-  Errors errors = {};
-  for (std::size_t i = 0; i < kChoosers; ++i) {
-    for (std::size_t t = 0; t < kTables; ++t) errors[t] = static_cast<std::uint16_t>(errors[t] + kErrors[places[i]][t]);
-  }
-  const auto best = static_cast<std::size_t>(std::ranges::min_element(errors) - errors.begin());
-  for (std::size_t i = 0; i < kChoosers; ++i) codes[i] = kNearest[best][places[i]];
-  return errors[best];
-}
-
-Rounded round_block(const float* x, float scale) {
-  Rounded rounded;
-  rounded.d = to_float(to_float16(scale));
-  if (rounded.d == 0 || !std::isfinite(rounded.d)) return rounded;
-  const float inverse = 1 / rounded.d;
-  std::array<std::uint8_t, kWeights> places;  // nearest integer to x / d, + 128
+// The integers nearest to x / d, + 128.
+Places places_of(const float* x, float d) {
+  const float inverse = 1 / d;
+  Places places;
   for (std::size_t i = 0; i < kWeights; ++i) {
     places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(x[i] * inverse, -128.0F, 127.0F) + 128.5F));
   }
-  unsigned error = 0;
-  for (std::size_t i = 0; i < kWeights; i += kChoosers) error += round_group(&places[i], &rounded.codes[i]);
-  rounded.error = static_cast<float>(error) * rounded.d * rounded.d;
-  return rounded;
+  return places;
+}
+
+// [table]: the squared errors of eight places.
+Errors errors_of(const std::uint8_t* places) {
+  Errors errors = {};
+  for (std::size_t i = 0; i < kChoosers; ++i) {
+    for (std::size_t t = 0; t < kTables; ++t) errors[t] = static_cast<std::int16_t>(errors[t] + kErrors[places[i]][t]);
+  }
+  return errors;
+}
+
+// In halves: the compiler makes instructions on vectors of them.
+int least(Errors errors) {
+  for (std::size_t n = kTables / 2; n > 0; n /= 2) {
+    for (std::size_t t = 0; t < n; ++t) errors[t] = std::min(errors[t], errors[t + n]);
+  }
+  return errors[0];
+}
+
+// A scale as the block stores it, and what it leaves.
+struct Candidate {
+  float d = 0;
+  float error = std::numeric_limits<float>::infinity();  // squared, of x / d rounded to integers
+};
+
+Candidate candidate(const float* x, float scale) {
+  const float d = to_float(to_float16(scale));
+  if (d == 0 || !std::isfinite(d)) return {.d = d};
+  const Places places = places_of(x, d);
+  int error = 0;
+  for (std::size_t i = 0; i < kWeights; i += kChoosers) error += least(errors_of(&places[i]));
+  return {.d = d, .error = static_cast<float>(error) * d * d};
+}
+
+// Each group of eight by the best of the tables.
+Codes codes_of(const float* x, float d) {
+  Codes codes = {};
+  if (d == 0 || !std::isfinite(d)) return codes;
+  const Places places = places_of(x, d);
+  for (std::size_t i = 0; i < kWeights; i += kChoosers) {
+    const Errors errors = errors_of(&places[i]);
+    const auto best = static_cast<std::size_t>(std::ranges::min_element(errors) - errors.begin());
+    for (std::size_t j = i; j < i + kChoosers; ++j) codes[j] = kNearest[best][places[j]];
+  }
+  return codes;
 }
 
 // The scale that fits these codes best.
-float least_squares(const float* x, const Rounded& rounded) {
+float least_squares(const float* x, const Codes& codes) {
   float product = 0;
   float square = 0;
   for (std::size_t i = 0; i < kWeights; ++i) {
-    const auto level = static_cast<float>(kLevels[rounded.codes[i]]);
+    const auto level = static_cast<float>(kLevels[codes[i]]);
     product += x[i] * level;
     square += level * level;
   }
   return square > 0 ? product / square : 0;
 }
 
-Rounded best_of_scales(const float* x) {
+float best_scale(const float* x) {
   float extreme = 0;
   for (std::size_t i = 0; i < kWeights; ++i) {
     if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
   }
-  Rounded best;
+  Candidate best;
   const auto keep_better = [&](float scale) {
-    const Rounded rounded = round_block(x, scale);
-    if (rounded.error < best.error) best = rounded;
+    const Candidate other = candidate(x, scale);
+    if (other.error < best.error) best = other;
   };
   for (const float end : {-127.0F, 104.0F}) {
     for (const float part : {0.86F, 0.94F, 1.02F}) keep_better(extreme / (end * part));
   }
-  keep_better(least_squares(x, best));
-  return best;
+  keep_better(least_squares(x, codes_of(x, best.d)));
+  return best.d;
 }
 
 }  // namespace
@@ -127,16 +152,17 @@ void take_apart(const Int4Block& block, BlockParts& parts) {
 }
 
 void pack(const float* x, Int4Block& block) {
-  const Rounded best = best_of_scales(x);
-  block.d = to_float16(best.d).bits;
+  const float d = best_scale(x);
+  const Codes codes = codes_of(x, d);
+  block.d = to_float16(d).bits;
   block.tables = {};
   for (std::size_t i = 0; i < kWeights; i += kChoosers) {
     const std::size_t bit = i / kChoosers * 3;
-    const unsigned table = static_cast<unsigned>(best.codes[i] >> 4U) << bit % 8;
+    const unsigned table = static_cast<unsigned>(codes[i] >> 4U) << bit % 8;
     block.tables[bit / 8] = static_cast<std::uint8_t>(block.tables[bit / 8] | table);
     if (table > 0xff) block.tables[bit / 8 + 1] = static_cast<std::uint8_t>(block.tables[bit / 8 + 1] | table >> 8U);
   }
-  join_nibbles(best.codes.data(), block.codes.size(), block.codes.data());
+  join_nibbles(codes.data(), block.codes.size(), block.codes.data());
 }
 
 }  // namespace skald::quant

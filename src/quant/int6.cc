@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/float16.h"
+#include "base/rounding.h"
 #include "quant/nibbles.h"
 
 namespace skald::quant {
@@ -16,7 +17,7 @@ using Levels = std::array<float, kWeights>;  // -32 ... 31
 
 void round_to_levels(const float* x, float d, Levels& levels) {
   const float inverse = d != 0 ? 1 / d : 0;
-  for (std::size_t i = 0; i < kWeights; ++i) levels[i] = std::clamp(std::nearbyint(x[i] * inverse), -32.0F, 31.0F);
+  for (std::size_t i = 0; i < kWeights; ++i) levels[i] = std::clamp(nearest_integer(x[i] * inverse), -32.0F, 31.0F);
 }
 
 // The d that fits these levels best.

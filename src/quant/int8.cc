@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/float16.h"
+#include "base/rounding.h"
 
 namespace skald::quant {
 
@@ -22,7 +23,7 @@ void pack(const float* x, Int8Block& block) {
   const float d = to_float(Float16{block.d});
   const float inverse = d > 0 ? 1 / d : 0;
   for (std::size_t i = 0; i < Int8Block::kWeights; ++i) {
-    const float level = std::clamp(std::nearbyint(x[i] * inverse), -kLargest, kLargest);
+    const float level = std::clamp(nearest_integer(x[i] * inverse), -kLargest, kLargest);
     block.codes[i] = static_cast<std::uint8_t>(static_cast<int>(level) + Int8Block::kZero);
   }
 }
