@@ -187,8 +187,8 @@ int block_code_bits(WeightFormat format) { return row_of(format).layout->bits();
 
 std::size_t block_panel_bytes(WeightFormat format, std::size_t k) { return row_of(format).layout->panel_bytes(k); }
 
-void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k,
-                       std::byte* panel) {
+void pack_stored_blocks(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k,
+                        std::byte* panel) {
   const BlockLayout& layout = *row_of(format).layout;
   const BlockFormat& stored = stored_blocks(format);
   const std::size_t blocks = (k + stored.block - 1) / stored.block;  // of a row
@@ -225,7 +225,7 @@ void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows
   const std::size_t row_bytes = (k + stored.block - 1) / stored.block * stored.bytes;
   std::vector<std::byte> packed(n_rows * row_bytes);
   for (std::size_t i = 0; i < n_rows; ++i) pack_row_blocks(format, rows + i * k, k, packed.data() + i * row_bytes);
-  pack_stored_panel(format, packed.data(), n_rows, k, panel);
+  pack_stored_blocks(format, packed.data(), n_rows, k, panel);
 }
 
 void unpack_block_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out) {

@@ -28,7 +28,8 @@ void pack_row_blocks(WeightFormat format, const float* row, std::size_t k, std::
 std::size_t block_panel_bytes(WeightFormat format, std::size_t k);
 
 /// Fills one panel from stored rows: n_rows <= kPanel times ceil(k / block) blocks, without gaps. Nothing is rounded.
-void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+void pack_stored_blocks(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k,
+                        std::byte* panel);
 
 /// The same from f32 [n_rows, k], as pack_row_blocks makes blocks of them.
 void pack_block_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);

@@ -19,7 +19,7 @@ constexpr std::size_t kValueLanes = 16;  // a row of values is read in Vecs of s
 
 constexpr std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Stored element types: `put` rounds to nearest even, `get` widens exactly.
+// Stored element types: `put` rounds to nearest even, or takes what is stored; `get` widens exactly.
 struct F32 {
   using Stored = float;
   static Stored put(float x) { return x; }
@@ -27,11 +27,13 @@ struct F32 {
 };
 struct Bf16 {
   using Stored = std::uint16_t;
+  static Stored put(Stored x) { return x; }
   static Stored put(float x) { return to_bfloat16(x).bits; }
   static float get(Stored x) { return to_float(BFloat16{x}); }
 };
 struct F16 {
   using Stored = std::uint16_t;
+  static Stored put(Stored x) { return x; }
   static Stored put(float x) { return to_float16(x).bits; }
   static float get(Stored x) { return to_float(Float16{x}); }
 };
@@ -48,8 +50,8 @@ constexpr std::size_t k_index(std::size_t i, std::size_t slot, std::size_t pair)
 
 // Sixteen inputs at a time, so that the lines written for one row are still in L1 for the next, and rounded before they
 // are dealt out, so that they are rounded as vectors.
-template <class T, std::size_t kPair>
-void pack(const float* rows, std::size_t n_rows, std::size_t k, std::size_t padded_k, std::byte* panel) {
+template <class T, std::size_t kPair, class Number>
+void pack(const Number* rows, std::size_t n_rows, std::size_t k, std::size_t padded_k, std::byte* panel) {
   using Stored = typename T::Stored;
   constexpr std::size_t kStep = 16;
   auto* out = reinterpret_cast<Stored*>(panel);
@@ -57,7 +59,7 @@ void pack(const float* rows, std::size_t n_rows, std::size_t k, std::size_t padd
   std::size_t begin = 0;
   for (; begin + kStep <= k; begin += kStep) {
     for (std::size_t row = 0; row < n_rows; ++row) {
-      const float* in = rows + row * k + begin;
+      const Number* in = rows + row * k + begin;
       std::array<Stored, kStep> step;
       for (std::size_t i = 0; i < kStep; ++i) step[i] = T::put(in[i]);
       for (std::size_t i = 0; i < kStep; i += kPair) {
@@ -80,7 +82,7 @@ template <class T, std::size_t kPair>
 void store_k(const float* k, std::size_t k_dim, std::size_t slot, std::byte* block) {
   auto* out = reinterpret_cast<typename T::Stored*>(block);
   for (std::size_t i = 0; i < k_dim; ++i) out[k_index(i, slot, kPair)] = T::put(k[i]);
-  if (k_dim % kPair != 0) out[k_index(k_dim, slot, kPair)] = T::put(0);
+  if (k_dim % kPair != 0) out[k_index(k_dim, slot, kPair)] = T::put(0.0F);
 }
 
 // Element by element: rows of other threads lie between those of a pair of positions.
@@ -136,6 +138,17 @@ void pack_panel(WeightFormat format, const float* rows, std::size_t n_rows, std:
     case WeightFormat::f16: return pack<F16, 1>(rows, n_rows, k, k, panel);
     case WeightFormat::bf16: return pack<Bf16, 2>(rows, n_rows, k, round_up(k, kTileK), panel);
     default: return pack_block_panel(format, rows, n_rows, k, panel);
+  }
+}
+
+void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k,
+                       std::byte* panel) {
+  const auto* const halves = reinterpret_cast<const std::uint16_t*>(rows);
+  switch (format) {
+    case WeightFormat::f32: return pack<F32, 1>(reinterpret_cast<const float*>(rows), n_rows, k, k, panel);
+    case WeightFormat::f16: return pack<F16, 1>(halves, n_rows, k, k, panel);
+    case WeightFormat::bf16: return pack<Bf16, 2>(halves, n_rows, k, round_up(k, kTileK), panel);
+    default: return pack_stored_blocks(format, rows, n_rows, k, panel);
   }
 }
 

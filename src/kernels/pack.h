@@ -29,6 +29,9 @@ std::size_t panel_bytes(WeightFormat format, std::size_t k);
 /// values that the format can hold, else rounded to nearest even; blocks as their file in src/quant says.
 void pack_panel(WeightFormat format, const float* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
 
+/// The same of rows as they are stored: numbers of the format's type, aligned as these are, or its blocks.
+void pack_stored_panel(WeightFormat format, const std::byte* rows, std::size_t n_rows, std::size_t k, std::byte* panel);
+
 /// The inverse of pack_panel: row `row` of the panel as f32 [k]; of blocks exactly the values that they stand for.
 void unpack_row(WeightFormat format, const std::byte* panel, std::size_t row, std::size_t k, float* out);
 

@@ -210,8 +210,16 @@ Norm WeightSource::layer_norm(const std::string& name, std::size_t n, float eps,
 
 WeightFormat WeightSource::Job::format(int bits) const { return weight_format(*stored.tensor, use, bits); }
 
-bool WeightSource::Job::keeps_blocks() const {
-  return stored.tensor->block != nullptr && kernels::find_weight_format(*stored.tensor->block) == matrix->format();
+bool WeightSource::Job::keeps_stored() const {
+  const TensorInfo& tensor = *stored.tensor;
+  if (tensor.block != nullptr) return kernels::find_weight_format(*tensor.block) == matrix->format();
+  if (stored.part.transposed) return false;
+  switch (matrix->format()) {
+    case WeightFormat::f32: return tensor.dtype == DType::f32;
+    case WeightFormat::f16: return tensor.dtype == DType::f16;
+    case WeightFormat::bf16: return tensor.dtype == DType::bf16;
+    default: return false;
+  }
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {
@@ -258,19 +266,19 @@ void WeightSource::fill(const Job& job, std::size_t first_panel, std::size_t las
   const std::size_t share = last_panel - first_panel;
   const std::size_t at_once =
       job.stored.part.transposed ? share : std::clamp<std::size_t>(kReadBytes / (kPanel * row_bytes), 1, share);
-  const bool keeps_blocks = job.keeps_blocks();
-  std::vector<std::byte> blocks(keeps_blocks ? at_once * kPanel * row_bytes : 0);
-  std::vector<float> rows(keeps_blocks && !check ? 0 : at_once * kPanel * k);
+  const bool keeps_stored = job.keeps_stored();
+  std::vector<std::byte> stored(keeps_stored ? at_once * kPanel * row_bytes : 0);
+  std::vector<float> rows(keeps_stored && !check ? 0 : at_once * kPanel * k);
   std::size_t not_finite = 0;
   for (std::size_t panel = first_panel; panel < last_panel; panel += at_once) {
     const std::size_t last = std::min(last_panel, panel + at_once);
     const std::size_t count = std::min(matrix.rows(), last * kPanel) - panel * kPanel;
     if (!rows.empty()) read_matrix_rows(source_, job.stored, panel * kPanel, count, rows.data());
     if (check) not_finite += count_not_finite({rows.data(), count * k});
-    if (keeps_blocks) read_stored_rows(source_, job.stored, panel * kPanel, count, blocks.data());
+    if (keeps_stored) read_stored_rows(source_, job.stored, panel * kPanel, count, stored.data());
     for (std::size_t p = panel; p < last; ++p) {
-      if (keeps_blocks) {
-        matrix.pack_stored(p, blocks.data() + (p - panel) * kPanel * row_bytes);
+      if (keeps_stored) {
+        matrix.pack_stored(p, stored.data() + (p - panel) * kPanel * row_bytes);
       } else {
         pack(job, p, rows.data() + (p - panel) * kPanel * k);
       }

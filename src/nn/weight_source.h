@@ -99,8 +99,8 @@ class WeightSource {
     MatrixUse use = {};
 
     [[nodiscard]] kernels::WeightFormat format(int bits) const;
-    // Whether `matrix` takes the stored blocks as they are.
-    [[nodiscard]] bool keeps_blocks() const;
+    // Whether `matrix` takes the stored numbers or blocks as they are.
+    [[nodiscard]] bool keeps_stored() const;
   };
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const;

@@ -1,8 +1,10 @@
 #include "quant/int4.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/float16.h"
 #include "quant/nibbles.h"
@@ -54,12 +56,15 @@ constexpr auto kErrors = make_errors();
 using Places = std::array<std::uint8_t, kWeights>;
 using Codes = std::array<std::uint8_t, kWeights>;  // 16 * table + code
 
-// The integers nearest to x / d, + 128.
+// The integers nearest to x / d, + 128. They are cut off as integers: between floats the compiler would branch.
 Places places_of(const float* x, float d) {
+  constexpr float kMagic = 0x1.8p23F;  // from here on the low bits of a float are an integer
   const float inverse = 1 / d;
   Places places;
   for (std::size_t i = 0; i < kWeights; ++i) {
-    places[i] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(x[i] * inverse, -128.0F, 127.0F) + 128.5F));
+    const int n = std::bit_cast<std::int32_t>(x[i] * inverse + kMagic) - std::bit_cast<std::int32_t>(kMagic);
+    const int above = n > -128 ? n : -128;
+    places[i] = static_cast<std::uint8_t>((above < 127 ? above : 127) + 128);
   }
   return places;
 }
@@ -96,36 +101,62 @@ Candidate candidate(const float* x, float scale) {
   return {.d = d, .error = static_cast<float>(error) * d * d};
 }
 
+// The first of the tables that leave the least, without a branch that nobody could foresee.
+std::size_t best_table(const Errors& errors) {
+  const int best = least(errors);
+  unsigned equal = 0;
+  for (std::size_t t = 0; t < kTables; ++t) equal |= static_cast<unsigned>(errors[t] == best) << t;
+  return static_cast<std::size_t>(std::countr_zero(equal));
+}
+
 // Each group of eight by the best of the tables.
 Codes codes_of(const float* x, float d) {
   Codes codes = {};
   if (d == 0 || !std::isfinite(d)) return codes;
   const Places places = places_of(x, d);
   for (std::size_t i = 0; i < kWeights; i += kChoosers) {
-    const Errors errors = errors_of(&places[i]);
-    const auto best = static_cast<std::size_t>(std::ranges::min_element(errors) - errors.begin());
-    for (std::size_t j = i; j < i + kChoosers; ++j) codes[j] = kNearest[best][places[j]];
+    const auto& nearest = kNearest[best_table(errors_of(&places[i]))];
+    for (std::size_t j = i; j < i + kChoosers; ++j) codes[j] = nearest[places[j]];
   }
   return codes;
 }
 
+// Sums and extremes are made in so many lanes, which become vectors.
+constexpr std::size_t kLanes = 8;
+using Lanes = std::array<float, kLanes>;
+
 // The scale that fits these codes best.
 float least_squares(const float* x, const Codes& codes) {
-  float product = 0;
-  float square = 0;
-  for (std::size_t i = 0; i < kWeights; ++i) {
-    const auto level = static_cast<float>(kLevels[codes[i]]);
-    product += x[i] * level;
-    square += level * level;
+  Lanes products = {};
+  Lanes squares = {};
+  for (std::size_t i = 0; i < kWeights; i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) {
+      const auto level = static_cast<float>(kLevels[codes[i + j]]);
+      products[j] += x[i + j] * level;
+      squares[j] += level * level;
+    }
   }
-  return square > 0 ? product / square : 0;
+  const float square = std::accumulate(squares.begin(), squares.end(), 0.0F);
+  return square > 0 ? std::accumulate(products.begin(), products.end(), 0.0F) / square : 0;
+}
+
+// The number of the largest magnitude, of two the positive one.
+float extreme_of(const float* x) {
+  Lanes most = {};
+  Lanes least = {};
+  for (std::size_t i = 0; i < kWeights; i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) {
+      most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
+      least[j] = x[i + j] < least[j] ? x[i + j] : least[j];
+    }
+  }
+  const float high = *std::ranges::max_element(most);
+  const float low = *std::ranges::min_element(least);
+  return high >= -low ? high : low;
 }
 
 float best_scale(const float* x) {
-  float extreme = 0;
-  for (std::size_t i = 0; i < kWeights; ++i) {
-    if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
-  }
+  const float extreme = extreme_of(x);
   Candidate best;
   const auto keep_better = [&](float scale) {
     const Candidate other = candidate(x, scale);

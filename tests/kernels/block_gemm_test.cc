@@ -72,7 +72,7 @@ struct Weights {
     packed = aligned_bytes(panels() * one);
     for (std::size_t p = 0; p < panels(); ++p) {
       const std::size_t rows = std::min(kPanel, n - p * kPanel);
-      pack_stored_panel(format, bytes.data() + p * kPanel * blocks * stored.bytes, rows, k, packed.get() + p * one);
+      pack_stored_blocks(format, bytes.data() + p * kPanel * blocks * stored.bytes, rows, k, packed.get() + p * one);
     }
   }
   [[nodiscard]] bool is_tame(std::size_t at) const {
