@@ -64,9 +64,9 @@ class Pull final : public Command {
         .line();
   }
   static std::string as_line(const Pulled& pulled) {
-    return for_output(pulled.path) + ": " + std::to_string(pulled.files) + " files, " +
-           human_bytes(static_cast<double>(pulled.bytes)) + ", of which " +
-           human_bytes(static_cast<double>(pulled.bytes_fetched)) + " were fetched\n";
+    return for_output(pulled.path) + ": " + std::to_string(pulled.files) +
+           (pulled.files == 1 ? " file, " : " files, ") + human_bytes(static_cast<double>(pulled.bytes)) +
+           ", of which " + human_bytes(static_cast<double>(pulled.bytes_fetched)) + " were fetched\n";
   }
 
   bool json_ = false;
