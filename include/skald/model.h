@@ -127,7 +127,7 @@ struct LoadOptions {
 
 /// Paths or names of what one of LoadOptions::adapters sums: of "a=0.7,b=0.3" a and b. Throws OptionError for a scale
 /// that is none.
-std::vector<std::string> adapter_folders(const std::string& adapter);
+SKALD_API std::vector<std::string> adapter_folders(const std::string& adapter);
 
 /// What is known of a model without loading its weights.
 struct ModelInfo {
