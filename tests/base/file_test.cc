@@ -80,7 +80,7 @@ TEST(File, AFolderIsToldFromEverythingElse) {
   const auto expect = [](const fs::path& path, const std::string& part) {
     test::expect_error<PathError>([&] { require_folder(path); }, part);
   };
-  expect(d / "missing", "missing: no such folder");
+  expect(d / "missing", "missing: no such file or folder");
   expect(dir.write("file", "x"), "file: is a file, a folder is needed");
   expect("/dev/null", "is a character device, a folder is needed");
   expect("", "the path is empty");
