@@ -111,16 +111,15 @@ TensorInfo joined(const TensorSource& source, const TensorInfo& blocks, const Te
 }  // namespace
 
 std::unique_ptr<TensorSource> with_mxfp4_pairs(std::unique_ptr<TensorSource> source) {
+  const auto is_blocks = [&](const TensorInfo& t) { return partner(*source, t.name, kBlocks, kScales) != nullptr; };
+  if (std::ranges::none_of(source->tensors(), is_blocks)) return source;
   std::vector<NamedTensor> tensors;
-  bool any = false;
   for (const TensorInfo& tensor : source->tensors()) {
     if (partner(*source, tensor.name, kScales, kBlocks) != nullptr) continue;
     const TensorInfo* const scales = partner(*source, tensor.name, kBlocks, kScales);
-    any = any || scales != nullptr;
     tensors.push_back({.info = scales == nullptr ? tensor : joined(*source, tensor, *scales),
                        .origin = {.stored = &tensor, .scales = scales}});
   }
-  if (!any) return source;
   const auto name_of = [](const NamedTensor& t) -> const std::string& { return t.info.name; };
   std::ranges::sort(tensors, {}, name_of);
   const auto twice = std::ranges::adjacent_find(tensors, {}, name_of);

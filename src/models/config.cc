@@ -225,18 +225,18 @@ void refuse_quantized(const Fields& fields) {
 }
 
 // Which modules are MXFP4 is seen in the file.
-static void refuse_other_than_mxfp4(const Fields& fields) {
+static bool is_mxfp4(const Fields& fields) {
   const auto quantization = fields.get_object("quantization_config");
-  if (!quantization) return;
-  const json::Value* const method = quantization->find("quant_method");
-  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") return refuse_quantized(fields);
+  const json::Value* const method = quantization ? quantization->find("quant_method") : nullptr;
+  if (method == nullptr || !method->is_string() || method->as_string() != "mxfp4") return false;
   constexpr const char* kPlain = "modules_to_not_convert";
-  if (!quantization->has(kPlain)) return;
+  if (!quantization->has(kPlain)) return true;
   const json::Value& plain = *quantization->find(kPlain);
   const auto is_string = [](const json::Value& v) { return v.is_string(); };
   if (!plain.is_array() || !std::ranges::all_of(plain.as_array(), is_string)) {
     quantization->fail(kPlain, "must be an array of strings");
   }
+  return true;
 }
 
 std::vector<std::string> read_layer_types(const Fields& fields, std::int64_t n_layers) {
@@ -321,11 +321,7 @@ std::vector<std::int64_t> read_windows_by_layer(const Fields& fields, std::int64
 }
 
 DecoderConfig read_decoder_config(const Fields& fields, const ConfigDefaults& defaults) {
-  if (defaults.mxfp4) {
-    refuse_other_than_mxfp4(fields);
-  } else {
-    refuse_quantized(fields);
-  }
+  if (!defaults.mxfp4 || !is_mxfp4(fields)) refuse_quantized(fields);
   DecoderConfig c;
   c.model_type = fields.need_string("model_type");
   c.vocab_size = read_size(fields, "vocab_size", kMaxVocab, defaults.vocab_size);

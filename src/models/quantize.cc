@@ -38,9 +38,7 @@ class Rewriter {
       if (plan_.whole.part.transposed) std::swap(spec.shape.end()[-1], spec.shape.end()[-2]);
       spec.shape.back() = row_bytes();
     } else if (format_) {
-      spec.dtype = *format_ == WeightFormat::f32   ? DType::f32
-                   : *format_ == WeightFormat::f16 ? DType::f16
-                                                   : DType::bf16;
+      spec.dtype = *nn::dtype_of(*format_);
     }
     return spec;
   }

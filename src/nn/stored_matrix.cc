@@ -54,7 +54,8 @@ void read_stored_rows(const TensorSource& source, const StoredMatrix& m, std::si
   const std::size_t bytes = m.row_bytes();
   const auto place = [&](std::size_t row) { return origin + m.part.stored_output(first + row) * stride; };
   const std::size_t span = place(count - 1) + bytes - place(0);
-  if (m.part.run * bytes < kShortBytes && span > count * bytes && span <= kFewOthers * count * bytes) {
+  if (std::max<std::size_t>(m.part.run, 1) * bytes < kShortBytes && span > count * bytes &&
+      span <= kFewOthers * count * bytes) {
     std::vector<std::byte> stored(span);
     source.read(*m.tensor, place(0), stored);
     for (std::size_t i = 0; i < count; ++i) std::memcpy(rows + i * bytes, &stored[place(i) - place(0)], bytes);

@@ -30,6 +30,15 @@ WeightFormat weight_format(const TensorInfo& tensor, const MatrixUse& use, int b
   return use.values ? WeightFormat::int8 : WeightFormat::int4;
 }
 
+std::optional<DType> dtype_of(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::f32: return DType::f32;
+    case WeightFormat::f16: return DType::f16;
+    case WeightFormat::bf16: return DType::bf16;
+    default: return std::nullopt;
+  }
+}
+
 int code_bits(WeightFormat format) {
   switch (format) {
     case WeightFormat::f32: return 32;

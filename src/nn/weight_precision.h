@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "formats/tensor_source.h"
 #include "kernels/kernels.h"
@@ -26,6 +27,9 @@ struct MatrixUse {
 /// distribution of a trained model moves per bit. Embeddings that are only looked up have 8 bits at least, factors and
 /// routers 16: they weigh little.
 kernels::WeightFormat weight_format(const TensorInfo& tensor, const MatrixUse& use, int bits);
+
+/// The type of its numbers, if `format` holds them one by one and not in blocks.
+std::optional<DType> dtype_of(kernels::WeightFormat format);
 
 /// 32, 16, 8, 6, 5, 4, 3 or 2: bits of a weight's code in `format`.
 int code_bits(kernels::WeightFormat format);

@@ -213,13 +213,7 @@ WeightFormat WeightSource::Job::format(int bits) const { return weight_format(*s
 bool WeightSource::Job::keeps_stored() const {
   const TensorInfo& tensor = *stored.tensor;
   if (tensor.block != nullptr) return kernels::find_weight_format(*tensor.block) == matrix->format();
-  if (stored.part.transposed) return false;
-  switch (matrix->format()) {
-    case WeightFormat::f32: return tensor.dtype == DType::f32;
-    case WeightFormat::f16: return tensor.dtype == DType::f16;
-    case WeightFormat::bf16: return tensor.dtype == DType::bf16;
-    default: return false;
-  }
+  return !stored.part.transposed && dtype_of(matrix->format()) == tensor.dtype;
 }
 
 std::size_t WeightSource::bytes_for(int bits) const {

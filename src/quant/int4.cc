@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/float16.h"
+#include "base/rounding.h"
 #include "quant/nibbles.h"
 
 namespace skald::quant {
@@ -58,11 +59,10 @@ using Codes = std::array<std::uint8_t, kWeights>;  // 16 * table + code
 
 // The integers nearest to x / d, + 128. They are cut off as integers: between floats the compiler would branch.
 Places places_of(const float* x, float d) {
-  constexpr float kMagic = 0x1.8p23F;  // from here on the low bits of a float are an integer
   const float inverse = 1 / d;
   Places places;
   for (std::size_t i = 0; i < kWeights; ++i) {
-    const int n = std::bit_cast<std::int32_t>(x[i] * inverse + kMagic) - std::bit_cast<std::int32_t>(kMagic);
+    const int n = nearest_int(x[i] * inverse);
     const int above = n > -128 ? n : -128;
     places[i] = static_cast<std::uint8_t>((above < 127 ? above : 127) + 128);
   }
@@ -142,16 +142,16 @@ float least_squares(const float* x, const Codes& codes) {
 
 // The number of the largest magnitude, of two the positive one.
 float extreme_of(const float* x) {
-  Lanes most = {};
-  Lanes least = {};
+  Lanes highs = {};
+  Lanes lows = {};
   for (std::size_t i = 0; i < kWeights; i += kLanes) {
     for (std::size_t j = 0; j < kLanes; ++j) {
-      most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-      least[j] = x[i + j] < least[j] ? x[i + j] : least[j];
+      highs[j] = x[i + j] > highs[j] ? x[i + j] : highs[j];
+      lows[j] = x[i + j] < lows[j] ? x[i + j] : lows[j];
     }
   }
-  const float high = *std::ranges::max_element(most);
-  const float low = *std::ranges::min_element(least);
+  const float high = *std::ranges::max_element(highs);
+  const float low = *std::ranges::min_element(lows);
   return high >= -low ? high : low;
 }
 
