@@ -95,8 +95,7 @@ DecoderParts gemma_parts(const GemmaConfig& c, nn::WeightSource& w, const std::s
   return parts;
 }
 
-std::unique_ptr<DecoderModel> make_text_of_gemma3(const json::Fields& fields, const std::string& root,
-                                                  nn::WeightSource& w) {
+GemmaConfig read_gemma3(const json::Fields& fields) {
   const ConfigDefaults defaults{.n_kv_heads = 4,
                                 .max_positions = 131072,
                                 .activation_key = "hidden_activation",
@@ -109,6 +108,12 @@ std::unique_ptr<DecoderModel> make_text_of_gemma3(const json::Fields& fields, co
   c.qk_norm = true;
   const std::int64_t turn = fields.get_integer("sliding_window_pattern", 1, kMaxLayers).value_or(6);
   c.windows = read_windows_by_turns(fields, c.n_layers, /*unsaid=*/4096, turn);
+  return c;
+}
+
+// `fields`: of the text model, from which `c` was read.
+std::unique_ptr<DecoderModel> make_text_of_gemma3(const json::Fields& fields, const GemmaConfig& c,
+                                                  const std::string& root, nn::WeightSource& w) {
   DecoderParts parts = gemma_parts(c, w, root);
   const std::size_t local =
       add_rope(parts, read_rope_settings(fields, c.head_dim, c.max_positions,
@@ -134,7 +139,7 @@ std::unique_ptr<DecoderModel> make_gemma2(const json::Fields& fields, nn::Weight
 }
 
 std::unique_ptr<DecoderModel> make_gemma3_text(const json::Fields& fields, nn::WeightSource& w) {
-  return make_text_of_gemma3(fields, "model.", w);
+  return make_text_of_gemma3(fields, read_gemma3(fields), "model.", w);
 }
 
 std::unique_ptr<DecoderModel> make_gemma3(const json::Fields& fields, nn::WeightSource& w) {
@@ -144,7 +149,10 @@ std::unique_ptr<DecoderModel> make_gemma3(const json::Fields& fields, nn::Weight
   const std::string root = w.has(within + "embed_tokens.weight") ? within : "model.";
   w.leave("*vision_tower.*");
   w.leave("*multi_modal_projector.*");
-  return make_text_of_gemma3(*text, root, w);
+  GemmaConfig c = read_gemma3(*text);  // of which the class that also sees looks past these two
+  c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(true);
+  c.logits_cap = 0;
+  return make_text_of_gemma3(*text, c, root, w);
 }
 
 }  // namespace skald::models

@@ -96,6 +96,8 @@ std::unique_ptr<DecoderModel> make_exaone(const json::Fields& fields, nn::Weight
   const DecoderConfig c = read_decoder_config(fields, {.max_positions = 2048,
                                                        .norm_eps = 1e-5,
                                                        .activation_key = "activation_function",
+                                                       .tie_word_embeddings = true,
+                                                       .inner_per_hidden = 4,
                                                        .layers_key = "num_layers",
                                                        .norm_eps_key = "layer_norm_epsilon"});
   const LayerNames names{.self_norm = "ln_1",

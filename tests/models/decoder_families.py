@@ -67,6 +67,16 @@ def gemma3_text(rng):
     return config, rng.choice(LENGTHS)
 
 
+def gemma3(rng):
+    """The text model of one that also sees; what it sees with is as small as can be."""
+    config, length = gemma3_text(rng)
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    eyes = {"model_type": "siglip_vision_model", "image_size": 8, "patch_size": 4} | sizes
+    text = {"model_type": "gemma3_text"} | config
+    together = {"text_config": text, "vision_config": eyes, "mm_tokens_per_image": 4}
+    return together | {"tie_word_embeddings": rng.random() < 0.4}, length
+
+
 def qwen3_moe(rng):
     config = decoder(rng, head_dims=(8, 12, 20)) | rms(rng) | theta(rng)
     config |= {

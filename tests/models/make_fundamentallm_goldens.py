@@ -8,7 +8,9 @@ The forward pass is written down here from the description of the format: there 
 
 import json
 import math
+import random
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -59,7 +61,7 @@ def random_weights(settings, generator):
 
 def enliven(weights):
     """Sinusoids hardly change from one position to the next: what is the same everywhere is made small."""
-    frequency = sinusoids(2, 48)[1, 0::2].asin()
+    frequency = sinusoids(2, weights["output_norm.weight"].shape[0])[1, 0::2].asin()
     slow = torch.where(frequency > 0.1, 1.0, 0.02).repeat_interleave(2)
     for name, value in weights.items():
         if "norm" in name:
@@ -116,7 +118,8 @@ def save_checkpoint(path, weights, **more):
 
 
 def make_case(folder, settings, seed, save=None):
-    """Tries seeds until the greedy text varies and every decision is clear. 72 tokens, up to the last position."""
+    """Tries seeds until the greedy text varies and every decision is clear. 72 tokens, up to the last position. Returns
+    whether one was found."""
     for attempt in range(seed, seed + 100):
         generator = torch.Generator().manual_seed(attempt)
         weights = random_weights(settings, generator)
@@ -133,7 +136,7 @@ def make_case(folder, settings, seed, save=None):
         if clear and len(set(ids[len(prompt) :])) > 0.3 * 72:
             break
     else:
-        sys.exit(f"{folder.name}: no lively checkpoint; change its settings")
+        return False
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {token: i for i, token in enumerate(SPECIAL + CHARACTERS)}
     tokenizer = {"min_frequency": 1, "char_to_id": vocabulary, "special_tokens": SPECIAL}
@@ -150,6 +153,39 @@ def make_case(folder, settings, seed, save=None):
         "logits": logits[rows].contiguous(),
     }
     save_file(expected, folder / "expected.safetensors")
+    return True
+
+
+def save_yaml(path, settings):
+    path.write_text("".join(f"{key}: {value}\n" for key, value in sorted(settings.items())))
+
+
+def random_fundamentallm(folder, seed):
+    """A case with settings drawn from `seed`, in one of the four forms that such models are kept in."""
+    rng = random.Random(seed)
+    while True:
+        heads = rng.choice([1, 2, 3, 4])
+        settings = {"vocab_size": VOCAB, "d_model": heads * rng.choice([12, 16, 20]), "num_heads": heads}
+        settings |= {"num_layers": rng.choice([1, 2, 3]), "sequence_length": rng.choice([90, 128, 340])}
+        settings |= rng.choice([{}, {"ffn_expansion": 2}, {"ffn_expansion": 3}])
+        settings |= rng.choice([{}, {"pos_encoding": "learned"}, {"pos_encoding": "sinusoidal"}])
+        form = rng.choice(["final_model.pt", "best.pt", "model.yaml", "config.json"])
+        training = {"learning_rate": 3e-4, "checkpoint_dir": Path("runs/1")}
+        inside = {"model_config": settings, "training_config": training} if form == "final_model.pt" else {}
+        save = partial(save_checkpoint, folder / form, **inside) if form.endswith(".pt") else None
+        if make_case(folder, settings, seed, save):
+            break
+    alias = rng.choice([{}, {"d_model": "hidden_dim"}, {"d_model": "model_dim", "sequence_length": "max_seq_len"}])
+    settings = {alias.get(key, key): value for key, value in settings.items()}
+    if form == "config.json":
+        (folder / form).write_text(json.dumps({"model_type": "fundamentallm"} | settings, indent=1) + "\n")
+    elif form != "final_model.pt":
+        save_yaml(folder / "model.yaml", settings)
+
+
+def make_golden(folder, *arguments):
+    if not make_case(folder, *arguments):
+        sys.exit(f"{folder.name}: no lively checkpoint; change its settings")
 
 
 def main():
@@ -157,22 +193,22 @@ def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     torch.set_num_threads(1)
     learned = folder / "fundamentallm_learned"
-    make_case(learned, SETTINGS, 0)
+    make_golden(learned, SETTINGS, 0)
     lines = [f"{key}: {value}" for key, value in sorted(SETTINGS.items())]
     (learned / "model.yaml").write_text("# as saved beside a checkpoint\n" + "\n".join(lines) + "\n")
     sinusoidal = folder / "fundamentallm_sinusoidal"
     settings = SETTINGS | {"num_heads": 2, "ffn_expansion": 3, "pos_encoding": "sinusoidal"}
-    make_case(sinusoidal, settings, 100)
+    make_golden(sinusoidal, settings, 100)
     (sinusoidal / "config.json").write_text(json.dumps({"model_type": "fundamentallm"} | settings, indent=1) + "\n")
     small = SETTINGS | {"d_model": 32}
     final = folder / "fundamentallm_final_model"
     training = {"checkpoint_dir": Path("runs/1"), "learning_rate": 3e-4, "device": "auto"}
     inside = {"model_config": small, "training_config": training}
-    make_case(final, small, 200, lambda weights: save_checkpoint(final / "final_model.pt", weights, **inside))
+    make_golden(final, small, 200, lambda weights: save_checkpoint(final / "final_model.pt", weights, **inside))
     best = folder / "fundamentallm_best"
     settings = small | {"pos_encoding": "sinusoidal", "d_model": 48, "num_layers": 1}
-    make_case(best, settings, 300, lambda weights: save_checkpoint(best / "best.pt", weights))
-    (best / "model.yaml").write_text("".join(f"{key}: {value}\n" for key, value in sorted(settings.items())))
+    make_golden(best, settings, 300, lambda weights: save_checkpoint(best / "best.pt", weights))
+    save_yaml(best / "model.yaml", settings)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ from pathlib import Path
 
 import torch
 from decoder_families import DRAWS as DECODERS
+from decoder_families import gemma3
 from families import ANY_ROPE, BART_KIN, DRAWS, ENCODER_DECODERS
-from safetensors.torch import save_file
+from make_fundamentallm_goldens import random_fundamentallm
+from renamed_families import RENAMED, lay_out, use_norm_head, with_alibi
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
 
@@ -29,6 +32,9 @@ EMBEDDINGS = ("embed_tokens", "embed_in", "wte", "word_embeddings", "shared")
 BUFFERS = ("final_logits_bias", "e_score_correction_bias")  # that a checkpoint has
 SHARP = ("q_proj", "k_proj", "o_proj", "lm_head", "c_attn", "query_key_value", "dense.weight", "qkv_proj")
 SHARP += ("q_b_proj", "kv_a_proj", "kv_b_proj", "out_proj", "embed_out", "Wqkv", "self_attn.query", "self_attn.key")
+
+OTHER_DRAWS = RENAMED | {"gemma3": gemma3}  # of these only random_case makes models
+FAMILIES = (*DRAWS, *OTHER_DRAWS, "fundamentallm")  # that random_case knows
 
 
 def randomize(model, generator):
@@ -105,7 +111,7 @@ def quantize_experts(model):
 def random_settings(rng, model_type=None, rope_kind=None):
     """A config as a dict, and the length of the prompt."""
     model_type = model_type or rng.choice(sorted(DRAWS))
-    draw = DRAWS[model_type]
+    draw = (DRAWS | OTHER_DRAWS)[model_type]
     config, length = draw(rng, rope_kind) if model_type in ANY_ROPE else draw(rng)
     return {"model_type": model_type} | config, length
 
@@ -121,10 +127,13 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
     randomize(model, generator)
     if "quantization_config" in config:
         quantize_experts(model)
+    if "norm_head" in config:
+        use_norm_head(model)
     for parameter in model.parameters():  # what the file will hold; buffers of frequencies stay f32
         parameter.data = parameter.data.to(dtype).to(torch.float32)
     first = 0 if unplaced(config) is None else unplaced(config) + 1
-    prompt = torch.randint(first, config["vocab_size"], (1, prompt_length), generator=generator)
+    vocab = config.get("text_config", config)["vocab_size"]
+    prompt = torch.randint(first, vocab, (1, prompt_length), generator=generator)
     given = {}
     rows = []
     greedy = []
@@ -132,8 +141,10 @@ def reference(config, seed, prompt_length, n_greedy, dtype):
         if encodes:
             given = {"encoder_outputs": model.get_encoder()(prompt)}
             model.encoder_input = prompt[0]
-            prompt = torch.randint(first, config["vocab_size"], (1, 1 + seed % 9), generator=generator)
+            prompt = torch.randint(first, vocab, (1, 1 + seed % 9), generator=generator)
         step = (lambda ids, **state: model(decoder_input_ids=ids, **given, **state)) if encodes else model
+        if "alibi" in stored:
+            step = with_alibi(model)
         out = step(prompt, use_cache=True)
         cache = next(key for key in ("cache_params", "state", "past_key_values") if key in out)
         rows.append(out.logits[0])
@@ -196,12 +207,31 @@ def make_case(folder, config, seed, prompt_length, n_greedy=72, n_rows=24, dtype
     return True
 
 
+def use_names_of_4(path):
+    """As transformers 4 saved a text model in one that also sees, and as the Hub has it."""
+    names = {"model.language_model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
+    names |= {"model.vision_tower.": "vision_tower.", "model.multi_modal": "multi_modal"}
+    weights = {}
+    for name, tensor in load_file(path).items():
+        old = next(old for old in names if name.startswith(old))
+        weights[names[old] + name.removeprefix(old)] = tensor
+    save_file(weights, path, metadata={"format": "pt"})
+
+
 def random_case(folder, seed, **fixed):
     """A case with settings drawn from `seed`; draws others where they only give dull checkpoints."""
+    if fixed.get("model_type") == "fundamentallm":
+        random_fundamentallm(Path(folder), seed)
+        return
     rng = random.Random(seed)
     for _ in range(20):
         config, prompt_length = random_settings(rng, **fixed)
         dtype = rng.choice([torch.float32, torch.float32, torch.bfloat16, torch.float16])
-        if make_case(folder, config, seed, prompt_length, dtype=dtype):
-            return config
+        if not make_case(folder, config, seed, prompt_length, dtype=dtype):
+            continue
+        if fixed.get("model_type") in RENAMED:
+            lay_out(folder, fixed["model_type"])
+        if config["model_type"] == "gemma3" and rng.random() < 0.5:
+            use_names_of_4(Path(folder) / "model.safetensors")
+        return
     raise RuntimeError(f"no lively checkpoint from seed {seed}")

@@ -20,8 +20,8 @@ pytest.importorskip("transformers")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "models"))
 
-from families import ANY_ROPE, DRAWS, ROPE_KINDS  # noqa: E402
-from random_checkpoint import random_case  # noqa: E402
+from families import ANY_ROPE, ROPE_KINDS  # noqa: E402
+from random_checkpoint import FAMILIES, random_case  # noqa: E402
 
 N_CASES = int(os.environ.get("SKALD_PARITY_CASES", "60"))
 SEED = int(os.environ.get("SKALD_PARITY_SEED", "0"))
@@ -39,7 +39,7 @@ def test_random_checkpoints(tmp_path):
     program = find_program()
     torch.set_num_threads(1)
     pairs = [(family, rope) for family in ANY_ROPE for rope in ROPE_KINDS]
-    pairs += [(family, None) for family in DRAWS if family not in ANY_ROPE for _ in range(3)]
+    pairs += [(family, None) for family in FAMILIES if family not in ANY_ROPE for _ in range(3)]
     random.Random(SEED).shuffle(pairs)
     for i in range(N_CASES):
         family, rope = pairs[i % len(pairs)]
