@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <memory>
 
 #include "base/file.h"
 #include "engine/folder.h"
@@ -53,21 +54,30 @@ std::filesystem::path config_file(const std::string& path) {
   return std::filesystem::path(engine::folder_of(path)) / "tokenizer_config.json";
 }
 
-// tokenizer_config.json of a folder; null where there is none.
-json::Value read_config(const std::string& path) {
-  return is_gguf_file(path) || !is_there(config_file(path)) ? json::Value() : json::parse_file(config_file(path));
+// Where a model says how to talk with it.
+struct ModelFiles {
+  std::string path;
+  std::unique_ptr<const GgufFile> gguf;  // null: a folder, or a file in one
+  json::Value config;                    // tokenizer_config.json of a folder; null where there is none
+};
+
+ModelFiles open_model(const std::string& path) {
+  engine::require_model(path);
+  if (is_gguf_file(path)) return {path, open_gguf(path), {}};
+  return {path, nullptr, is_there(config_file(path)) ? json::parse_file(config_file(path)) : json::Value()};
 }
 
-json::Object tokens_of(const std::string& path, const json::Value& config) {
+json::Object tokens_of(const ModelFiles& model) {
   json::Object out;
-  if (is_gguf_file(path)) {
-    if (const auto tokenizer = read_gguf_tokenizer(*open_gguf(path))) read_tokens(tokenizer->config, out);
+  if (model.gguf != nullptr) {
+    if (const auto tokenizer = read_gguf_tokenizer(*model.gguf)) read_tokens(tokenizer->config, out);
     return out;
   }
-  const auto map_file = config_file(path).replace_filename("special_tokens_map.json");
-  read_tokens(config, out);
-  if (config.find("added_tokens_decoder") == nullptr && is_there(map_file))
+  const auto map_file = config_file(model.path).replace_filename("special_tokens_map.json");
+  read_tokens(model.config, out);
+  if (model.config.find("added_tokens_decoder") == nullptr && is_there(map_file)) {
     read_tokens(json::parse_file(map_file), out);
+  }
   return out;
 }
 
@@ -88,8 +98,8 @@ void read_config_templates(const json::Value& config, const std::filesystem::pat
 }
 
 // Files in the folder go before those of tokenizer_config.json.
-Sources folder_sources(const std::string& path, const json::Value& config) {
-  const std::filesystem::path folder(engine::folder_of(path));
+Sources folder_sources(const ModelFiles& model) {
+  const std::filesystem::path folder(engine::folder_of(model.path));
   Sources out;
   const auto read = [&out](const std::string& name, const std::filesystem::path& file) {
     out[name] = {read_text_file(file, kMaxTemplateBytes), file.string()};
@@ -99,20 +109,19 @@ Sources folder_sources(const std::string& path, const json::Value& config) {
   for (const auto& entry : std::filesystem::directory_iterator(folder / "additional_chat_templates", ignored)) {
     if (entry.path().extension() == ".jinja") read(entry.path().stem().string(), entry.path());
   }
-  if (out.empty()) read_config_templates(config, config_file(path), out);
+  if (out.empty()) read_config_templates(model.config, config_file(model.path), out);
   return out;
 }
 
 // tokenizer.chat_template, and tokenizer.chat_template.NAME of each further one
-Sources gguf_sources(const std::string& path) {
+Sources gguf_sources(const ModelFiles& model) {
   constexpr std::string_view kKey = "tokenizer.chat_template";
-  const auto file = open_gguf(path);
   Sources out;
-  for (const GgufEntry& entry : file->metadata()) {
+  for (const GgufEntry& entry : model.gguf->metadata()) {
     const std::string_view key = entry.key;
     if (key != kKey && !key.starts_with(std::string(kKey) + ".")) continue;
     const std::string name = key == kKey ? "default" : std::string(key.substr(kKey.size() + 1));
-    out[name] = {std::string(file->get_text(key).value_or("")), path + ": " + std::string(key)};
+    out[name] = {std::string(model.gguf->get_text(key).value_or("")), model.path + ": " + std::string(key)};
   }
   return out;
 }
@@ -134,10 +143,9 @@ std::string chat_json(const std::vector<ChatMessage>& messages) {
 }
 
 ChatTemplate ChatTemplate::load(const std::string& path) {
-  engine::require_model(path);
+  const ModelFiles model = open_model(path);
   auto impl = std::make_shared<Impl>();
-  const json::Value config = read_config(path);
-  for (auto& [name, source] : is_gguf_file(path) ? gguf_sources(path) : folder_sources(path, config)) {
+  for (auto& [name, source] : model.gguf != nullptr ? gguf_sources(model) : folder_sources(model)) {
     impl->templates.emplace(name, jinja::CompiledTemplate(source.text, source.file));
   }
   if (impl->templates.empty()) {
@@ -146,17 +154,14 @@ ChatTemplate ChatTemplate::load(const std::string& path) {
                     .rule = "has no chat template (chat_template.jinja, or chat_template in "
                             "tokenizer_config.json): give one as a file, --template F, or use `skald generate`"});
   }
-  impl->tokens = tokens_of(path, config);
+  impl->tokens = tokens_of(model);
   return ChatTemplate(std::move(impl));
 }
 
 ChatTemplate ChatTemplate::from_source(std::string source, const std::string& name, const std::string& path) {
   auto impl = std::make_shared<Impl>();
   impl->templates.emplace("default", jinja::CompiledTemplate(std::move(source), name));
-  if (!path.empty()) {
-    engine::require_model(path);
-    impl->tokens = tokens_of(path, read_config(path));
-  }
+  if (!path.empty()) impl->tokens = tokens_of(open_model(path));
   return ChatTemplate(std::move(impl));
 }
 

@@ -17,10 +17,10 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 struct StackConfig {
   std::string name;  // "model.encoder."
-  std::int64_t n_layers, max_positions;
+  std::int64_t max_positions;
   std::size_t n_heads, ffn_dim;
   bool decodes;
-  std::vector<std::int64_t> windows;  // [n_layers] positions seen to either side, the own one included; 0: all
+  std::vector<std::int64_t> windows;  // [layers] positions seen to either side, the own one included; 0: all
 };
 
 struct BartConfig {
@@ -35,14 +35,12 @@ StackConfig read_stack_config(const json::Fields& fields, const std::string& nam
   if (c.d_model % heads != 0) {
     fields.fail(name + "_attention_heads", "must divide d_model, which is " + std::to_string(c.d_model));
   }
-  const std::int64_t layers = fields.need_integer(name + "_layers", 1, kMaxLayers);
   return {.name = std::string(c.kind.prefix) + name + ".",
-          .n_layers = layers,
           .max_positions = fields.get_integer("max_position_embeddings", 1, kMaxVocab).value_or(c.kind.max_positions),
           .n_heads = size(heads),
           .ffn_dim = size(fields.need_integer(name + "_ffn_dim", 1, kMaxWidth)),
           .decodes = name == "decoder",
-          .windows = std::vector<std::int64_t>(size(layers))};
+          .windows = std::vector<std::int64_t>(size(fields.need_integer(name + "_layers", 1, kMaxLayers)))};
 }
 
 // What Longformer adds: attention_window, how many positions a layer of the encoder sees beside the own one, for each
@@ -52,11 +50,11 @@ void read_windows(const json::Fields& fields, StackConfig& encoder, StackConfig&
   decoder.max_positions = fields.get_integer("max_decoder_position_embeddings", 1, kMaxVocab).value_or(1024);
   std::vector<std::int64_t> windows = fields.get_integers("attention_window", 2, kMaxPositions);
   if (windows.empty()) windows = {512};
-  if (windows.size() == 1) windows.resize(size(encoder.n_layers), windows.front());
+  if (windows.size() == 1) windows.resize(encoder.windows.size(), windows.front());
   const bool even = std::ranges::all_of(windows, [](std::int64_t window) { return window % 2 == 0; });
-  if (!even || std::ssize(windows) != encoder.n_layers) {
-    fields.fail("attention_window",
-                "must be an even number, or one for each of encoder_layers = " + std::to_string(encoder.n_layers));
+  if (!even || windows.size() != encoder.windows.size()) {
+    fields.fail("attention_window", "must be an even number, or one for each of encoder_layers = " +
+                                        std::to_string(encoder.windows.size()));
   }
   std::ranges::transform(windows, encoder.windows.begin(), [](std::int64_t window) { return window / 2 + 1; });
 }
@@ -181,7 +179,7 @@ std::unique_ptr<DecoderModel> make_bart_kind(const json::Fields& fields, const B
   parts.decoder = read_stack(decoder, c, weights);
   parts.head = read_head(c, weights);
   parts.shape = {.model_type = fields.need_string("model_type"),
-                 .n_layers = decoder.n_layers,
+                 .n_layers = std::ssize(decoder.windows),
                  .hidden_size = c.d_model,
                  .n_heads = static_cast<std::int64_t>(decoder.n_heads),
                  .vocab_size = c.vocab_size,

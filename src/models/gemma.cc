@@ -4,6 +4,7 @@
 // Reference: transformers/models/{gemma,gemma2,gemma3}/modeling_*.py
 #include <cmath>
 
+#include "base/float16.h"
 #include "models/decoder_parts.h"
 #include "models/registry.h"
 #include "skald/error.h"
@@ -48,13 +49,10 @@ void read_scores(const json::Fields& fields, double score_cap, double logits_cap
   c.logits_cap = cap("final_logit_softcapping", logits_cap);
 }
 
-// `value` with as many digits as the weights hold, which the reference multiplies with. Of blocks, f32.
-float rounded_as(kernels::WeightFormat format, double value) {
-  using kernels::WeightFormat;
-  const int digits = format == WeightFormat::bf16 ? 8 : format == WeightFormat::f16 ? 11 : 24;
-  int exponent = 0;
-  const double fraction = std::frexp(value, &exponent);
-  return static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(fraction, digits)), exponent - digits));
+// `value` as the weights hold it, which is what the reference multiplies with. Of blocks, f32.
+float rounded_as(kernels::WeightFormat format, float value) {
+  if (format == kernels::WeightFormat::bf16) return to_float(to_bfloat16(value));
+  return format == kernels::WeightFormat::f16 ? to_float(to_float16(value)) : value;
 }
 
 void read_layer(const GemmaConfig& c, std::int64_t i, const std::string& p, nn::WeightSource& w,
@@ -71,12 +69,10 @@ void read_layer(const GemmaConfig& c, std::int64_t i, const std::string& p, nn::
     layer.self.q_norms = {norm("self_attn.q_norm", c.head_dim)};
     layer.self.k_norms = {norm("self_attn.k_norm", c.head_dim)};
   }
+  layer.mlp_norm = norm(c.norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm", c.hidden_size);
   if (c.norms_after) {
     layer.self_end_norm = norm("post_attention_layernorm", c.hidden_size);
-    layer.mlp_norm = norm("pre_feedforward_layernorm", c.hidden_size);
     layer.mlp_end_norm = norm("post_feedforward_layernorm", c.hidden_size);
-  } else {
-    layer.mlp_norm = norm("post_attention_layernorm", c.hidden_size);
   }
   layer.mlp = gated_mlp(c, p + "mlp.", w);
 }
@@ -84,8 +80,7 @@ void read_layer(const GemmaConfig& c, std::int64_t i, const std::string& p, nn::
 // `root` is "model.", or what the text model is called in one that sees too.
 DecoderParts gemma_parts(const GemmaConfig& c, nn::WeightSource& w, const std::string& root = "model.") {
   DecoderParts parts = begin_decoder(c, w, root + "embed_tokens");
-  const double scale = std::sqrt(static_cast<double>(c.hidden_size));
-  parts.embed_scale = rounded_as(parts.embed_tokens->format(), scale);
+  parts.embed_scale = rounded_as(parts.embed_tokens->format(), std::sqrt(static_cast<float>(c.hidden_size)));
   for (std::int64_t i = 0; i < c.n_layers; ++i) {
     read_layer(c, i, layer_prefix(root + "layers.", i), w, parts.layers[size(i)]);
   }
@@ -95,7 +90,9 @@ DecoderParts gemma_parts(const GemmaConfig& c, nn::WeightSource& w, const std::s
   return parts;
 }
 
-GemmaConfig read_gemma3(const json::Fields& fields) {
+// `outer`: of the model that also sees, whose class ties its head and caps no logits; null: none.
+std::unique_ptr<DecoderModel> make_text_of_gemma3(const json::Fields& fields, const json::Fields* outer,
+                                                  const std::string& root, nn::WeightSource& w) {
   const ConfigDefaults defaults{.n_kv_heads = 4,
                                 .max_positions = 131072,
                                 .activation_key = "hidden_activation",
@@ -108,12 +105,10 @@ GemmaConfig read_gemma3(const json::Fields& fields) {
   c.qk_norm = true;
   const std::int64_t turn = fields.get_integer("sliding_window_pattern", 1, kMaxLayers).value_or(6);
   c.windows = read_windows_by_turns(fields, c.n_layers, /*unsaid=*/4096, turn);
-  return c;
-}
-
-// `fields`: of the text model, from which `c` was read.
-std::unique_ptr<DecoderModel> make_text_of_gemma3(const json::Fields& fields, const GemmaConfig& c,
-                                                  const std::string& root, nn::WeightSource& w) {
+  if (outer != nullptr) {
+    c.tie_word_embeddings = outer->get_bool("tie_word_embeddings").value_or(true);
+    c.logits_cap = 0;
+  }
   DecoderParts parts = gemma_parts(c, w, root);
   const std::size_t local =
       add_rope(parts, read_rope_settings(fields, c.head_dim, c.max_positions,
@@ -139,7 +134,7 @@ std::unique_ptr<DecoderModel> make_gemma2(const json::Fields& fields, nn::Weight
 }
 
 std::unique_ptr<DecoderModel> make_gemma3_text(const json::Fields& fields, nn::WeightSource& w) {
-  return make_text_of_gemma3(fields, read_gemma3(fields), "model.", w);
+  return make_text_of_gemma3(fields, nullptr, "model.", w);
 }
 
 std::unique_ptr<DecoderModel> make_gemma3(const json::Fields& fields, nn::WeightSource& w) {
@@ -149,10 +144,7 @@ std::unique_ptr<DecoderModel> make_gemma3(const json::Fields& fields, nn::Weight
   const std::string root = w.has(within + "embed_tokens.weight") ? within : "model.";
   w.leave("*vision_tower.*");
   w.leave("*multi_modal_projector.*");
-  GemmaConfig c = read_gemma3(*text);  // of which the class that also sees looks past these two
-  c.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(true);
-  c.logits_cap = 0;
-  return make_text_of_gemma3(*text, c, root, w);
+  return make_text_of_gemma3(*text, &fields, root, w);
 }
 
 }  // namespace skald::models
