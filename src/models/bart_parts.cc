@@ -149,6 +149,10 @@ Stack read_stack(const StackConfig& s, const BartConfig& c, nn::WeightSource& w)
   if (c.scale_embedding) stack.embed_scale = static_cast<float>(std::sqrt(static_cast<double>(hidden)));
   stack.embed_positions = read_positions(s, c, w);
   stack.position_offset = c.kind.position_offset;
+  if (c.kind.positions == BartKind::Positions::sines_of_fairseq) {  // padding has none
+    stack.unplaced = static_cast<nn::TokenId>(c.kind.position_offset - 1);
+    stack.counts_unplaced = s.decodes;
+  }
   if (c.kind.embed_norm) stack.embed_norm = w.layer_norm(s.name + "layernorm_embedding", hidden, kEpsilon);
   if (!c.kind.norms_after) stack.final_norm = w.layer_norm(s.name + "layer_norm", hidden, kEpsilon);
   for (std::size_t i = 0; i < s.windows.size(); ++i) stack.layers.push_back(read_layer(i, s, c, w));

@@ -17,6 +17,23 @@ nn::StateGroup group_of(const Stack& stack, nn::StateGroup::Kind kind, int first
       .kind = kind, .layers = std::move(layers), .kv_heads = spec.kv_heads, .k_dim = spec.k_dim, .v_dim = spec.v_dim};
 }
 
+// As nn::add_positions, where one token has none. Rows of an input that is not counted whole begin with its first.
+void add_positions_but(const Stack& stack, float* x, const nn::Context& context) {
+  const std::size_t hidden = stack.embed_positions->columns();
+  float* const row = context.work->delta.ensure(hidden);
+  std::int64_t passed = 0;
+  for (std::size_t r = 0; r < context.rows.size(); ++r, x += hidden) {
+    const nn::Row& at = context.rows[r];
+    if (at.position == 0 || stack.counts_unplaced) passed = 0;
+    if (at.token == stack.unplaced) {
+      ++passed;
+      continue;
+    }
+    stack.embed_positions->unpack_row(static_cast<std::size_t>(at.position - passed + stack.position_offset), row);
+    kernels::table().add(row, hidden, x);
+  }
+}
+
 class StackEncoder final : public Encoder {
  public:
   explicit StackEncoder(const EncoderDecoderParts& parts) : parts_(parts) {}
@@ -74,7 +91,11 @@ class EncoderDecoder final : public DecoderModel {
 
 void Stack::embed(float* x, nn::Context& context) const {
   nn::embed_rows(*embed_tokens, x, context, embed_scale);
-  if (embed_positions != nullptr) nn::add_positions(*embed_positions, position_offset, x, context);
+  if (unplaced >= 0) {
+    add_positions_but(*this, x, context);
+  } else if (embed_positions != nullptr) {
+    nn::add_positions(*embed_positions, position_offset, x, context);
+  }
   if (embed_norm) nn::normalize_rows(*embed_norm, x, context);
 }
 

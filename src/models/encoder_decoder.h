@@ -26,6 +26,8 @@ struct Stack {
   float embed_scale = 1;
   std::shared_ptr<const nn::PackedMatrix> embed_positions;  // [max_positions + position_offset, hidden]; null: none
   std::int64_t position_offset = 0;
+  nn::TokenId unplaced = -1;    // the token that has no position; -1: none
+  bool counts_unplaced = true;  // whether it takes up one all the same
   std::optional<nn::Norm> embed_norm;
   std::vector<Layer> layers;
   std::optional<nn::Norm> final_norm;
