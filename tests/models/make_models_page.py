@@ -18,8 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TAIL = """
-LED's encoder looks through its windows alone, as in transformers where no `global_attention_mask` is given: tokens that
-see everything, and the projections that a checkpoint has for them, are not used.
+LED's encoder looks through its windows alone, as `generate()` of transformers does unless it is given a
+`global_attention_mask`. There is no such option: a first token that sees everything, with which LED's own examples make
+summaries, and the projections that a checkpoint has for it are not used.
 
 Four beams give transformers' sequences and scores too, in drawn settings of all encoder-decoders and eight decoders.
 """
@@ -32,7 +33,7 @@ is read as that family, with a notice.
 The figures are those of random checkpoints of drawn settings, beside transformers 5.23 in f32: the greatest difference
 of a logit, as a share of the largest one, and the cases in which 72 greedy tokens are the same. Of `baichuan`, `exaone`
 and `internlm2` transformers has no class: theirs are checkpoints of its `llama` (of Baichuan with ALiBi, and with the
-normalised head, where it has them), laid out as their files are. That of `fundamentallm` is written down by itself.
+normalised head, where it has them), laid out as their files are. The one of `fundamentallm` is written by hand.
 
 | `model_type` | class | GGUF | cases | logits | greedy |
 |---|---|---|---|---|---|
