@@ -88,10 +88,12 @@ StringFinder::StringFinder(std::span<const std::string_view> strings) {
   for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return depth[a] < depth[b]; });
   for (const std::uint32_t node : order) {
-    if (depth[node] < 2) continue;
-    std::uint32_t suffix = nodes_[parent[node]].suffix;
-    while (suffix != 0 && child(suffix, byte_of[node]) == 0) suffix = nodes_[suffix].suffix;
-    nodes_[node].suffix = child(suffix, byte_of[node]);
+    if (node == 0) continue;
+    if (depth[node] > 1) {
+      std::uint32_t suffix = nodes_[parent[node]].suffix;
+      while (suffix != 0 && child(suffix, byte_of[node]) == 0) suffix = nodes_[suffix].suffix;
+      nodes_[node].suffix = child(suffix, byte_of[node]);
+    }
     if (nodes_[node].longest != kNone) continue;
     nodes_[node].longest = nodes_[nodes_[node].suffix].longest;
     nodes_[node].size = nodes_[nodes_[node].suffix].size;
@@ -105,8 +107,10 @@ std::uint32_t StringFinder::child(std::uint32_t node, std::uint8_t byte) const {
 }
 
 std::vector<StringFinder::Match> StringFinder::find(std::string_view text) const {
+  const auto size = static_cast<std::uint32_t>(text.size());
   std::vector<Match> all;  // of every place where a string begins, descending
   std::uint32_t node = 0;
+  if (nodes_[0].longest != kNone) all.push_back({size, size, nodes_[0].longest});
   for (std::size_t i = text.size(); i-- > 0;) {
     const auto byte = static_cast<std::uint8_t>(text[i]);
     std::uint32_t next = child(node, byte);
@@ -115,14 +119,14 @@ std::vector<StringFinder::Match> StringFinder::find(std::string_view text) const
       next = child(node, byte);
     }
     node = next;
-    if (nodes_[node].longest == kNone) continue;
+    if (nodes_[node].longest == kNone || (nodes_[node].size == 0 && (byte & 0xc0) == 0x80)) continue;
     const auto begin = static_cast<std::uint32_t>(i);
     all.push_back({begin, begin + nodes_[node].size, nodes_[node].longest});
   }
   std::vector<Match> taken;
   std::uint32_t end = 0;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    if (it->begin < end) continue;
+    if (it->begin < end || (it->end == end && !taken.empty())) continue;
     taken.push_back(*it);
     end = it->end;
   }

@@ -13,12 +13,13 @@
 
 namespace skald::text {
 
-/// Finds a set of byte strings in texts: leftmost first, longest among those that begin there, in time linear in the
-/// text however the strings overlap. An Aho-Corasick automaton of the reversed strings reads the text backwards: in
-/// each state it knows the longest string that begins where it stands, and no byte is read twice.
+/// Finds a set of strings in texts: leftmost first, longest among those that begin there, in time linear in the text
+/// however the strings overlap. The empty string is at every character and at the end, but where a match just ended.
+/// An Aho-Corasick automaton of the reversed strings reads the text backwards: in each state it knows the longest
+/// string that begins where it stands, and no byte is read twice.
 class StringFinder {
  public:
-  /// `strings` are distinct and not empty.
+  /// `strings` are distinct.
   explicit StringFinder(std::span<const std::string_view> strings);
 
   struct Match {

@@ -165,7 +165,7 @@ void Tokenizer::Parts::make_finders() {
     if (!token.normalized) {
       raw.push_back(&token);
       raw_contents.push_back(token.content);
-    } else if (!added_spellings.back().empty() && seen.insert(added_spellings.back(), token.id)) {
+    } else if (seen.insert(added_spellings.back(), token.id)) {
       normalized.push_back(&token);
       normalized_contents.push_back(added_spellings.back());
     }

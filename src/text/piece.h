@@ -16,6 +16,7 @@ struct Piece {
   std::string_view text;
   const ByteRange* origins = nullptr;  // [text.size()]
   std::uint32_t base = 0;
+  std::uint32_t start = 0;  // first input byte of the stretch that is normalised: for text put before all of it
 
   /// Bytes [begin, end) of this piece.
   [[nodiscard]] Piece slice(std::size_t begin, std::size_t end) const {

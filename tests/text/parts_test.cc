@@ -17,20 +17,25 @@ TEST(StringFinder, FindsLeftmostLongest) {
     std::vector<std::string> strings;
     for (int i = 0; i < 6; ++i) {
       std::string string;
-      for (std::size_t n = 1 + random() % 5; n > 0; --n) string += static_cast<char>('a' + random() % 2);
+      for (std::size_t n = random() % 6; n > 0; --n) string += static_cast<char>('a' + random() % 2);
       if (std::find(strings.begin(), strings.end(), string) == strings.end()) strings.push_back(string);
     }
     const std::vector<std::string_view> views(strings.begin(), strings.end());
     std::string text;
     for (std::size_t n = random() % 40; n > 0; --n) text += static_cast<char>('a' + random() % 3);
     std::vector<std::pair<std::size_t, std::string>> expected, got;
-    for (std::size_t at = 0; at < text.size();) {
-      std::string_view best;
+    std::size_t last_end = text.size() + 1;
+    for (std::size_t at = 0; at <= text.size();) {
+      std::optional<std::string_view> best;
       for (const std::string_view string : views) {
-        if (string.size() > best.size() && std::string_view(text).substr(at).starts_with(string)) best = string;
+        if (string.empty() && at == last_end) continue;
+        const bool here = std::string_view(text).substr(at).starts_with(string);
+        if (here && string.size() >= best.value_or("").size()) best = string;
       }
-      if (!best.empty()) expected.emplace_back(at, best);
-      at += std::max<std::size_t>(best.size(), 1);
+      if (best) expected.emplace_back(at, *best);
+      if (best) last_end = at + best->size();
+      at += best ? best->size() : 0;
+      if (!best || best->empty()) ++at;
     }
     for (const auto& match : StringFinder(views).find(text)) got.emplace_back(match.begin, strings[match.number]);
     ASSERT_EQ(got, expected) << text;

@@ -28,10 +28,13 @@ NormalizerChain::NormalizerChain(const json::Fields& fields) {
 }
 
 Piece NormalizerChain::normalize(const Piece& in, AlignedText (&buffers)[2]) const {
+  if (in.text.empty()) return in;
+  const std::uint32_t start = in.origin(0, 1).begin;
   Piece piece = in;
   int free = 0;  // the buffer that does not hold `piece`
   for (const auto& stage : stages_) {
     if (piece.text.empty()) break;
+    piece.start = start;
     buffers[free].clear();
     buffers[free].reserve(piece.text.size() + piece.text.size() / 8);
     if (!stage->normalize(piece, buffers[free])) continue;

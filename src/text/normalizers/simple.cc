@@ -59,8 +59,8 @@ bool ReplacePattern::normalize(const Piece& in, AlignedText& out) const {
     changed = true;
     out.append(in, copied, begin);
     copied = end;
-    // The new text has the place of the character before its end.
-    const ByteRange origin = end > 0 ? in.origin(previous_char(in.text, end), end) : ByteRange{};
+    // The new text has the place of the character before its end; before all characters it has none of its own.
+    const ByteRange origin = end > 0 ? in.origin(previous_char(in.text, end), end) : ByteRange{in.start, in.start};
     out.append(content_, origin);
   });
   if (changed) out.append(in, copied, in.text.size());
