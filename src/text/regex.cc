@@ -1,6 +1,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
+
 #include "skald/error.h"
 #include "text/pattern.h"
 #include "text/regex/alphabet.h"
@@ -12,7 +14,9 @@ namespace skald::text {
 namespace {
 
 constexpr std::uint32_t kMatchLimit = 5'000'000;  // steps of one match
-constexpr std::uint32_t kHeapLimit = 32 * 1024;   // KiB
+constexpr std::size_t kFreeWork = 2U << 20;       // of one text, see Work
+constexpr std::size_t kWorkPerCharacter = 32;
+constexpr std::uint32_t kHeapLimit = 32 * 1024;  // KiB
 constexpr std::uint32_t kDepthLimit = 100'000;
 constexpr std::size_t kJitStack = 1U << 20;
 constexpr std::string_view kTooComplex = "regex too complex: it needs too much backtracking";
@@ -33,6 +37,27 @@ pcre2_jit_stack* thread_jit_stack(void*) {
   thread_local const JitStack stack(pcre2_jit_stack_create(32 * 1024, kJitStack, nullptr));
   return stack.get();
 }
+
+// What the engine has done in a text: it calls back before and behind every repetition. Between two calls it does no
+// more than pass the characters between them, by as many steps as the regex is long. So a text that a regex would walk
+// through again and again is refused before that takes long.
+class Work {
+ public:
+  explicit Work(std::size_t characters) : left_(kFreeWork + kWorkPerCharacter * characters) {}
+  static int count(pcre2_callout_block* block, void* work) { return static_cast<Work*>(work)->pass(*block); }
+
+ private:
+  int pass(const pcre2_callout_block& block) {
+    const std::size_t at = block.current_position;
+    const std::size_t done = 1 + std::max(at, at_) - std::min(at, at_);
+    at_ = at;
+    if (done > left_) return PCRE2_ERROR_CALLOUT;
+    left_ -= done;
+    return 0;
+  }
+  std::size_t at_ = 0;
+  std::size_t left_;
+};
 
 // Any regex: the text is put into the regex's own alphabet, where PCRE2 matches bytes.
 class RegexPattern final : public Pattern {
@@ -82,6 +107,8 @@ void RegexPattern::find(std::string_view text, MatchSink sink) const {
   pcre2_set_heap_limit(context.get(), kHeapLimit);
   pcre2_set_depth_limit(context.get(), kDepthLimit);
   pcre2_jit_stack_assign(context.get(), thread_jit_stack, nullptr);
+  Work work(symbols.size());
+  pcre2_set_callout(context.get(), Work::count, &work);
   Cursor cursor(text);
   bool after_match = false;
   for (std::size_t from = 0; from <= symbols.size();) {
@@ -157,9 +184,34 @@ std::unique_ptr<Pattern> make_run(const std::vector<RegexItem>& items) {
   return std::make_unique<RunPattern>(run > 0 ? items[0].set : CodeSet{}, items[run].set, repeats);
 }
 
+// The items before which the engine calls back, see Work: where something begins that is repeated, and behind.
+std::vector<bool> places_of_calls(const std::vector<RegexItem>& items) {
+  std::vector<bool> calls(items.size() + 1);
+  std::vector<std::size_t> open;  // items where the groups around begin
+  std::size_t group = 0;          // where the last closed one began
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string& syntax = items[i].syntax;
+    for (const char c : syntax) {
+      if (c == '(') open.push_back(i);
+      if (c != ')' || open.empty()) continue;
+      group = open.back();
+      open.pop_back();
+    }
+    if (i > 0 && (syntax == ")+" || syntax.find_first_of("*+{") == 0)) {
+      const bool of_group = items[i - 1].syntax.ends_with(')') || syntax == ")+";
+      calls[of_group ? group : i - 1] = calls[i + 1] = true;
+    }
+  }
+  return calls;
+}
+
 Code compile(const std::vector<RegexItem>& items, const Alphabet& alphabet, ErrorFields error) {
+  const std::vector<bool> calls = places_of_calls(items);
   std::string pattern;
-  for (const RegexItem& item : items) pattern += item.syntax.empty() ? alphabet.byte_class(item.set) : item.syntax;
+  for (std::size_t i = 0; i <= items.size(); ++i) {
+    if (calls[i]) pattern += "(?C)";  // calls Work::count
+    if (i < items.size()) pattern += items[i].syntax.empty() ? alphabet.byte_class(items[i].set) : items[i].syntax;
+  }
   int number = 0;
   PCRE2_SIZE offset = 0;
   Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_NEVER_UTF, &number,

@@ -40,6 +40,22 @@ TEST_P(Scanner, FindsWhatItsRegexFindsInNumbers) {
   }
 }
 
+TEST_P(Scanner, FindsWhatItsRegexFindsInWhitespace) {
+  const auto scanner = make_scanner(GetParam());
+  const auto regex = make_regex(std::string(GetParam()), "tokenizer.json", "pattern");
+  const std::vector<std::string> ends = {"", "\n", "\r", "a", ".", "1", "\u3000"};
+  std::mt19937 random(13);
+  for (int round = 0; round < 500; ++round) {
+    std::string text;
+    for (unsigned i = random() % 4; i > 0; --i) {
+      text += std::string(random() % (2U << random() % 11), random() % 4 > 0 ? ' ' : '\t');
+      text += ends[random() % ends.size()];
+    }
+    if (text.size() > 900) continue;  // too much work for some of the regexes
+    ASSERT_EQ(matches(*scanner, text), matches(*regex, text)) << json::dump(text);
+  }
+}
+
 TEST_P(Scanner, TakesLinearTime) {
   const auto scanner = make_scanner(GetParam());
   for (const char* unit : {"A", "a", " ", "\n", " \n", "_", "\u4e2d", "\u0301", "1", "1a", "'", "\u00aaA", " \u0301"}) {
@@ -53,7 +69,8 @@ TEST_P(Scanner, TakesLinearTime) {
 INSTANTIATE_TEST_SUITE_P(Known, Scanner,
                          testing::Values(kGpt2Pattern, kGpt2ShortPattern, kLlama3Pattern, kQwen2Pattern, kO200kPattern,
                                          kTekkenPattern, kNumbers3Pattern, kDeepSeek3Pattern, kTrailingSpacesPattern,
-                                         kThousandsPattern, kNumberThousandsPattern, kBeforeThousandsPattern));
+                                         kJais2Pattern, kThousandsPattern, kNumberThousandsPattern,
+                                         kBeforeThousandsPattern));
 
 TEST(Scanner, LeavesOtherPatternsToTheRegexEngine) { EXPECT_EQ(make_scanner(R"(\p{L}+|\s)"), nullptr); }
 

@@ -131,11 +131,11 @@ class RegexParser {
       }
     }
     at_ = end + 1;
-    put_syntax("{" + (numbers[0].empty() ? "0" : numbers[0]) + (comma ? "," + numbers[1] : "") + "}");
     // In this syntax {n}? and {...}+ repeat the repetition; only {n,m}? is lazy.
-    if (comma && skip("?")) {
-      put_syntax("?");
-    } else if (looking_at("?") || looking_at("+")) {
+    const bool lazy = comma && skip("?");
+    const std::string most = comma ? "," + numbers[1] : "";
+    put_syntax("{" + (numbers[0].empty() ? "0" : numbers[0]) + most + (lazy ? "}?" : "}"));
+    if (!lazy && (looking_at("?") || looking_at("+"))) {
       items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(atom_), {"(?:", {}});
       put_syntax(std::string(")") + regex_[at_++]);
     }

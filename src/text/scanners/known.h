@@ -25,6 +25,8 @@ inline constexpr std::string_view kNumbers3Pattern = R"(\p{N}{1,3})";
 inline constexpr std::string_view kDeepSeek3Pattern =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kTrailingSpacesPattern = R"(\s+$)";  // the first DeepSeek LLM
+inline constexpr std::string_view kJais2Pattern =  // llama 3's words, and whitespace in powers of two
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})";
 // Groups of three digits from the right, as thousands are written: Cohere's, AFMoE's, and only the places between them.
 inline constexpr std::string_view kThousandsPattern = R"(\d{1,3}(?=(?:\d{3})*\b))";
 inline constexpr std::string_view kNumberThousandsPattern = R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N})))";

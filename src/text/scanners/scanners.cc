@@ -1,5 +1,7 @@
 // Known split patterns as hand-written scanners: linear, and many times faster than a regex engine. Each is tested to
 // give what its regex gives.
+#include <bit>
+
 #include "text/pattern.h"
 #include "text/scanners/char_class.h"
 #include "text/scanners/known.h"
@@ -31,13 +33,19 @@ std::size_t match_word(const Reader& text, std::size_t at) {
   return end > begin ? end : at;
 }
 
+// llama 3's pattern but for its whitespace.
 template <int digits>
-std::size_t llama3(const Reader& text, std::size_t at) {
+std::size_t llama3_word(const Reader& text, std::size_t at) {
   if (const std::size_t end = match_contraction(text, at, /*caseless=*/true); end > at) return end;
   if (const std::size_t end = match_word(text, at); end > at) return end;
   if (const std::size_t end = match_numbers(text, at, digits); end > at) return end;
-  if (const std::size_t end = match_symbols(text, at, kOther, /*slash=*/false); end > at) return end;
-  return match_lines(text, at);
+  return match_symbols(text, at, kOther, /*slash=*/false);
+}
+
+template <int digits>
+std::size_t llama3(const Reader& text, std::size_t at) {
+  const std::size_t end = llama3_word<digits>(text, at);
+  return end > at ? end : match_lines(text, at);
 }
 
 // U*W+ at `at`, with U upper-like and W lower-like. The greedy U* gives back up to the last character that is in both.
@@ -130,6 +138,38 @@ class TrailingSpaces final : public Pattern {
   }
 };
 
+// Whitespace up to its last line break, or in powers of two. A regex looks for the line break through all of the
+// whitespace at each of them; here that is looked up once.
+class Jais2 final : public Pattern {
+ public:
+  void find(std::string_view text, MatchSink sink) const override {
+    const Reader reader(text);
+    std::size_t run_end = 0, lines_end = 0;  // of the whitespace around `at`, and behind its last line break
+    for (std::size_t at = 0; at < text.size();) {
+      std::size_t end = llama3_word<3>(reader, at);
+      if (end == at && at >= run_end) {
+        run_end = reader.skip(at, kSpace);
+        const std::size_t last = text.substr(at, run_end - at).find_last_of("\r\n");
+        lines_end = last == std::string_view::npos ? at : at + last + 1;
+      }
+      if (end == at && at < run_end) end = lines_end > at ? lines_end : power_of_two(reader, at);
+      if (end > at) sink(at, end);
+      at = end > at ? end : at + char_length(text[at]);
+    }
+  }
+
+ private:
+  // \s{512}(?!\S)|\s{256}(?!\S)| ... |\s{1,2}(?!\S)|\s{1}
+  static std::size_t power_of_two(const Reader& text, std::size_t at) {
+    std::size_t end = at + text.at(at).length, place = at;
+    for (unsigned count = 1; count <= 512 && text.at(place).is(kSpace); ++count) {
+      place += text.at(place).length;
+      if (std::has_single_bit(count) && (place == text.size() || text.at(place).is(kSpace))) end = place;
+    }
+    return end;
+  }
+};
+
 struct KnownPattern {
   std::string_view regex;
   Rule rule;
@@ -144,6 +184,7 @@ constexpr KnownPattern kKnown[] = {
 
 std::unique_ptr<Pattern> make_scanner(std::string_view regex) {
   if (regex == kTrailingSpacesPattern) return std::make_unique<TrailingSpaces>();
+  if (regex == kJais2Pattern) return std::make_unique<Jais2>();
   for (const KnownPattern& known : kKnown) {
     if (known.regex == regex) return std::make_unique<ScannerPattern>(known.rule);
   }
