@@ -1,7 +1,8 @@
 // Malformed and hostile tokenizer files and texts: one clear line, or the right answer in linear time.
 //
 //   wrong types                      BadTokenizer.WrongTypesNameTheField
-//   broken JSON, long strings        BadTokenizer.JsonFaultsNameLineAndColumn, AVeryLongStringIsATokenOrNone
+//   broken JSON, long strings        BadTokenizer.JsonFaultsNameLineAndColumn, AVeryLongStringIsATokenOrNone,
+//                                    AFileOfAGibibyteIsRefusedUnread
 //   merges                           BadTokenizer.MergesMustBePairsOfTokensWithATokenAsResult
 //   ids of the vocabulary            BadTokenizer.VocabularyIdsAreUniqueIntegersInRange; against the rows of the
 //                                    model's embedding: Folder.TokenizerMustFitTheEmbedding in tests/engine
@@ -9,15 +10,17 @@
 //                                    HostileText.ManyAddedTokensAndPrefixChainsTakeLinearTime
 //   unknown types                    BadTokenizer.UnknownTypesAreNamedWithTheKnownOnes
 //   nested sequences                 BadTokenizer.NestedSequencesHaveALimit
-//   regexes                          BadTokenizer.RegexesAreBounded, Regex.*
+//   regexes                          BadTokenizer.RegexesAreBounded, Regex.*, HostileText.RegexesStopInTime
 //   Unigram, WordPiece, WordLevel    bad_models_test.cc
-//   post-processors                  BadTokenizer.TheTemplateMustNameTokens, AtMostOnePostProcessorAddsTokens
+//   post-processors                  BadTokenizer.TheTemplateMustNameTokens, FramesMustNameTokens,
+//                                    AtMostOnePostProcessorAddsTokens
 //   texts                            HostileText.*
 //   chat templates                   template_test.cc
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <random>
 
 #include "skald/error.h"
@@ -42,6 +45,10 @@ std::string repeated(std::string_view unit, std::size_t bytes) {
 std::string split(const std::string& regex) {
   return tiny(R"(,"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":)" +
               json::dump(regex) + "}}");
+}
+
+std::string replace(const std::string& regex) {
+  return tiny(R"(,"normalizer":{"type":"Replace","content":"x","pattern":{"Regex":)" + json::dump(regex) + "}}");
 }
 
 std::string added(const std::string& tokens) { return tiny(",\"added_tokens\":[" + tokens + "]"); }
@@ -82,6 +89,17 @@ TEST(BadTokenizer, AVeryLongStringIsATokenOrNone) {
       skald::test::message_of<Error>([&] { parse(tiny(R"(,"decoder":{"type":")" + text + "\"}")); });
   EXPECT_NE(shown.find("decoder.type"), std::string::npos);
   EXPECT_LT(shown.size(), 1000U);
+}
+
+// A string of so many bytes that it is a gibibyte with the rest of its file, which lies nowhere.
+TEST(BadTokenizer, AFileOfAGibibyteIsRefusedUnread) {
+  const skald::test::TempDir folder;
+  std::filesystem::resize_file(folder.write("tokenizer.json", R"({"model":")"), 1U << 30);
+  const double seconds = test::thread_seconds([&] {
+    expect_error<LimitError>([&] { static_cast<void>(Tokenizer::load(folder.path().string())); },
+                             "tokenizer.json: file of 1073741824 bytes is over the limit of 268435456 bytes");
+  });
+  EXPECT_LT(seconds, 0.1);
 }
 
 TEST(BadTokenizer, MergesMustBePairsOfTokensWithATokenAsResult) {
@@ -151,6 +169,35 @@ TEST(AddedTokens, ThoseThatNormalizeIntoEachOtherAreFoundOnce) {
   EXPECT_EQ(encoding.ids.size(), text.size());
 }
 
+// As the reference has it: one whose normal form is empty is at every place, takes whitespace along from there, and
+// cuts the text where it takes none.
+TEST(AddedTokens, ThoseThatNormalizeToNothingAreEverywhere) {
+  const auto ids = [](const std::string& flags, const std::string& text) {
+    return parse(tiny(R"(,"added_tokens":[{"id":10,"content":"h","normalized":true)" + flags +
+                          R"(},{"id":11,"content":"t","normalized":true}],"normalizer":{"type":"Replace","pattern":)"
+                          R"({"String":"h"},"content":""})",
+                      R"(,"vocab":{"a":0,"b":1,"ab":2,"c":3," ":4},"merges":["a b"])"))
+        .encode(text)
+        .ids;
+  };
+  const std::string rstrip = R"(,"rstrip":true)";
+  EXPECT_EQ(ids(rstrip, "a  b"), (std::vector<TokenId>{0, 10, 10, 1}));
+  EXPECT_EQ(ids(rstrip, "t  c"), (std::vector<TokenId>{11, 4, 10, 3}));  // none where a token just ended
+  EXPECT_EQ(ids(rstrip + R"(,"lstrip":true)", "a  b"), (std::vector<TokenId>{0, 10, 1}));
+  EXPECT_EQ(ids("", "abhc"), (std::vector<TokenId>{0, 1, 3}));  // not "ab"
+  EXPECT_EQ(ids("", "h"), std::vector<TokenId>{});
+}
+
+TEST(Normalizers, TextPutBeforeAllBeginsWithItsStretch) {
+  const Tokenizer tokenizer =
+      parse(tiny(R"(,"added_tokens":[{"id":10,"content":"<x>","normalized":false}],"normalizer":{"type":"Sequence",)"
+                 R"("normalizers":[{"type":"Strip","strip_left":true},{"type":"Replace","pattern":{"Regex":"\\b"},)"
+                 R"("content":"c"}]})"));
+  const Encoding encoding = tokenizer.encode("<x> b");
+  EXPECT_EQ(encoding.ids, (std::vector<TokenId>{10, 3, 1, 3}));
+  EXPECT_EQ(encoding.offsets, (std::vector<ByteRange>{{0, 3}, {3, 3}, {4, 5}, {4, 5}}));
+}
+
 TEST(BadTokenizer, UnknownTypesAreNamedWithTheKnownOnes) {
   expect_error<UnsupportedError>([] { parse(R"({"model":{"type":"Bigram"}})"); },
                                  "'Bigram': is not supported; known types: BPE");
@@ -163,44 +210,58 @@ TEST(BadTokenizer, UnknownTypesAreNamedWithTheKnownOnes) {
       "decoder.decoders[1].type");
 }
 
-// A normalizer that stands in so many sequences.
-std::string nested_normalizer(int depth) {
-  std::string text = ",\"normalizer\":";
-  for (int i = 0; i < depth; ++i) text += R"({"type":"Sequence","normalizers":[)";
-  text += R"({"type":"NFC"})";
-  for (int i = 0; i < depth; ++i) text += "]}";
-  return text;
-}
+// A kind of stage, how it calls a list of its own, and one of its types.
+struct StageKind {
+  std::string name, list, type;
+  [[nodiscard]] std::string one() const { return R"({"type":")" + type + "\"}"; }
+  [[nodiscard]] std::string open() const { return R"({"type":"Sequence",")" + list + "\":["; }
+  [[nodiscard]] std::string file(const std::string& stage) const { return tiny(",\"" + name + "\":" + stage); }
+  [[nodiscard]] std::string nested(std::size_t depth) const {
+    return file(repeated(open(), depth * open().size()) + one() + repeated("]}", depth * 2));
+  }
+  [[nodiscard]] std::string listed(std::size_t count) const {
+    return file(open() + one() + repeated("," + one(), (count - 1) * (one().size() + 1)) + "]}");
+  }
+};
 
 TEST(BadTokenizer, NestedSequencesHaveALimit) {
-  expect_error<LimitError>([] { parse(tiny(nested_normalizer(40))); }, "nested deeper than 32");
-  EXPECT_FALSE(skald::test::message_of<Error>([] { parse(tiny(nested_normalizer(10000))); }).empty());
-  std::string many = R"({"type":"NFC"})";
-  for (int i = 0; i < 300; ++i) many += R"(,{"type":"NFC"})";
-  expect_error<LimitError>([&] { parse(tiny(R"(,"normalizer":{"type":"Sequence","normalizers":[)" + many + "]}")); },
-                           "256");
+  for (const StageKind& kind :
+       {StageKind{"normalizer", "normalizers", "NFC"}, StageKind{"pre_tokenizer", "pretokenizers", "Whitespace"},
+        StageKind{"decoder", "decoders", "Fuse"}, StageKind{"post_processor", "processors", "ByteLevel"}}) {
+    SCOPED_TRACE(kind.name);
+    EXPECT_NO_THROW(parse(kind.nested(30)));
+    expect_error<LimitError>([&] { parse(kind.nested(40)); }, "nested deeper than 32");
+    EXPECT_FALSE(skald::test::message_of<Error>([&] { parse(kind.nested(10000)); }).empty());
+    EXPECT_NO_THROW(parse(kind.listed(256)));
+    expect_error<LimitError>([&] { parse(kind.listed(257)); }, kind.list + "[256].type: more than 256 stages");
+  }
 }
 
 TEST(BadTokenizer, RegexesAreBounded) {
-  for (const char* regex : {"(a+)+$", "(a|a)*!", "(?:a*)*b"}) {
-    expect_error<LimitError>([&] { parse(split(regex)); }, "regex too complex");
-  }
-  expect_error<LimitError>([] { parse(split(std::string(1 << 20, 'a'))); }, "regex too complex");
-  expect_error<LimitError>([] { parse(split("a{1,100000}")); }, "regex too complex");
-  expect_error<LimitError>([] { parse(split(repeated("(", 1000))); }, "regex too complex");
-  expect_error<LimitError>([] { parse(split(repeated("[", 1000))); }, "regex too complex");
-  expect_error<UnsupportedError>([] { parse(split(R"(\p{Foo}+)")); }, "\\p{Foo}");
-  expect_error<UnsupportedError>([] { parse(split(R"((a)\1)")); }, "not supported");
-  for (const char* regex : {"(a", "a)", "[a", "[b-a]", "a\\", R"(\x{110000})", "(?<=a*)b", "\\p", "*a"}) {
-    EXPECT_FALSE(skald::test::message_of<Error>([&] { parse(split(regex)); }).empty()) << regex;
+  using File = std::string (*)(const std::string& regex);
+  for (const File in : {File{split}, File{replace}}) {
+    const std::string field = in == split ? "pre_tokenizer.pattern.Regex = '" : "normalizer.pattern.Regex = '";
+    for (const std::string& regex :
+         {std::string("(a+)+$"), std::string("(a|a)*!"), std::string("(?:a*)*b"), std::string(1 << 20, 'a'),
+          std::string("a{1,100000}"), repeated("(", 1000), repeated("[", 1000)}) {
+      const std::string file = in(regex);
+      const std::string said = skald::test::message_of<LimitError>([&] { parse(file); });
+      EXPECT_NE(said.find(field), std::string::npos) << said;
+      EXPECT_NE(said.find("regex too complex"), std::string::npos) << said;
+    }
+    expect_error<UnsupportedError>([&] { parse(in(R"(\p{Foo}+)")); }, "\\p{Foo}");
+    expect_error<UnsupportedError>([&] { parse(in(R"((a)\1)")); }, "not supported");
+    for (const char* regex : {"(a", "a)", "[a", "[b-a]", "a\\", R"(\x{110000})", "(?<=a*)b", "\\p", "*a"}) {
+      EXPECT_FALSE(skald::test::message_of<Error>([&] { parse(in(regex)); }).empty()) << regex;
+    }
+    EXPECT_NO_THROW(parse(in("(.*)*")));
+    EXPECT_NO_THROW(parse(in("(?<=a)b")));
   }
   expect_error<FormatError>(
       [] { parse(tiny(R"(,"pre_tokenizer":{"type":"Split","pattern":{},"behavior":"Isolated"})")); }, "pattern");
   expect_error<FormatError>(
       [] { parse(tiny(R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"x"},"behavior":"Foo"})")); },
       "behavior");
-  EXPECT_NO_THROW(parse(split("(.*)*")));
-  EXPECT_NO_THROW(parse(split("(?<=a)b")));
 }
 
 TEST(Regex, PosixClassesAreOfAllCharacters) {
@@ -269,11 +330,33 @@ TEST(BadTokenizer, TheTemplateMustNameTokens) {
   expect_error<FormatError>([&] { parse(post(cls + "," + text, "")); }, "'[CLS]' is not a token");
   expect_error<FormatError>(
       [&] { parse(post(cls + "," + text, R"("[CLS]":{"id":"[CLS]","ids":[99],"tokens":["[CLS]"]})")); }, "99");
-  expect_error<FormatError>([&] { parse(post(R"({"Sequence":{"id":"A","type_id":-1}})", "")); }, "type_id");
+  for (const char* type : {"-1", "4294967296", "1e30", "0.5", "\"0\"", "null"}) {
+    expect_error<FormatError>(
+        [&] { parse(post(R"({"Sequence":{"id":"A","type_id":)" + std::string(type) + "}}", "")); },
+        "post_processor.single[0].Sequence.type_id");
+    const std::string special = R"({"SpecialToken":{"id":"[CLS]","type_id":)" + std::string(type) + "}}";
+    expect_error<FormatError>([&] { parse(post(special, "")); }, "post_processor.single[0].SpecialToken.type_id");
+  }
   expect_error<FormatError>([&] { parse(post(R"({"Sequence":{"id":"Q","type_id":0}})", "")); }, "must be A or B");
   const Tokenizer good = parse(post(cls + "," + text, R"("[CLS]":{"id":"[CLS]","ids":[3],"tokens":["c"]})"));
   EXPECT_EQ(good.encode("ab").ids, (std::vector<TokenId>{3, 2}));
   EXPECT_EQ(good.encode("ab", {.add_special_tokens = false}).ids, std::vector<TokenId>{2});
+}
+
+TEST(BadTokenizer, FramesMustNameTokens) {
+  const auto post = [](const std::string& type, const std::string& cls, const std::string& sep) {
+    return tiny(R"(,"post_processor":{"type":")" + type + R"(","cls":)" + cls + R"(,"sep":)" + sep + "}");
+  };
+  const std::string a = R"(["a",0])", b = R"(["b",1])";
+  for (const char* type : {"BertProcessing", "RobertaProcessing"}) {
+    EXPECT_EQ(parse(post(type, a, b)).encode("c").ids, (std::vector<TokenId>{0, 3, 1}));
+    expect_error<FormatError>([&] { parse(post(type, R"(["z",99])", b)); }, "post_processor = 99: an id that");
+    for (const char* bad : {"null", "0", "\"a\"", "[]", "[\"a\"]", "[0]", "[0,0]", R"(["a",0,0])", R"(["a","0"])",
+                            R"(["a",-1])", R"(["a",0.5])", R"(["a",2147483648])"}) {
+      expect_error<FormatError>([&] { parse(post(type, bad, b)); }, "post_processor.cls");
+      expect_error<FormatError>([&] { parse(post(type, a, bad)); }, "post_processor.sep");
+    }
+  }
 }
 
 TEST(BadTokenizer, FilesAreNamed) {
@@ -321,6 +404,29 @@ TEST(HostileText, TimeGrowsWithTheLengthOfAWord) {
       EXPECT_LT(best_of(3, kLong), 48 * best_of(9, kShort)) << name << ", " << text.substr(0, 8) << "...";
     }
   }
+}
+
+// A regex that looks to the end of the text from every place reads a text of moderate length, and refuses one that
+// would take the square of its length, unless the engine knows better.
+TEST(HostileText, RegexesStopInTime) {
+  const std::string text(1U << 17, 'a');
+  for (const char* regex : {"(?=.*z)a", "(?=[^z]*+z)a", "(?!.*z)a(?=.*z)", "a+b", "(?>a+)b", "(?<!b)a*z", "a{2,}?z",
+                            "(?:ab?){1,9}z|a(?=a*z)", R"(a(?=\w*\b\d))", "(?:a(?:[^z]*+z|))*y", "(?:a(?![^z]*+z))*y"}) {
+    for (const std::string& file : {split(regex), replace(regex)}) {
+      const Tokenizer tokenizer = parse(file);
+      EXPECT_NO_THROW(static_cast<void>(tokenizer.encode(std::string_view(text).substr(0, 300)))) << regex;
+      const double seconds = test::thread_seconds([&] {
+        try {
+          static_cast<void>(tokenizer.encode(text));
+        } catch (const LimitError& error) {
+          EXPECT_NE(std::string(error.what()).find("regex too complex"), std::string::npos) << error.what();
+        }
+      });
+      EXPECT_LT(seconds, 2.0) << regex;  // 0.1 s without sanitizers
+    }
+  }
+  expect_error<LimitError>([&] { static_cast<void>(parse(split("(?=.*z)a")).encode(text)); },
+                           "pre_tokenizer.pattern.Regex = '(?=.*z)a': regex too complex");
 }
 
 TEST(HostileText, EveryByteAndIllFormedUtf8AreReadAsUtf8OrReplaced) {

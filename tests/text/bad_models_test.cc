@@ -81,6 +81,22 @@ TEST(BadWordPiece, LimitsAndPrefix) {
                             "no unknown token");
 }
 
+// Of which all of the first word is cut before it turns out that it is unknown.
+TEST(BadWordPiece, AMebibyteOfOneWordTakesLinearTime) {
+  std::string vocab = R"({"[UNK]":0,"a":1)";
+  for (int n = 1; n <= 64; ++n) {
+    vocab += ",\"##" + std::string(static_cast<std::size_t>(n), 'a') + "\":" + std::to_string(n + 1);
+  }
+  const Tokenizer tokenizer =
+      parse(model("WordPiece", R"("max_input_chars_per_word":2147483648,"vocab":)" + vocab + "}"));
+  const std::string text((1U << 20) + 1, 'a');
+  Encoding encoding;
+  EXPECT_LT(test::thread_seconds([&] { encoding = tokenizer.encode(text); }), 5.0);  // 0.1 s without sanitizers
+  EXPECT_EQ(encoding.ids.size(), 1 + (1U << 20) / 64);
+  EXPECT_LT(test::thread_seconds([&] { encoding = tokenizer.encode(text + "?"); }), 5.0);
+  EXPECT_EQ(encoding.ids, std::vector<TokenId>{0});
+}
+
 TEST(BadWordLevel, NeedsItsUnknownToken) {
   expect_error<FormatError>([] { parse(model("WordLevel", R"("vocab":{"a":0})")); }, "unk_token");
   const Tokenizer tokenizer = parse(model("WordLevel", R"("vocab":{"a":0},"unk_token":"x")"));

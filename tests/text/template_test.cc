@@ -52,15 +52,19 @@ TEST(Template, MalformedIsRefusedWithItsPlace) {
   expect_refused<FormatError>("{% if x %}", "t: line 1, column 11: Unexpected end of template");
   expect_refused<FormatError>("a\n {{ x | nosuch }}", "line 2, column 9: there is no filter named 'nosuch'");
   expect_refused<FormatError>("{% nosuch %}", "line 1, column 4: unknown tag 'nosuch'");
-  expect_refused<FormatError>("{{ x is nosuch }}", "there is no test named 'nosuch'");
-  expect_refused<FormatError>("{{ x ! y }}", "unexpected character");
-  expect_refused<FormatError>("{{ x + }}", "expected an expression");
+  expect_refused<FormatError>("{{ x }}\n{{ x is nosuch }}", "line 2, column 9: there is no test named 'nosuch'");
+  expect_refused<FormatError>("{{ x }}\n {{ x ! y }}", "line 2, column 7: unexpected character");
+  expect_refused<FormatError>("\n\n{{ x + }}", "line 3, column 8: expected an expression");
+  expect_refused<FormatError>("{{ x\n <> y }}", "line 2, column 3: expected an expression");
+  expect_refused<FormatError>("{{ x =\n= y }}", "line 1, column 6: ");
   expect_refused<FormatError>("{{ 'abc }}", "does not end");
   expect_refused<FormatError>("{{ (1, 2] }}", "expected ')'");
   expect_refused<FormatError>("{# abc", "Missing end of comment tag");
   expect_refused<FormatError>("{% raw %} abc", "Missing end of raw directive");
-  expect_refused<FormatError>("{% include 'x' %}", "needs another template");
-  expect_refused<FormatError>("{% import 'os' as os %}", "needs another template");
+  for (const char* tag : {"include 'x'", "import 'os' as os", "extends 'x'", "from 'os' import path"}) {
+    expect_refused<FormatError>("a\n{% " + std::string(tag) + " %}", "needs another template");
+    expect_refused<FormatError>("a\n{% " + std::string(tag) + " %}", "line 2, column 4: '");
+  }
   expect_refused<FormatError>("\xff", "is not UTF-8");
   expect_refused<FormatError>("{{ 99999999999999999999 }}", "more than 64 bits");
 }
@@ -97,7 +101,19 @@ TEST(Template, NestingIsBounded) {
     expect_refused<FormatError>(source, "deeper in one another than 256");
   }
   expect_refused<FormatError>("{{ " + repeated("(", 100000), "");
-  expect_refused<FormatError>(repeated("{% if x %}", 100000), "deeper in one another than 256");
+  const auto nested = [](const std::string& name, const std::string& rest, int depth) {
+    return repeated("{% " + name + " " + rest + " %}", depth) + repeated("{% end" + name + " %}", depth);
+  };
+  for (const auto& [name, rest] : {std::pair{"if", "x"},
+                                   {"for", "x in y"},
+                                   {"macro", "f()"},
+                                   {"call", "f()"},
+                                   {"filter", "upper"},
+                                   {"set", "x"},
+                                   {"generation", ""}}) {
+    expect_refused<FormatError>(nested(name, rest, 100000), "deeper in one another than 256");
+    EXPECT_NO_THROW(CompiledTemplate(nested(name, rest, 100), "t")) << name;
+  }
   expect_refused<FormatError>("{{ a" + repeated(".b", 100000) + " }}", "deeper in one another than 256");
   expect_refused<FormatError>("{{ a" + repeated("|e", 100000) + " }}", "deeper in one another than 256");
   expect_refused<FormatError>("{{ 1" + repeated(" + 1", 100000) + " }}", "deeper in one another than 256");
@@ -158,6 +174,7 @@ TEST(Template, ReadingCounts) {
   const std::string texts = "{% set a = 'a' * 400000 %}{% set b = 'a' * 200000 ~ 'b' %}{% set c = 'b' ~ b[:-1] %}";
   const std::string many = "{% for i in range(100000) %}", end = "{% endfor %}";
   const auto as_expression = [](const std::string& text) { return "{{ " + text + " }}"; };
+  const auto again = [&](const std::string& expression) { return texts + many + as_expression(expression) + end; };
   for (const char* once :
        {"a.find(b)", "a.rfind(c)", "b in a", "a.count(b)", "a.replace(b, '') | length", "a.split(b) | length",
         "a.rsplit(c) | length", "a.partition(b) | length", "a.rpartition(c) | length", "a.strip(c) | length"}) {
@@ -165,7 +182,7 @@ TEST(Template, ReadingCounts) {
   }
   for (const char* each : {"a.find('b')", "a.isalpha()", "a.startswith('b', -1)", "a | length", "a[0]", "a == b",
                            "a | wordcount", "a is lower", "'%.0s' % a", "'{:.0}'.format(a)", "a | int", "'b' in a"}) {
-    expect_too_much_work(texts + many + as_expression(each) + end);
+    expect_too_much_work(again(each));
   }
   // Lists that lie in lists twice over, 60 times, have 2^60 values to compare.
   const std::string twice =

@@ -10,13 +10,13 @@ namespace {
 // [token, id]
 TokenId read_pair(const json::Fields& fields, std::string_view key) {
   const json::Value* const value = fields.find(key);
-  if (value != nullptr && value->is_array() && value->as_array().size() == 2) {
+  if (value != nullptr && value->is_array() && value->as_array().size() == 2 && value->as_array()[0].is_string()) {
     const json::Value& id = value->as_array()[1];
     if (id.is_integer() && id.as_integer() >= 0 && id.as_integer() <= kMaxTokenId) {
       return static_cast<TokenId>(id.as_integer());
     }
   }
-  fields.fail(key, "must be [token, id]");
+  fields.fail(key, "must be [token, id] with an id of 0 to " + std::to_string(kMaxTokenId));
 }
 
 std::vector<TokenId> read_special(const json::Fields& fields, const json::Fields& item) {
