@@ -5,7 +5,8 @@
 
 TEXT is any English text of some hundred kilobytes; the tokenizers are trained on its beginning and on the samples
 below. Writes one folder a tokenizer (tokenizer.json, tokenizer_config.json, goldens.json) and stages.json, which holds
-the results of single stages. Offsets are in bytes.
+the results of single stages. Offsets are in bytes. A tokenizer.json that is there is kept: the trainers break ties
+between characters at random, so it would be another one. To train it anew, remove it.
 """
 
 import json
@@ -274,7 +275,8 @@ def main(text_file, folder):
     for name, parts in make_tokenizers(text).items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         path = folder / name / "tokenizer.json"
-        write(path, parts)
+        if not path.exists():
+            write(path, parts)
         tokenizer = Tokenizer.from_file(str(path))
         special = [token["content"] for token in parts["added_tokens"] if token["special"]]
         write(folder / name / "tokenizer_config.json", {"bos_token": special[0], "eos_token": {"content": special[-1]}})

@@ -4,7 +4,7 @@
     python tests/text/make_model_goldens.py TEXT tests/data/tokenizers
 
 As make_goldens.py, whose samples and forms it takes: one folder a tokenizer, and models.json with the results of single
-stages. Folders with a `.model` hold what SentencePiece itself gives.
+stages. Folders with a `.model` hold what SentencePiece itself gives. A tokenizer.json or `.model` that is there stays.
 """
 
 import base64
@@ -295,7 +295,8 @@ def write_tokenizers(made, folder):
     for name, parts in made.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         path = folder / name / "tokenizer.json"
-        write(path, parts)
+        if not path.exists():
+            write(path, parts)
         tokenizer = Tokenizer.from_file(str(path))
         limited = name == "prefixed"
         texts = [*SAMPLES, *drawn(name, TEXTS)]
@@ -312,7 +313,13 @@ def write_tokenizers(made, folder):
 def main(text_file, folder):
     text = pathlib.Path(text_file).read_text(encoding="utf-8")[:300_000] + "\n".join(SAMPLES * 30)
     folder = pathlib.Path(folder)
-    pieces = piece_models(text)
+    pieces = {}
+    for name, model in piece_models(text).items():
+        path = folder / name / "spiece.model"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_bytes(model)
+        pieces[name] = path.read_bytes()
     rules = pieces["sp-unigram"]
     write_tokenizers({
         "bert": make_bert(text), "wordpiece-cased": make_cased(text), "wordlevel": make_words(text),
@@ -321,8 +328,6 @@ def main(text_file, folder):
         "clip": make_clip(text), "prefixed": make_prefixed(text),
     }, folder)  # fmt: skip
     for name, model in pieces.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / "spiece.model").write_bytes(model)
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         texts = [*SAMPLES, "<user> kings of king king  of\u00a7<ctrl>", "the king  ", *drawn(name, TEXTS)]
         write(folder / name / "goldens.json", [piece_golden(processor, t) for t in texts])
