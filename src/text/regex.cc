@@ -18,7 +18,7 @@ constexpr std::size_t kFreeWork = 2U << 20;       // of one text, see Work
 constexpr std::size_t kWorkPerCharacter = 32;
 constexpr std::uint32_t kHeapLimit = 32 * 1024;  // KiB
 constexpr std::uint32_t kDepthLimit = 100'000;
-constexpr std::size_t kJitStack = 1U << 20;
+constexpr std::size_t kJitStack = 64U << 20;  // bytes at most: a group takes some 32 each time that it is repeated
 constexpr std::string_view kTooComplex = "regex too complex: it needs too much backtracking";
 
 template <auto free>

@@ -429,6 +429,15 @@ TEST(HostileText, RegexesStopInTime) {
                            "pre_tokenizer.pattern.Regex = '(?=.*z)a': regex too complex");
 }
 
+// EXAONE's words, of as many groups as they have letters.
+TEST(HostileText, GroupsAreRepeatedAsOftenAsAMebibyteHasLetters) {
+  const Tokenizer tokenizer = parse(split(R"((?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N})"));
+  const std::string text(1U << 20, 'a');
+  Encoding encoding;
+  EXPECT_LT(test::thread_seconds([&] { encoding = tokenizer.encode(text); }), 5.0);  // 0.2 s without sanitizers
+  EXPECT_EQ(encoding.ids.size(), text.size());
+}
+
 TEST(HostileText, EveryByteAndIllFormedUtf8AreReadAsUtf8OrReplaced) {
   for (const char* name : {"gpt2", "llama3", "tekken", "deepseek"}) {
     const Tokenizer tokenizer = test::load(name);
