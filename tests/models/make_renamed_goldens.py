@@ -17,14 +17,15 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "models"
 def gemma3(config, weights):
     weights = {name.replace("model.", "model.language_model.", 1): tensor for name, tensor in weights.items()}
     weights["model.vision_tower.patch_embedding.weight"] = torch.ones(2, 2)
-    return {"text_config": config} | {key: config[key] for key in ("torch_dtype", "tie_word_embeddings")}, weights
+    outer = {key: config.pop(key) for key in ("torch_dtype", "tie_word_embeddings")}
+    return {"text_config": config | {"final_logit_softcapping": 2.0}} | outer, weights  # its class caps none
 
 
 LAY_OUT["gemma3"] = gemma3
 CASES = {
     "internlm2_renamed": "llama_past_a_cut_linear",
     "baichuan_renamed": "llama_dynamic_bf16",
-    "exaone_renamed": "llama_past_a_cut_linear",
+    "exaone_renamed": "llama_tied_llama3",
     "gemma3_renamed": "gemma3_text_drawn",
 }
 
