@@ -17,7 +17,7 @@ headers_alone() {  # every header compiles with nothing before it; parts that ar
     g++ -std=c++20 -Wall -Wextra -Werror -fsyntax-only -Iinclude -Isrc -I. -x c++ -include {} /dev/null
 }
 format() {
-  { sources '*.cc'; sources '*.h'; } | xargs clang-format-14 "$@"
+  { sources '*.cc'; sources '*.h'; find python -name '*.cc' -o -name '*.h'; } | xargs clang-format-14 "$@"
 }
 tidy() {
   if [[ $# == 0 ]]; then mapfile -t files < <(find src cli -name '*.cc' | sort); else files=("$@"); fi

@@ -296,7 +296,7 @@ SKALD_API std::span<const OptionInfo> passive_options();
 SKALD_API std::span<const Attribute> attribute_library();
 
 /// The defaults of a door, for what neither the request nor the model's file says.
-enum class Door { generate_command, library, transformers };
+enum class Door { generate_command, library, transformers, turbo, llm };
 SKALD_API GenerationConfig door_defaults(Door door);
 
 }  // namespace skald

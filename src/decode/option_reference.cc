@@ -42,9 +42,13 @@ std::string flags_of(const OptionInfo& option) {
 std::string defaults_table() {
   std::string page =
       "\n## Defaults where neither the call nor the model says anything\n\n| door | defaults |\n|---|---|\n";
-  page += "| `skald generate` | `" + door_defaults(Door::generate_command).to_json() + "` |\n";
-  page += "| library | `" + door_defaults(Door::library).to_json() + "` |\n";
-  page += "| transformers | `" + door_defaults(Door::transformers).to_json() + "` |\n";
+  constexpr std::pair<const char*, Door> kDoors[] = {{"`skald generate`", Door::generate_command},
+                                                     {"library, `skald.Generator`", Door::library},
+                                                     {"`skald.turbo`", Door::turbo},
+                                                     {"`skald.LLM`", Door::llm},
+                                                     {"`skald.transformers`", Door::transformers}};
+  for (const auto& [name, door] : kDoors)
+    page += std::string("| ") + name + " | `" + door_defaults(door).to_json() + "` |\n";
   return page;
 }
 

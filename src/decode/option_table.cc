@@ -388,6 +388,14 @@ GenerationConfig door_defaults(Door door) {
     case Door::generate_command: return {.max_new_tokens = 100, .do_sample = true};
     case Door::library: return {.max_new_tokens = 200, .do_sample = true};
     case Door::transformers: return {.max_new_tokens = 20, .do_sample = false, .top_k = 50, .include_stop = true};
+    case Door::turbo:
+      return {.max_new_tokens = 512,
+              .do_sample = true,
+              .temperature = 0.7,
+              .top_k = 50,
+              .top_p = 0.9,
+              .repetition_penalty = 1.1};
+    case Door::llm: return {.max_new_tokens = 512, .do_sample = true};
   }
   return {};
 }

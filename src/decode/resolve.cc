@@ -126,13 +126,25 @@ void check_guidance(const GenerationConfig& request) {
   fail("negative_prompt_ids", {}, "says what negative_prompt says already: leave one of the two out");
 }
 
+// A door's filters are for models that say nothing of how their tokens are drawn.
+GenerationConfig defaults_beside(const GenerationConfig& model_file, Door door) {
+  GenerationConfig defaults = door_defaults(door);
+  const bool says = model_file.do_sample || model_file.temperature || model_file.top_k || model_file.top_p ||
+                    model_file.min_p || model_file.typical_p || model_file.repetition_penalty;
+  if (!says || door == Door::transformers) return defaults;
+  defaults.top_k.reset();
+  defaults.top_p.reset();
+  defaults.repetition_penalty.reset();
+  return defaults;
+}
+
 }  // namespace
 
 ResolvedConfig resolve(const GenerationConfig& request, const GenerationConfig& model_file, Door door,
                        const ModelFacts& model) {
   check(request);
   const bool native = door != Door::transformers;
-  const GenerationConfig defaults = door_defaults(door);
+  const GenerationConfig defaults = defaults_beside(model_file, door);
   const GenerationConfig asked = request.over(model_file);
   GenerationConfig lower = asked.profile ? profile_of(asked).defaults.over(defaults) : defaults;
   lower.max_new_tokens.reset();  // only where no rank says how long: see resolve_length

@@ -27,6 +27,10 @@ bool together(const Request& a, const Request& b) { return &a == &b || (a.group 
 
 }  // namespace
 
+CallbackScope::CallbackScope(const Driver* driver) : before_(std::exchange(t_callback_of, driver)) {}
+
+CallbackScope::~CallbackScope() { t_callback_of = before_; }
+
 bool in_callback(const Driver* driver) { return t_callback_of == driver; }
 
 Driver::Driver(std::vector<ModelSlot> slots, std::shared_ptr<ThreadPool> threads, const EngineOptions& options)
@@ -295,7 +299,7 @@ void Driver::end(Request& request, const std::exception_ptr& error) {
 
 void Driver::tell(Group& group) {
   group.with_stream([&](const StreamCallback& stream) {
-    t_callback_of = this;
+    const CallbackScope scope(this);
     try {
       for (const auto& request : group.requests()) {
         for (decode::Output& output : request->strategy->outputs()) tell(stream, output);
@@ -304,7 +308,6 @@ void Driver::tell(Group& group) {
       group.mute_here();
       for (const auto& request : group.requests()) end(*request, std::current_exception());
     }
-    t_callback_of = nullptr;
   });
 }
 

@@ -91,6 +91,18 @@ class Driver final : Memory {
   std::int64_t n_sequences_ = 0;                // of the admitted ones, at their widest moments
 };
 
+/// This thread is inside a callback of `driver` while it lives.
+class CallbackScope {
+ public:
+  explicit CallbackScope(const Driver* driver);
+  ~CallbackScope();
+  CallbackScope(const CallbackScope&) = delete;
+  CallbackScope& operator=(const CallbackScope&) = delete;
+
+ private:
+  const Driver* before_;
+};
+
 /// Whether this thread is inside a callback of `driver`.
 bool in_callback(const Driver* driver);
 

@@ -37,6 +37,27 @@ void Engine::check_usable() const {
   }
 }
 
+namespace {
+
+template <class R, class... A>
+void guard(std::function<R(A...)>& hook, const Driver* driver) {
+  if (!hook) return;
+  hook = [driver, inner = std::move(hook)](A... arguments) {
+    const CallbackScope scope(driver);
+    return inner(arguments...);
+  };
+}
+
+}  // namespace
+
+Hooks Engine::guarded(Hooks hooks) const {
+  for (LogitsHook& hook : hooks.logits_processors) guard(hook, driver_.get());
+  for (GroupLogitsHook& hook : hooks.group_logits_processors) guard(hook, driver_.get());
+  for (StopHook& hook : hooks.stopping_criteria) guard(hook, driver_.get());
+  guard(hooks.prefix_allowed_tokens_fn, driver_.get());
+  return hooks;
+}
+
 void Engine::abandon(std::shared_ptr<Group> group) noexcept {
   if (getpid() != process_) {
     // Its locks may be held by threads that are not here.

@@ -36,6 +36,8 @@ class Engine {
   void submit(std::shared_ptr<Group> group);
   /// Ends a call that nobody waits for: no callback of it is made once this returns.
   void abandon(std::shared_ptr<Group> group) noexcept;
+  /// The same hooks, in which the engine knows that it cannot be waited for.
+  [[nodiscard]] Hooks guarded(Hooks hooks) const;
   /// Throws UsageError where the engine cannot be waited for: in a callback, after a fork.
   void check_usable() const;
 

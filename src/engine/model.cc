@@ -217,7 +217,7 @@ std::string Model::shipped_path() {
   const fs::path name = "skald-tales";
   std::vector<fs::path> places;
   if (const char* const folder = std::getenv("SKALD_MODELS")) places.emplace_back(folder);
-  // Installed: PREFIX/lib/libskald.so (or PREFIX/bin/skald) and PREFIX/share/skald/models.
+  // Installed: PREFIX/lib/libskald.so (or lib/ARCHITECTURE, bin) and PREFIX/share/skald/models.
   Dl_info library{};
   if (dladdr(reinterpret_cast<const void*>(&door_defaults), &library) != 0 && library.dli_fname != nullptr) {
     std::error_code ignored;

@@ -167,7 +167,7 @@ void CallSetup::set_hooks(Hooks hooks) {
     return;
   }
   if (!hooks.group_logits_processors.empty()) check_group_hooks(resolved_.config);
-  hooks_ = std::make_shared<const Hooks>(std::move(hooks));
+  hooks_ = std::make_shared<const Hooks>(engine_.guarded(std::move(hooks)));
 }
 
 std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const {

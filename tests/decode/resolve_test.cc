@@ -23,6 +23,16 @@ TEST(Resolve, RanksAreCallThenFileThenDoor) {
   EXPECT_FALSE(resolve({}, {}, Door::library).config.top_k);  // no filter that nobody asked for
 }
 
+TEST(Resolve, ADoorsFiltersAreForModelsThatSayNothing) {
+  EXPECT_EQ(resolve({}, {}, Door::turbo).config.top_k, 50);
+  EXPECT_EQ(resolve({}, {.eos_token_id = {{3}}}, Door::turbo).config.top_p, 0.9);
+  const GenerationConfig beside = resolve({}, {.temperature = 0.6}, Door::turbo).config;
+  EXPECT_FALSE(beside.top_k || beside.top_p || beside.repetition_penalty);
+  EXPECT_EQ(beside.temperature, 0.6);
+  EXPECT_EQ(resolve({}, {.temperature = 0.6}, Door::transformers).config.top_k, 50);  // as transformers
+  EXPECT_EQ(resolve({}, {}, Door::llm).config.max_new_tokens, 512);
+}
+
 TEST(Resolve, TheCallersLengthGoesBeforeTheFiles) {
   EXPECT_EQ(resolve({}, {.max_length = 50}, Door::library).config.max_length, 50);
   EXPECT_FALSE(resolve({}, {.max_length = 50}, Door::library).config.max_new_tokens);

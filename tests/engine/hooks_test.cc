@@ -8,6 +8,7 @@
 
 #include "engine/rig.h"
 #include "skald/error.h"
+#include "support/expect_error.h"
 
 namespace skald {
 namespace {
@@ -88,6 +89,14 @@ TEST(Hooks, StopACompletion) {
   EXPECT_EQ(done[0].token_ids.size(), 5);
   EXPECT_EQ(done[1].token_ids.size(), 6);
   EXPECT_EQ(done[0].finish_reason, FinishReason::stop);
+}
+
+TEST(Hooks, CannotWaitForTheEngine) {
+  Rig rig;
+  const auto again = [&rig](const StepView&) { return rig.run({some_prompt(3)}, {.max_new_tokens = 1}).empty(); };
+  rig.set_hooks({.stopping_criteria = {again}});
+  const std::string message = "entered from one of its own callbacks";
+  test::expect_error<UsageError>([&] { (void)rig.run({some_prompt(5)}, {.max_new_tokens = 3}); }, message);
 }
 
 TEST(Hooks, AnExceptionEndsTheirCallAlone) {

@@ -1,0 +1,175 @@
+#include "call.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "bindings.h"
+#include "interpreter.h"
+#include "skald/error.h"
+#include "values.h"
+
+namespace skald::python {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{50};    // between looks at signals: a quarter of what Ctrl-C may take
+constexpr milliseconds kShortly{1};  // where the end may come without an event
+constexpr milliseconds kPatience{1000};
+
+// The calls that are under way, so that none outlives the interpreter. Guarded by the interpreter's lock.
+struct Running {
+  std::vector<std::weak_ptr<Call>> calls;
+  bool ended = false;
+};
+Running& running() {
+  static Running all;
+  return all;
+}
+
+std::shared_ptr<Call> start(const Model& model, nb::handle prompts, const GenerationConfig& config, Door door,
+                            bool stream, nb::handle logits_processors, nb::handle group_logits_processors,
+                            nb::handle stopping_criteria, nb::handle prefix_allowed_tokens_fn) {
+  if (running().ended) throw UsageError("the interpreter is ending: no call can begin");
+  auto call = std::make_shared<Call>(
+      model, to_prompts(prompts), config, door,
+      to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn), stream);
+  std::erase_if(running().calls, [](const std::weak_ptr<Call>& other) { return other.expired(); });
+  running().calls.push_back(call);
+  return call;
+}
+
+}  // namespace
+
+Call::Call(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config, Door door, Hooks hooks,
+           bool streams) {
+  if (streams) events_ = std::make_shared<Events>();
+  const Unlocked unlocked;
+  generation_ =
+      model.submit(std::move(prompts), config, streams ? into(events_) : StreamCallback(), door, std::move(hooks));
+}
+
+Call::~Call() {
+  if (is_over()) return;
+  const Unlocked unlocked;  // its callbacks may be waiting for the lock
+  generation_.reset();
+}
+
+StreamCallback Call::into(const std::shared_ptr<Events>& events) {
+  return [events](const StreamEvent& event) {
+    Event copy{.prompt_index = event.prompt_index,
+               .index = event.index,
+               .text = event.text,
+               .token_ids = event.token_ids,
+               .tentative = event.tentative,
+               .finished = {}};
+    if (event.finished != nullptr) copy.finished = *event.finished;
+    const std::lock_guard lock(events->mutex);
+    events->waiting.push_back(std::move(copy));
+    events->arrived.notify_one();
+  };
+}
+
+std::optional<Event> Call::event_within(milliseconds time) {
+  const Unlocked unlocked;
+  std::unique_lock lock(events_->mutex);
+  events_->arrived.wait_for(lock, time, [this] { return !events_->waiting.empty(); });
+  if (events_->waiting.empty()) return std::nullopt;
+  Event event = std::move(events_->waiting.front());
+  events_->waiting.pop_front();
+  return event;
+}
+
+bool Call::ended_within(milliseconds time) {
+  const Unlocked unlocked;
+  return generation_->wait_for(time);
+}
+
+// A signal's exception ends the call first.
+void Call::check() {
+  try {
+    check_signals();
+  } catch (...) {
+    cancel();
+    throw;
+  }
+}
+
+std::optional<Event> Call::next() {
+  if (!events_) throw UsageError("this call was started without stream=True: use wait()");
+  for (;;) {
+    // In this order: an event that came before the end is never missed.
+    const bool ended = ended_within(milliseconds(0));
+    std::optional<Event> event = event_within(ended ? milliseconds(0) : one_has_finished_ ? kShortly : kTick);
+    if (event) {
+      one_has_finished_ = event->finished.has_value();
+      return event;
+    }
+    if (ended) {
+      (void)generation_->wait();  // rethrows what ended it
+      return std::nullopt;
+    }
+    check();
+  }
+}
+
+std::vector<Completion> Call::wait() {
+  while (!ended_within(kTick)) check();
+  return generation_->wait();
+}
+
+void Call::wait_for_end() { generation_->wait_for(kPatience); }
+
+void Call::cancel() { generation_->cancel(); }
+
+std::vector<Notice> Call::notices() const { return generation_->notices(); }
+
+void end_calls() {
+  running().ended = true;
+  std::vector<std::shared_ptr<Call>> calls;
+  for (const std::weak_ptr<Call>& call : running().calls) {
+    if (auto alive = call.lock()) calls.push_back(std::move(alive));
+  }
+  {
+    const Unlocked unlocked;  // their callbacks may be waiting for the lock
+    for (const auto& call : calls) call->cancel();
+    for (const auto& call : calls) call->wait_for_end();
+  }
+  end_waiting();
+}
+
+void bind_call(nb::module_& m) {
+  nb::class_<Event>(m, "Event", "Text that is final, in order, never half a character.")
+      .def_ro("prompt_index", &Event::prompt_index)
+      .def_ro("index", &Event::index)
+      .def_ro("text", &Event::text)
+      .def_ro("token_ids", &Event::token_ids)
+      .def_ro("tentative", &Event::tentative)
+      .def_ro("finished", &Event::finished);
+
+  nb::class_<Call>(m, "Call", "One call under way. Letting go of it cancels it.")
+      .def("next", &Call::next, "The next event; None after the last. Raises what ended the call.")
+      .def("wait", &Call::wait, "All completions. Raises what ended the call.")
+      .def("cancel", &Call::cancel, nb::call_guard<Unlocked>(), "Ends the call soon; completions keep what they have.")
+      .def_prop_ro("notices", &Call::notices);
+
+  m.def("start", &start, nb::arg("model"), nb::arg("prompts"), nb::arg("config"), nb::arg("door"),
+        nb::arg("stream") = false, nb::arg("logits_processors") = nb::tuple(),
+        nb::arg("group_logits_processors") = nb::tuple(), nb::arg("stopping_criteria") = nb::tuple(),
+        nb::arg("prefix_allowed_tokens_fn") = nb::none(),
+        nb::sig("def start(model: Model, prompts: typing.Iterable[str | typing.Iterable[int]], config: "
+                "GenerationConfig, door: Door, stream: bool = False, logits_processors: "
+                "typing.Iterable[typing.Callable[..., typing.Any]] = (), group_logits_processors: "
+                "typing.Iterable[typing.Callable[..., typing.Any]] = (), stopping_criteria: "
+                "typing.Iterable[typing.Callable[..., bool]] = (), prefix_allowed_tokens_fn: typing.Callable[..., "
+                "typing.Iterable[int]] | None = None) -> Call"));
+}
+
+}  // namespace skald::python

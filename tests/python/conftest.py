@@ -1,0 +1,35 @@
+"""The package skald, as built: PYTHONPATH is the folder that has it. Run by a Python that has pytest and NumPy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import skald
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "models" / "skald-tales"
+PATIENCE = 120  # seconds, for machines under load
+
+
+@pytest.fixture(scope="session")
+def model():
+    return skald.load(MODEL)
+
+
+@pytest.fixture(scope="session")
+def lm():
+    return skald.LLM(MODEL)
+
+
+@pytest.fixture(scope="session")
+def story():
+    return skald.turbo(MODEL)
+
+
+def in_new_process(code, **options):
+    """Runs `code` in a Python of its own: (exit code, standard output, standard error)."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False, **options
+    )
+    return done.returncode, done.stdout, done.stderr
