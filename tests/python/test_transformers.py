@@ -1,0 +1,170 @@
+"""skald.transformers: what people type who come from transformers. Values are compared with it in tests/parity."""
+
+from threading import Thread
+
+import numpy as np
+import pytest
+from conftest import MODEL, ROOT
+from skald.transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    StaticCache,
+    StoppingCriteria,
+    TextIteratorStreamer,
+    TextStreamer,
+    set_seed,
+)
+
+PROMPTS = ["Hello, my name is", "Once upon a time"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(MODEL, padding_side="left")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AutoModelForCausalLM.from_pretrained(MODEL)
+
+
+@pytest.fixture
+def inputs(tokenizer):
+    return tokenizer(PROMPTS[1], return_tensors="np")
+
+
+def test_prompt_and_continuation(model, tokenizer, inputs, lm):
+    outputs = model.generate(**inputs, max_new_tokens=8, do_sample=False)
+    assert outputs.shape == (1, inputs.input_ids.shape[1] + 8) and outputs.dtype == np.int64
+    text = tokenizer.decode(outputs[0], skip_special_tokens=True)
+    assert text == PROMPTS[1] + lm.generate(PROMPTS[1], max_tokens=8, temperature=0)["text"]
+
+
+def test_batches_are_padded(model, tokenizer):
+    inputs = tokenizer(PROMPTS, return_tensors="np", padding=True)
+    outputs = model.generate(**inputs, max_new_tokens=6, do_sample=False)
+    for row, prompt in zip(outputs, PROMPTS):
+        alone = model.generate(**tokenizer(prompt, return_tensors="np"), max_new_tokens=6, do_sample=False)
+        assert tokenizer.decode(row, skip_special_tokens=True) == tokenizer.decode(alone[0], skip_special_tokens=True)
+
+
+def test_right_padding_is_taken_out_and_said(model, tokenizer):
+    inputs = tokenizer(PROMPTS, return_tensors="np", padding=True, padding_side="right")
+    with pytest.warns(UserWarning, match="right-padded"):
+        outputs = model.generate(**inputs, max_new_tokens=6, do_sample=False)
+    alone = model.generate(**tokenizer(PROMPTS[1], return_tensors="np"), max_new_tokens=6, do_sample=False)
+    assert (outputs[1, -6:] == alone[0, -6:]).all()
+
+
+def test_beams_return_several(model, inputs):
+    result = model.generate(
+        **inputs, max_new_tokens=6, num_beams=4, num_return_sequences=3, do_sample=False,
+        return_dict_in_generate=True, output_scores=True,
+    )  # fmt: skip
+    assert len(result.sequences) == 3 and list(result.sequences_scores) == sorted(result.sequences_scores, reverse=True)
+    scores = model.compute_transition_scores(result.sequences, result.scores, result.beam_indices)
+    assert scores.sum(axis=1) / 6 == pytest.approx(result.sequences_scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"penalty_alpha": 0.6, "top_k": 4}, {"num_beams": 3, "no_repeat_ngram_size": 3},
+                                     {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95}])  # fmt: skip
+def test_recipes(model, inputs, options):
+    assert model.generate(**inputs, max_new_tokens=10, **{"do_sample": False, **options}).shape[1] >= 5
+
+
+def test_words_are_forced_and_forbidden(model, tokenizer, inputs):
+    words = [tokenizer.encode(word, add_special_tokens=False) for word in (" dragon", " golden")]
+    forced = model.generate(**inputs, force_words_ids=words, num_beams=5, max_new_tokens=20, do_sample=False)
+    assert "dragon" in tokenizer.decode(forced[0]) and "golden" in tokenizer.decode(forced[0])
+    free = model.generate(**inputs, max_new_tokens=5, do_sample=False)[0, -1]
+    banned = model.generate(**inputs, max_new_tokens=5, do_sample=False, bad_words_ids=[[int(free)]])
+    assert free not in banned[0, -5:]
+
+
+def test_streamers(model, tokenizer, inputs, capsys):
+    whole = tokenizer.decode(model.generate(**inputs, max_new_tokens=12, do_sample=False)[0])
+    streamer = TextIteratorStreamer(tokenizer, timeout=60)
+    options = dict(inputs, streamer=streamer, max_new_tokens=12, do_sample=False)
+    thread = Thread(target=model.generate, kwargs=options)
+    thread.start()
+    assert "".join(streamer) == whole
+    thread.join()
+    model.generate(**inputs, max_new_tokens=12, do_sample=False, streamer=TextStreamer(tokenizer))
+    assert capsys.readouterr().out == whole + "\n"
+    with pytest.raises(ValueError, match="beam"):
+        model.generate(**inputs, num_beams=2, do_sample=False, streamer=streamer)
+
+
+def test_configurations(model, inputs, tmp_path):
+    config = GenerationConfig(max_new_tokens=9, temperature=0.7, top_k=50, top_p=0.95, do_sample=True)
+    config.save_pretrained(tmp_path / "config")
+    assert GenerationConfig.from_pretrained(tmp_path / "config") == config
+    set_seed(3)
+    first = model.generate(**inputs, generation_config=config)
+    set_seed(3)
+    assert (model.generate(**inputs, generation_config=config) == first).all()
+    assert not (model.generate(**inputs, generation_config=config) == first).all()
+    assert model.generate(**inputs, generation_config=config, max_new_tokens=2).shape[1] == first.shape[1] - 7
+    assert config.num_beams is None and config.update(num_beams=2, nonsense=1) == {"nonsense": 1}
+    with pytest.raises(AttributeError):
+        config.nonsense  # noqa: B018
+
+
+def test_own_code_sees_padded_rows(model, tokenizer):
+    seen = []
+
+    class Never(LogitsProcessor):
+        def __call__(self, input_ids, scores):
+            seen.append((input_ids.shape, scores.shape))
+            scores[:, 267] = -np.inf
+            return scores
+
+    class Short(StoppingCriteria):
+        def __call__(self, input_ids, scores, **kwargs):
+            return input_ids.shape[1] >= width + 4
+
+    inputs = tokenizer(PROMPTS, return_tensors="np", padding=True)
+    width = inputs.input_ids.shape[1]
+    outputs = model.generate(
+        **inputs, max_new_tokens=9, do_sample=False, logits_processor=[Never()], stopping_criteria=[Short()]
+    )
+    assert outputs.shape == (2, width + 4) and 267 not in outputs
+    assert seen == [((2, width + i), (2, len(tokenizer))) for i in range(4)]
+
+
+def test_chats(model, tokenizer):
+    messages = [{"role": "user", "content": "Tell me a story about a fox."}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="np")
+    assert ids.input_ids.tolist() == [tokenizer(text, add_special_tokens=False).input_ids]
+    assert model.generate(**ids, max_new_tokens=3).shape[1] == ids.input_ids.shape[1] + 3
+
+
+def test_caches_and_devices(model, inputs):
+    with pytest.warns(UserWarning, match="runs on the CPU"):
+        cache = StaticCache(model.config, max_batch_size=1, max_cache_len=40, device="cuda")
+    assert model.generate(**inputs, max_new_tokens=5, do_sample=False, past_key_values=cache).shape[1] == 9
+    with pytest.warns(UserWarning, match="flash_attention_2"):
+        AutoModelForCausalLM.from_pretrained(MODEL, attn_implementation="flash_attention_2")
+
+
+def test_what_is_not_understood(model, inputs):
+    with pytest.raises(ValueError, match="tempertaure"):
+        model.generate(**inputs, tempertaure=1)
+    with pytest.raises(ValueError, match="inputs_embeds"):
+        model.generate(inputs_embeds=np.zeros((1, 2, 3)))
+    with pytest.raises(ValueError, match="encoder"):
+        AutoModelForSeq2SeqLM.from_pretrained(MODEL)
+
+
+def test_encoder_decoders():
+    model = AutoModelForSeq2SeqLM.from_pretrained(ROOT / "tests" / "data" / "models" / "bart_tied")
+    ids = np.array([[0, 5, 6, 7, 2], [0, 9, 2, 1, 1]])
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    outputs = model.generate(ids, attention_mask=mask, max_new_tokens=5, do_sample=False)
+    alone = model.generate(ids[1:, :3], max_new_tokens=5, do_sample=False)
+    n = alone.shape[1]
+    assert (outputs[1, :n] == alone[0]).all() and len(outputs) == 2
