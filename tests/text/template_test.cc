@@ -52,6 +52,11 @@ TEST(Template, MalformedIsRefusedWithItsPlace) {
   expect_refused<FormatError>("{% if x %}", "t: line 1, column 11: Unexpected end of template");
   expect_refused<FormatError>("a\n {{ x | nosuch }}", "line 2, column 9: there is no filter named 'nosuch'");
   expect_refused<FormatError>("{% nosuch %}", "line 1, column 4: unknown tag 'nosuch'");
+  // Where no loop is around them, or only one that is left by another function.
+  expect_refused<FormatError>("{% if x %}{% continue %}{% endif %}", "'continue' stands in no loop");
+  expect_refused<FormatError>("{% for x in y %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}",
+                              "'break' stands in");
+  expect_refused<FormatError>("{% for x in y %}{% else %}{% break %}{% endfor %}", "'break' stands in no loop");
   expect_refused<FormatError>("{{ x }}\n{{ x is nosuch }}", "line 2, column 9: there is no test named 'nosuch'");
   expect_refused<FormatError>("{{ x }}\n {{ x ! y }}", "line 2, column 7: unexpected character");
   expect_refused<FormatError>("\n\n{{ x + }}", "line 3, column 8: expected an expression");

@@ -151,17 +151,19 @@ StatementPtr Parser::parse_tag(const std::string& tag) {
                                                                  {"print", &Parser::parse_print},
                                                                  {"generation", &Parser::parse_generation},
                                                                  {"autoescape", &Parser::parse_autoescape}};
-  if (tag == "break") return std::make_unique<Jump>(Flow::break_loop);
-  if (tag == "continue") return std::make_unique<Jump>(Flow::continue_loop);
+  if (tag == "break" || tag == "continue") {
+    if (!around_.in_loop) fail_here("'" + tag + "' stands in no loop");
+    return std::make_unique<Jump>(tag == "break" ? Flow::break_loop : Flow::continue_loop);
+  }
   const auto* const found = std::ranges::find(kTags, tag, &std::pair<std::string_view, Parse>::first);
   return found == std::end(kTags) ? nullptr : (this->*found->second)();
 }
 
 StatementPtr Parser::parse_if() {
   std::vector<If::Branch> branches;
-  const bool outer = lenient_;
+  const Surroundings outer = around_;
   for (bool more = true; more;) {
-    lenient_ = true;
+    around_.lenient = true;
     ExpressionPtr test = parse_tuple({.conditionals = false});
     Body body = parse_block({"elif", "else", "endif"});
     branches.push_back({std::move(test), std::move(body)});
@@ -173,7 +175,7 @@ StatementPtr Parser::parse_if() {
       next();
     }
   }
-  lenient_ = outer;
+  around_ = outer;
   return std::make_unique<If>(std::move(branches));
 }
 
@@ -185,13 +187,15 @@ StatementPtr Parser::parse_for() {
   parts.values = parse_tuple({.conditionals = false, .end_name = "recursive"});
   if (skip_name("if")) parts.filter = parse_expression();
   parts.recursive = skip_name("recursive");
-  const bool outer = std::exchange(lenient_, false);
+  const Surroundings outer = std::exchange(around_, {});
+  around_.in_loop = true;
   parts.body = parse_block({"endfor", "else"});
   if (next().text == "else") {
+    around_.in_loop = outer.in_loop && !parts.recursive;  // behind the loop; a recursive one is a function
     parts.otherwise = parse_block({"endfor"});
     next();
   }
-  lenient_ = outer;
+  around_ = outer;
   return std::make_unique<For>(std::move(parts));
 }
 
@@ -239,7 +243,7 @@ void Parser::parse_macro_body(MacroParts& parts, std::string_view end) {
   parts.caller = intern("caller");
   parts.kwargs = intern("kwargs");
   parts.varargs = intern("varargs");
-  const bool outer = std::exchange(lenient_, false);
+  const Surroundings outer = std::exchange(around_, {});
   const std::set<NameId> before = std::exchange(read_, {});
   parts.body = parse_block({end});
   next();
@@ -250,7 +254,7 @@ void Parser::parse_macro_body(MacroParts& parts, std::string_view end) {
   parts.uses_kwargs = reads(parts.kwargs);
   parts.uses_varargs = reads(parts.varargs);
   read_.insert(before.begin(), before.end());
-  lenient_ = outer;
+  around_ = outer;
 }
 
 StatementPtr Parser::parse_macro() {
@@ -297,11 +301,11 @@ StatementPtr Parser::parse_named_block() {
   const std::string name = expect_any_name();
   const bool scoped = skip_name("scoped");
   skip_name("required");
-  const bool outer = std::exchange(lenient_, false);
+  const Surroundings outer = std::exchange(around_, {});
   Body body = parse_block({"endblock"});
   next();
   skip_name(name);
-  lenient_ = outer;
+  around_ = outer;
   return std::make_unique<Block>(scoped, std::move(body));
 }
 
@@ -316,10 +320,10 @@ StatementPtr Parser::parse_print() {
 }
 
 StatementPtr Parser::parse_generation() {
-  const bool outer = std::exchange(lenient_, false);
+  const Surroundings outer = std::exchange(around_, {});
   Body body = parse_block({"endgeneration"});
   next();
-  lenient_ = outer;
+  around_ = outer;
   return std::make_unique<Generation>(std::move(body));
 }
 

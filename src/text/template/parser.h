@@ -117,7 +117,12 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   int nesting_ = 0;
-  bool lenient_ = false;  // inside a condition, where jinja2 looks for filters and tests only when it gets there
+  // What stands around a statement; macros, blocks and generations begin anew.
+  struct Surroundings {
+    bool lenient = false;  // inside a condition, where jinja2 looks for filters and tests only when it gets there
+    bool in_loop = false;  // that break and continue can leave
+  };
+  Surroundings around_;
   std::optional<std::pair<Place, std::string>> unknown_;  // the first filter or test outside of conditions
   std::vector<std::string> open_tags_;
   std::vector<std::string> names_;

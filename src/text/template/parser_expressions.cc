@@ -34,25 +34,25 @@ int depth_of(const CallArguments& arguments) {
 
 ExpressionPtr Parser::parse_conditional() {
   const Level level(*this);
-  const bool outer = lenient_;
+  const Surroundings outer = around_;
   const auto unknown = unknown_;
   int line = current().place.line;
   ExpressionPtr value = parse_or();
   while (skip_name("if")) {
     unknown_ = unknown;  // what stands before the `if` is in the condition too
-    lenient_ = true;
+    around_.lenient = true;
     ExpressionPtr test = parse_or();
     ExpressionPtr otherwise = skip_name("else") ? parse_conditional() : nullptr;
     const int depth = std::max({depth_of(value), depth_of(test), depth_of(otherwise)});
     value = make<Conditional>(line, depth, std::move(test), std::move(value), std::move(otherwise));
     line = current().place.line;
   }
-  lenient_ = outer;
+  around_ = outer;
   return value;
 }
 
 void Parser::note_unknown(const Token& name, const std::string& message) {
-  if (!lenient_ && !unknown_) unknown_.emplace(name.place, message);
+  if (!around_.lenient && !unknown_) unknown_.emplace(name.place, message);
 }
 
 ExpressionPtr Parser::parse_or() {
