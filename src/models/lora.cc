@@ -123,6 +123,13 @@ std::unique_ptr<TensorSource> open_weights(const std::filesystem::path& folder) 
 Deltas read_deltas(const std::string& folder, const DecoderModel& model) {
   const std::filesystem::path path = folder;
   const std::string config_path = path / "adapter_config.json";
+  std::error_code error;
+  if (!std::filesystem::exists(config_path, error) && !error) {
+    throw PathError(PathError::Kind::not_found,
+                    {.file = folder,
+                     .rule = "holds no adapter_config.json: an adapter is a folder that PEFT wrote, or the name of one "
+                             "in the Hugging Face cache"});
+  }
   const json::Value json = json::parse_file(config_path, {.bytes = std::uint64_t{1} << 20});
   const LoraConfig config(json::Fields(json, config_path));
   const auto source = open_weights(path);

@@ -258,3 +258,4 @@ def test_a_lora_adapter_is_used_where_it_is_named(model, tmp_path):
     assert "--adapter names none of the 2 that --lora loads: none acts" in two.err
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2}')
     assert "r = 2" in refused("generate", model, *STORY, "--lora", tmp_path)
+    assert "nothere: holds no adapter_config.json" in refused("generate", model, *STORY, "--lora", "nothere")
