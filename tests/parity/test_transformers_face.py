@@ -231,7 +231,6 @@ def test_streamers(faces, skip_prompt, capsys):
     [
         {"num_beams": 2, "num_return_sequences": 3},
         {"tempertaure": 1},
-        {"top_p": 3.0, "do_sample": True},
         {"num_return_sequences": 2},
         {"temperature": 0.0, "do_sample": True},
     ],
