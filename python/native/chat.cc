@@ -11,11 +11,6 @@
 namespace skald::python {
 namespace {
 
-struct RenderOptions {
-  std::string tools, documents, variables, template_name;
-  bool add_generation_prompt = false, continue_final_message = false;
-};
-
 RenderedChat render(const ChatTemplate& templates, std::string messages, std::string tools, std::string documents,
                     std::string variables, std::string template_name, bool add_generation_prompt,
                     bool continue_final_message) {

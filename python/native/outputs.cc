@@ -26,16 +26,12 @@ Array view_of(const std::shared_ptr<const StepOutputs>& outputs, const std::vect
   return Array(values.data(), shape.size(), shape.begin(), owner);
 }
 
-std::size_t divided(std::size_t count, std::int64_t unit) {
-  return unit > 0 ? count / static_cast<std::size_t>(unit) : 0;
-}
-
 nb::object by_step(const Completion& completion, std::vector<float> StepOutputs::*member) {
   const auto& outputs = completion.step_outputs;
   if (!outputs || (*outputs.*member).empty()) return nb::none();
   const std::vector<float>& values = *outputs.*member;
   const auto width = static_cast<std::size_t>(outputs->vocab_size);
-  return nb::cast(view_of(outputs, values, {divided(values.size(), outputs->vocab_size), width}));
+  return nb::cast(view_of(outputs, values, {values.size() / width, width}));
 }
 
 // [rows, n_layers + 1, hidden_size]

@@ -18,7 +18,6 @@ namespace {
 
 using Node = Session::Node;
 
-// The stream is where signals are looked at: once a token.
 Node generate(Session& session, Node node, std::int64_t n, bool fork, nb::handle stream) {
   const auto held = keep(nb::borrow(stream));
   const Unlocked unlocked;

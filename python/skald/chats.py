@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skald._native import ChatTemplate, Model
+from skald._native import ChatTemplate, Model, RenderedChat
 from skald.errors import UnsupportedError
 
 Message = Mapping[str, Any]
@@ -14,6 +14,27 @@ Message = Mapping[str, Any]
 
 def _json(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def render(
+    template: ChatTemplate,
+    messages: Sequence[Message],
+    *,
+    tools: Sequence[Any] | None,
+    documents: Sequence[Message] | None,
+    variables: Mapping[str, Any],
+    add_generation_prompt: bool,
+    continue_final_message: bool,
+) -> RenderedChat:
+    """A conversation as `template` writes it."""
+    return template.render(
+        _json(list(messages)),
+        tools=_json(None if tools is None else list(tools)),
+        documents=_json(None if documents is None else list(documents)),
+        variables=_json(variables or None),
+        add_generation_prompt=add_generation_prompt,
+        continue_final_message=continue_final_message,
+    )
 
 
 class Chat:
@@ -44,11 +65,12 @@ class Chat:
                 f"{self._model.info['path']}: the model has no chat template: give one (chat_template=), or use "
                 "generate() with a prompt in the model's own form"
             )
-        rendered = self._template.render(
-            _json(list(messages)),
-            tools=_json(tools),
-            documents=_json(documents),
-            variables=_json(variables) if variables else "",
+        rendered = render(
+            self._template,
+            messages,
+            tools=tools,
+            documents=documents,
+            variables=variables,
             add_generation_prompt=not continue_final_message,
             continue_final_message=continue_final_message,
         )

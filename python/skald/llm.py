@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from skald import calls, loading, log
@@ -108,9 +109,16 @@ class LLM:
         1, top_k off (-1), top_p 1, no penalty, one completion. temperature 0 takes the most likely token each time.
         options: every other option of docs/options.md.
         """
-        named: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "n": n}
-        named |= {"top_p": top_p, "top_k": top_k}
-        named |= {"stop": stop, "seed": seed, "repetition_penalty": repetition_penalty}
+        named: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "n": n,
+            "top_p": top_p,
+            "top_k": top_k,
+            "stop": stop,
+            "seed": seed,
+            "repetition_penalty": repetition_penalty,
+        }
         config = config_of({**named, **options})
         single = _is_prompt(input_context)
         prompts: Any = [input_context] if single else input_context
@@ -156,7 +164,8 @@ class LLM:
         **options: Any,
     ) -> Any:
         """As generate(), of a conversation in the model's own form."""
-        ids = Chat(self.model, chat_template).encode(
+        chat = self._chat if chat_template is None else Chat(self.model, chat_template)
+        ids = chat.encode(
             messages,
             tools=tools,
             documents=documents,
@@ -164,6 +173,10 @@ class LLM:
             **(chat_template_kwargs or {}),
         )
         return self.generate(ids, **options)
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return Chat(self.model)
 
     def score(
         self, texts: Prompt | Sequence[Prompt], *, given: Prompt | None = None, top: int = 0

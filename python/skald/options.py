@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from skald import _native
 from skald._native import GenerationConfig
 
 # What users of other programs call our options.
@@ -54,8 +53,3 @@ def config_of(options: Mapping[str, Any], below: GenerationConfig | None = None)
     """The configuration that `options` make, over `below`."""
     config = GenerationConfig.from_json(json.dumps(canonical(options), default=_plain), "options")
     return config if below is None else config.over(below)
-
-
-def option_names() -> Iterable[str]:
-    """Every option of the table."""
-    return (row["name"] for row in _native.generation_options())

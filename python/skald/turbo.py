@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal, overload
 
 from skald import calls, loading
@@ -48,8 +49,13 @@ class TurboModel:
         **options: Any,
     ) -> Any:
         """The assistant's answer to a conversation, as text or as an iterator of its pieces."""
-        ids = Chat(self.model, chat_template).encode(messages, tools=tools)
+        chat = self._chat if chat_template is None else Chat(self.model, chat_template)
+        ids = chat.encode(messages, tools=tools)
         return self._answer([ids], True, stream, options)
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return Chat(self.model)
 
     def _answer(self, prompts: Sequence[Any], single: bool, stream: bool, options: dict[str, Any]) -> Any:
         config = config_of(options)

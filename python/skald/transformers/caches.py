@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from skald.loading import warn_of_device
+
 
 class Cache:
     """Accepted as past_key_values. Texts that go on from earlier ones are found by their tokens."""
@@ -30,8 +32,6 @@ class StaticCache(Cache):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        from skald.loading import warn_of_device
-
         warn_of_device(device)
         self.max_batch_size, self.max_cache_len = max_batch_size, max_cache_len
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,9 @@ class GenerationConfig:
     def __repr__(self) -> str:
         return f"GenerationConfig {self.to_json_string()}"
 
-    def _set(self) -> Iterator[tuple[str, Any]]:
-        return ((name, value) for name, value in vars(self).items() if value is not None)
-
     def to_dict(self) -> dict[str, Any]:
         """The options that are set."""
-        return dict(self._set())
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     to_diff_dict = to_dict
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ class Call:
     def __init__(self, model: Any, generation_config: GenerationConfig | None, options: dict[str, Any]) -> None:
         self.model = model
         passed = generation_config.to_dict() if generation_config is not None else {}
-        self.file: dict[str, Any] = json.loads(model.native.generation_config.to_json())
+        self.file: dict[str, Any] = model.file_config
         self.options = passed | {name: value for name, value in options.items() if value is not None}
         self.return_dict = bool(self.options.pop("return_dict_in_generate", False))
         self._check_names()
@@ -78,8 +77,9 @@ class Call:
             if self.options.pop(name, None) is not None:
                 raise UnsupportedError(f"generate: {name}: Skald's models do not take it")
         cache = self.options.pop("past_key_values", None)
-        if isinstance(cache, StaticCache) and cache.max_cache_len:
-            self.options.setdefault("max_length", cache.max_cache_len) if "max_new_tokens" not in self.options else None
+        limited = isinstance(cache, StaticCache) and cache.max_cache_len
+        if limited and "max_new_tokens" not in self.options:
+            self.options.setdefault("max_length", cache.max_cache_len)
         for name in _FORWARD:
             self.options.pop(name, None)
         unknown = [name for name in self.options if name not in GenerationConfig._names]
@@ -188,8 +188,7 @@ def output_of(call: Call, inputs: Inputs, completions: Sequence[Completion]) -> 
 
 def _functions(call: Call, inputs: Inputs, processors: Any, criteria: Any, prefix: Any) -> Mapping[str, Any]:
     """Code of the caller's own, as the engine calls it."""
-    lengths = [len(prompt) for prompt in inputs.prompts]
-    rows = hooks.Rows(inputs.given, lengths, call.get("num_return_sequences", 1), inputs.kind)
+    rows = hooks.Rows(inputs.given, call.get("num_return_sequences", 1), inputs.kind)
     functions: dict[str, Any] = {"stopping_criteria": [hooks.criterion(stop, rows) for stop in criteria or ()]}
     if call.get("num_beams", 1) > 1 or len(inputs.prompts) * rows.per_prompt == 1:
         functions["logits_processors"] = [hooks.one_by_one(each, rows) for each in processors or ()]

@@ -53,9 +53,9 @@ def _numpy(value: Any) -> npt.NDArray[Any]:
 class Rows:
     """The rows of a call as its caller knows them: the ids that were given, with their padding."""
 
-    def __init__(self, given: Ids, lengths: Sequence[int], per_prompt: int, kind: str) -> None:
-        """given: [prompts, width]; lengths: of them without padding; per_prompt: rows of a prompt."""
-        self.given, self.lengths, self.per_prompt, self.kind = given, lengths, per_prompt, kind
+    def __init__(self, given: Ids, per_prompt: int, kind: str) -> None:
+        """given: [prompts, width]; per_prompt: rows of a prompt."""
+        self.given, self.per_prompt, self.kind = given, per_prompt, kind
 
     def history(self, view: View) -> Ids:
         """Given ids and what was generated, of one row."""

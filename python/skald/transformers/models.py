@@ -77,7 +77,8 @@ class SkaldModel:
         """reload: loads the model again, with the draft model at a path."""
         self.native = native
         self.config = _config_of(native)
-        self.generation_config = GenerationConfig(**json.loads(native.generation_config.to_json()))
+        self.file_config: dict[str, Any] = json.loads(native.generation_config.to_json())  # as it was loaded
+        self.generation_config = GenerationConfig(**self.file_config)
         self.name_or_path: str = native.info["path"]
         self._reload = reload
         self._with_drafts: dict[str, Model] = {}
@@ -160,9 +161,8 @@ class SkaldModel:
 
     def _changed_config(self) -> GenerationConfig:
         """What was set in `generation_config` since the model was loaded."""
-        own = json.loads(self.native.generation_config.to_json())
         now = self.generation_config.to_dict()
-        return GenerationConfig(**{name: value for name, value in now.items() if own.get(name) != value})
+        return GenerationConfig(**{name: value for name, value in now.items() if self.file_config.get(name) != value})
 
     def _drafted_by(self, assistant: SkaldModel) -> SkaldModel:
         path = assistant.name_or_path

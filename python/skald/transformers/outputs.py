@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, UserDict
 from typing import Any
 
+import numpy as np
+
 from skald.transformers.arrays import as_kind
 
 
@@ -59,8 +61,6 @@ class BatchEncoding(UserDict[str, Any]):
 
     def convert_to_tensors(self, kind: str) -> BatchEncoding:
         """Values as arrays of "np" or "pt"."""
-        import numpy as np
-
         try:
             self.data = {name: as_kind(np.asarray(value, np.int64), kind) for name, value in self.data.items()}
         except ValueError as error:

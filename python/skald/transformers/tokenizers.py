@@ -6,10 +6,11 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skald import _native, loading
+from skald import _native, chats, loading
 from skald.errors import UnsupportedError
 from skald.transformers.outputs import BatchEncoding
 
@@ -159,13 +160,26 @@ class SkaldTokenizer:
         data: dict[str, Any] = {"input_ids": [ids for ids, _, _ in encoded]}
         if return_offsets_mapping:
             data["offset_mapping"] = [self._in_characters(t, spans) for t, (_, _, spans) in zip(texts, encoded)]
+        lengths = (padding, truncation, max_length, pad_to_multiple_of, padding_side)
+        batch = self._batch(data, single, lengths, return_tensors)
+        if not return_attention_mask:
+            del batch.data["attention_mask"]
+        return batch
+
+    def _batch(
+        self,
+        data: dict[str, Any],
+        single: bool,
+        lengths: tuple[bool | str, bool | str, int | None, int | None, str | None],
+        return_tensors: str | None,
+    ) -> BatchEncoding:
+        """Rows of ids, of the lengths that are asked for and with their attention mask."""
+        padding, truncation, max_length, multiple, side = lengths
         if truncation:
             self._truncate(data, max_length)
         data["attention_mask"] = [[1] * len(ids) for ids in data["input_ids"]]
         if padding:
-            self._pad(data, padding, max_length, pad_to_multiple_of, padding_side or self.padding_side)
-        if not return_attention_mask:
-            del data["attention_mask"]
+            self._pad(data, padding, max_length, multiple, side or self.padding_side)
         batch = BatchEncoding(data if not single or return_tensors else {name: rows[0] for name, rows in data.items()})
         return batch.convert_to_tensors(return_tensors) if return_tensors else batch
 
@@ -206,7 +220,7 @@ class SkaldTokenizer:
             return int(self.pad_token_id)
         if self.eos_token_id is None:
             raise ValueError("padding needs a token: set tokenizer.pad_token")
-        warnings.warn("the tokenizer has no padding token: eos is used (tokenizer.pad_token = ...)", stacklevel=4)
+        warnings.warn("the tokenizer has no padding token: eos is used (tokenizer.pad_token = ...)", stacklevel=5)
         self.pad_token_id = self.eos_token_id
         return int(self.eos_token_id)
 
@@ -244,6 +258,10 @@ class SkaldTokenizer:
         return [self.decode(row, skip_special_tokens, **options) for row in sequences]
 
     # Chats ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _own_template(self) -> _native.ChatTemplate:
+        return _native.ChatTemplate.load(self._path)
 
     @property
     def chat_template(self) -> str | None:
@@ -283,18 +301,19 @@ class SkaldTokenizer:
         """
         source = chat_template or self._template
         template = (
-            _native.ChatTemplate.load(self._path)
+            self._own_template
             if source is None
             else _native.ChatTemplate.from_source(source, "chat_template", self._path)
         )
         single = not (len(conversation) > 0 and _many(conversation[0]))
         conversations = [conversation] if single else conversation
         rendered = [
-            template.render(
-                json.dumps(list(messages), ensure_ascii=False),
-                tools=json.dumps(list(tools), ensure_ascii=False) if tools else "",
-                documents=json.dumps(list(documents), ensure_ascii=False) if documents else "",
-                variables=json.dumps(variables, ensure_ascii=False) if variables else "",
+            chats.render(
+                template,
+                messages,
+                tools=tools or None,
+                documents=documents or None,
+                variables=variables,
                 add_generation_prompt=add_generation_prompt,
                 continue_final_message=continue_final_message,
             )
@@ -307,14 +326,7 @@ class SkaldTokenizer:
         if return_assistant_tokens_mask:
             masks = (template.generated(chat, self._native, True) for chat in rendered)
             data["assistant_masks"] = [[int(inside) for inside in mask] for mask in masks]
-        if truncation:
-            self._truncate(data, max_length)
-        data["attention_mask"] = [[1] * len(ids) for ids in data["input_ids"]]
-        if padding:
-            self._pad(data, padding, max_length, None, self.padding_side)
-        whole = BatchEncoding(data if not single or return_tensors else {k: rows[0] for k, rows in data.items()})
-        if return_tensors:
-            whole.convert_to_tensors(return_tensors)
+        whole = self._batch(data, single, (padding, truncation, max_length, None, None), return_tensors)
         return whole if return_dict else whole["input_ids"]
 
 
