@@ -29,7 +29,7 @@ def as_kind(array: npt.NDArray[Any], kind: str) -> Any:
         return array
     if kind != "pt":
         raise ValueError(f"return_tensors={kind!r}: must be 'np' or 'pt'")
-    import torch
+    import torch  # type: ignore[import-not-found, unused-ignore]  # optional
 
     return torch.from_numpy(np.ascontiguousarray(array))
 
