@@ -63,7 +63,7 @@ def refused(*arguments, code=2, **options):
 class Terminal:
     """skald on a pseudo-terminal: all three streams, or only those of `streams`."""
 
-    def __init__(self, *arguments, streams=(0, 1, 2), env=None):
+    def __init__(self, *arguments, streams=(0, 1, 2), env=None, cwd=None):
         self.side, inner = pty.openpty()
         self.text = b""
         files = [inner if fd in streams else subprocess.PIPE for fd in (0, 1, 2)]
@@ -73,6 +73,7 @@ class Terminal:
             stdout=files[1],
             stderr=files[2],
             start_new_session=True,
+            cwd=cwd,
             env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **(env or {})},
         )
         os.close(inner)

@@ -8,6 +8,9 @@ import pytest
 import skald
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from stand_ins import make_shelf  # noqa: E402
+
 MODEL = ROOT / "models" / "skald-tales"
 PATIENCE = 120  # seconds, for machines under load
 
@@ -25,6 +28,17 @@ def lm():
 @pytest.fixture(scope="session")
 def story():
     return skald.turbo(MODEL)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    return make_shelf(tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture
+def at_shelf(shelf, monkeypatch):
+    """The names of models in documents are folders and files here."""
+    monkeypatch.chdir(shelf)
 
 
 def in_new_process(code, **options):

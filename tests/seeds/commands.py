@@ -2,13 +2,17 @@
 
 import importlib.util
 import math
+import sys
 from pathlib import Path
 
 spec = importlib.util.spec_from_file_location("cli_conftest", Path(__file__).parents[1] / "cli" / "conftest.py")
 cli = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cli)
 
-ROOT, Terminal, run = cli.ROOT, cli.Terminal, cli.run
+ROOT, BINARY, PATIENCE, Terminal, run = cli.ROOT, cli.BINARY, cli.PATIENCE, cli.Terminal, cli.run
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from stand_ins import make_shelf  # noqa: E402, F401
+
 binary, model = cli.binary, cli.model
 OFF = {"temperature": 1, "top-k": 0, "top-p": 1, "repetition-penalty": 1}
 
