@@ -7,6 +7,7 @@
 
 #include "skald/chat.h"
 #include "skald/control_vector.h"
+#include "skald/embed.h"
 #include "skald/error.h"
 #include "skald/generation_config.h"
 #include "skald/hooks.h"
@@ -20,4 +21,5 @@
 #include "skald/session.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
+#include "skald/waiting.h"
 #include "skald/watermark.h"

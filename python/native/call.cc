@@ -5,8 +5,12 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "bindings.h"
@@ -34,12 +38,16 @@ Running& running() {
 }
 
 std::shared_ptr<Call> start(const Model& model, nb::handle prompts, const GenerationConfig& config, Door door,
-                            bool stream, nb::handle logits_processors, nb::handle group_logits_processors,
-                            nb::handle stopping_criteria, nb::handle prefix_allowed_tokens_fn) {
+                            bool stream, bool last_events, nb::handle logits_processors,
+                            nb::handle group_logits_processors, nb::handle stopping_criteria,
+                            nb::handle prefix_allowed_tokens_fn) {
   if (running().ended) throw UsageError("the interpreter is ending: no call can begin");
   auto call = std::make_shared<Call>(
       model, to_prompts(prompts), config, door,
-      to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn), stream);
+      to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn),
+      last_events ? Kept::last
+      : stream    ? Kept::all
+                  : Kept::none);
   std::erase_if(running().calls, [](const std::weak_ptr<Call>& other) { return other.expired(); });
   running().calls.push_back(call);
   return call;
@@ -48,11 +56,11 @@ std::shared_ptr<Call> start(const Model& model, nb::handle prompts, const Genera
 }  // namespace
 
 Call::Call(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config, Door door, Hooks hooks,
-           bool streams) {
-  if (streams) events_ = std::make_shared<Events>();
+           Kept events) {
+  if (events != Kept::none) events_ = std::make_shared<Events>();
   const Unlocked unlocked;
-  generation_ =
-      model.submit(std::move(prompts), config, streams ? into(events_) : StreamCallback(), door, std::move(hooks));
+  generation_ = model.submit(std::move(prompts), config, events_ ? into(events_, events) : StreamCallback(), door,
+                             std::move(hooks));
 }
 
 Call::~Call() {
@@ -61,20 +69,59 @@ Call::~Call() {
   generation_.reset();
 }
 
-StreamCallback Call::into(const std::shared_ptr<Events>& events) {
-  return [events](const StreamEvent& event) {
-    Event copy{.prompt_index = event.prompt_index,
-               .index = event.index,
-               .text = event.text,
-               .token_ids = event.token_ids,
-               .tentative = event.tentative,
-               .finished = {}};
-    if (event.finished != nullptr) copy.finished = *event.finished;
-    const std::lock_guard lock(events->mutex);
-    events->waiting.push_back(std::move(copy));
-    events->arrived.notify_one();
+Call::Events::~Events() {
+  if (wake >= 0) close(wake);
+}
+
+void Call::Events::push(const StreamEvent& event) {
+  Event copy{.prompt_index = event.prompt_index,
+             .index = event.index,
+             .text = event.text,
+             .token_ids = event.token_ids,
+             .tentative = event.tentative,
+             .finished = {}};
+  if (event.finished != nullptr) copy.finished = *event.finished;
+  const std::lock_guard lock(mutex);
+  waiting.push_back(std::move(copy));
+  arrived.notify_one();
+  if (wake >= 0) eventfd_write(wake, 1);
+}
+
+StreamCallback Call::into(const std::shared_ptr<Events>& events, Kept kept) {
+  return [events, kept](const StreamEvent& event) {
+    if (kept == Kept::all || event.finished != nullptr) events->push(event);
   };
 }
+
+Call::Events& Call::events() {
+  if (!events_) throw UsageError("this call was started without stream=True: use wait()");
+  return *events_;
+}
+
+int Call::fileno() {
+  Events& all = events();
+  const std::lock_guard lock(all.mutex);
+  if (all.wake >= 0) return all.wake;
+  all.wake = eventfd(all.waiting.empty() ? 0 : 1, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (all.wake < 0) throw LimitError({.field = "open files", .rule = std::generic_category().message(errno)});
+  return all.wake;
+}
+
+void Call::taken() {
+  eventfd_t count = 0;
+  eventfd_read(fileno(), &count);
+}
+
+std::optional<Event> Call::poll() {
+  Events& all = events();
+  const std::lock_guard lock(all.mutex);
+  if (all.waiting.empty()) return std::nullopt;
+  Event event = std::move(all.waiting.front());
+  all.waiting.pop_front();
+  return event;
+}
+
+bool Call::ended() { return ended_within(milliseconds(0)); }
 
 std::optional<Event> Call::event_within(milliseconds time) {
   const Unlocked unlocked;
@@ -102,7 +149,7 @@ void Call::check() {
 }
 
 std::optional<Event> Call::next() {
-  if (!events_) throw UsageError("this call was started without stream=True: use wait()");
+  (void)events();
   for (;;) {
     // In this order: an event that came before the end is never missed.
     const bool ended = ended_within(milliseconds(0));
@@ -155,16 +202,20 @@ void bind_call(nb::module_& m) {
 
   nb::class_<Call>(m, "Call", "One call under way. Letting go of it cancels it.")
       .def("next", &Call::next, "The next event; None after the last. Raises what ended the call.")
+      .def("poll", &Call::poll, "The next event, if one has come.")
+      .def("ended", &Call::ended, "Whether no event is to come, beyond those that have.")
+      .def("fileno", &Call::fileno, "Can be read from once an event has come, until taken().")
+      .def("taken", &Call::taken)
       .def("wait", &Call::wait, "All completions. Raises what ended the call.")
       .def("cancel", &Call::cancel, nb::call_guard<Unlocked>(), "Ends the call soon; completions keep what they have.")
       .def_prop_ro("notices", &Call::notices);
 
   m.def("start", &start, nb::arg("model"), nb::arg("prompts"), nb::arg("config"), nb::arg("door"),
-        nb::arg("stream") = false, nb::arg("logits_processors") = nb::tuple(),
+        nb::arg("stream") = false, nb::arg("last_events") = false, nb::arg("logits_processors") = nb::tuple(),
         nb::arg("group_logits_processors") = nb::tuple(), nb::arg("stopping_criteria") = nb::tuple(),
         nb::arg("prefix_allowed_tokens_fn") = nb::none(),
         nb::sig("def start(model: Model, prompts: typing.Iterable[str | typing.Iterable[int]], config: "
-                "GenerationConfig, door: Door, stream: bool = False, logits_processors: "
+                "GenerationConfig, door: Door, stream: bool = False, last_events: bool = False, logits_processors: "
                 "typing.Iterable[typing.Callable[..., typing.Any]] = (), group_logits_processors: "
                 "typing.Iterable[typing.Callable[..., typing.Any]] = (), stopping_criteria: "
                 "typing.Iterable[typing.Callable[..., bool]] = (), prefix_allowed_tokens_fn: typing.Callable[..., "

@@ -24,19 +24,27 @@ struct Event {
   std::optional<Completion> finished;  // in the last event of a completion
 };
 
+/// Which events of a call are kept: none, all, or the last one of each completion.
+enum class Kept { none, all, last };
+
 /// Waits without the interpreter's lock, in ticks between which signals are looked at. Any thread may cancel; one at a
 /// time may wait. Dropping it cancels it.
 class Call {
  public:
-  /// `streams`: events are kept for next().
   Call(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config, Door door, Hooks hooks,
-       bool streams);
+       Kept events);
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   /// The next event; nothing after the last one. Needs the interpreter's lock.
   std::optional<Event> next();
+  /// As next(), but nothing too where none waits. For event loops, with ended() looked at first.
+  std::optional<Event> poll();
+  [[nodiscard]] bool ended();
+  /// A file descriptor that can be read from once an event has come, until taken() is called.
+  int fileno();
+  void taken();
   /// All completions. Needs the interpreter's lock.
   std::vector<Completion> wait();
   void cancel();
@@ -50,8 +58,16 @@ class Call {
     std::mutex mutex;
     std::condition_variable arrived;
     std::deque<Event> waiting;
+    int wake = -1;  // eventfd, where fileno() was asked for
+
+    Events() = default;
+    ~Events();
+    Events(const Events&) = delete;
+    Events& operator=(const Events&) = delete;
+    void push(const StreamEvent& event);
   };
-  static StreamCallback into(const std::shared_ptr<Events>& events);
+  static StreamCallback into(const std::shared_ptr<Events>& events, Kept kept);
+  Events& events();
   [[nodiscard]] std::optional<Event> event_within(std::chrono::milliseconds time);
   bool ended_within(std::chrono::milliseconds time);
   void check();

@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "skald/waiting.h"
+
 namespace skald::python {
 
 namespace nb = nanobind;
@@ -56,6 +58,13 @@ inline std::shared_ptr<Held> keep(nb::object object) { return std::make_shared<H
 inline void check_signals() {
   if (PyErr_CheckSignals() != 0) throw nb::python_error();
 }
+
+/// The lock is free while it lives, and Ctrl-C ends what the thread waits for.
+class Interruptible {
+ private:
+  Unlocked unlocked_;
+  Waiting waiting_{[] { with_gil(check_signals); }};
+};
 
 /// Cancels the calls that are under way and lets none begin. For the interpreter's end.
 void end_calls();

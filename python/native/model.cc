@@ -1,10 +1,13 @@
 // Models.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -90,8 +93,32 @@ std::vector<TextScore> score(const Model& model, const nb::list& texts, const nb
     ScoreInput& input = inputs.emplace_back(ScoreInput{.text = to_prompt(texts[i])});
     if (!nb::handle(given[i]).is_none()) input.given = to_prompt(given[i]);
   }
-  const Unlocked unlocked;
+  const Interruptible waiting;
   return model.score(inputs, options);
+}
+
+Pooling pooling_of(const std::string& name) {
+  if (name == "mean") return Pooling::mean;
+  if (name == "last") return Pooling::last;
+  if (name == "first") return Pooling::first;
+  throw OptionError({.field = "pooling", .value = quoted(name), .rule = "must be mean, last or first"});
+}
+
+// [texts, hidden_size]
+nb::object embeddings(const Model& model, nb::handle texts, const std::string& pooling, bool normalize,
+                      std::optional<std::int64_t> layer) {
+  const std::vector<Prompt> prompts = to_prompts(texts);
+  const EmbedOptions options{.pooling = pooling_of(pooling), .normalize = normalize, .layer = layer};
+  std::vector<std::vector<float>> vectors;
+  {
+    const Interruptible waiting;
+    vectors = embed(model, prompts, options);
+  }
+  auto* const all = new std::vector<float>();
+  const nb::capsule owner(all, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+  for (const std::vector<float>& vector : vectors) all->insert(all->end(), vector.begin(), vector.end());
+  const std::initializer_list<std::size_t> shape = {vectors.size(), vectors.front().size()};
+  return nb::cast(nb::ndarray<nb::numpy, float>(all->data(), shape.size(), shape.begin(), owner));
 }
 
 }  // namespace
@@ -131,6 +158,10 @@ void bind_model(nb::module_& m) {
           nb::arg("texts"), nb::arg("given"), nb::arg("top") = 0,
           nb::sig("def score(self, texts: list[str | collections.abc.Iterable[int]], given: list[str | "
                   "collections.abc.Iterable[int] | None], top: int = 0) -> list[TextScore]"));
+  m.def("embed", &embeddings, nb::arg("model"), nb::arg("texts"), nb::arg("pooling") = "mean",
+        nb::arg("normalize") = true, nb::arg("layer") = nb::none(),
+        nb::sig("def embed(model: Model, texts: typing.Iterable[str | typing.Iterable[int]], pooling: str = 'mean', "
+                "normalize: bool = True, layer: int | None = None) -> numpy.ndarray"));
   m.def(
       "find_model", [](const std::string& name) { return find_model(name); }, nb::arg("name"));
 }

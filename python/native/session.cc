@@ -20,7 +20,7 @@ using Node = Session::Node;
 
 Node generate(Session& session, Node node, std::int64_t n, bool fork, nb::handle stream) {
   const auto held = keep(nb::borrow(stream));
-  const Unlocked unlocked;
+  const Interruptible waiting;
   return session.generate(node, n, fork, [&held](const StreamEvent& event) {
     if (held->object.is_none()) return;
     with_gil([&] { held->object(event.text); });
@@ -28,12 +28,12 @@ Node generate(Session& session, Node node, std::int64_t n, bool fork, nb::handle
 }
 
 std::vector<Alternative> alternatives(Session& session, Node node, std::int64_t n) {
-  const Unlocked unlocked;
+  const Interruptible waiting;
   return session.alternatives(node, n);
 }
 
 Completion completion(Session& session, Node node) {
-  const Unlocked unlocked;
+  const Interruptible waiting;
   return session.completion(node);
 }
 
@@ -80,7 +80,7 @@ void bind_session(nb::module_& m) {
           "force_text", [](Session& s, Node node, std::string_view text) { return s.force(node, text); },
           nb::arg("node"), nb::arg("text"))
       .def("alternatives", &alternatives, nb::arg("node"), nb::arg("n"))
-      .def("expand", &Session::expand, nb::arg("node"), nb::arg("n"), nb::call_guard<Unlocked>())
+      .def("expand", &Session::expand, nb::arg("node"), nb::arg("n"), nb::call_guard<Interruptible>())
       .def("completion", &completion, nb::arg("node"))
       .def("to_json", &Session::to_json)
       .def("to_graphviz", &Session::to_graphviz)

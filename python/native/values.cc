@@ -57,6 +57,8 @@ Prompt to_prompt(nb::handle value) {
 }
 
 std::vector<Prompt> to_prompts(nb::handle list) {
+  const bool several = nb::hasattr(list, "__iter__") && !PyBytes_Check(list.ptr()) && !PyDict_Check(list.ptr());
+  if (!several) return {to_prompt(list)};  // says what a prompt is
   std::vector<Prompt> prompts;
   for (const nb::handle prompt : nb::iter(list)) prompts.push_back(to_prompt(prompt));
   return prompts;

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from skald import calls, loading, log
-from skald._native import Completion, Door, TextScore, TokenLogprob
+from skald import _native, batches, calls, loading, log, results
+from skald._native import Completion, Door, Event, GenerationConfig, Model, TextScore
 from skald.calls import Prompt
 from skald.chats import Chat, Message
 from skald.options import config_of
+from skald.progress import Bar
 from skald.session import Session
 
-Result = dict[str, Any]
+if TYPE_CHECKING:  # it is imported where arrays are made
+    import numpy as np
+    import numpy.typing as npt
 
 
 def _is_prompt(value: object) -> bool:
@@ -24,33 +27,28 @@ def _is_prompt(value: object) -> bool:
     return isinstance(value, Sequence) and all(not isinstance(part, (str, Sequence)) for part in value[:1])
 
 
-def _logprob(entry: TokenLogprob) -> Result:
-    return {"token": entry.token, "logprob": entry.logprob, "top": entry.top}
+class Request(NamedTuple):
+    """What LLM.generate() was asked for."""
 
+    model: Model
+    prompts: Any
+    config: GenerationConfig
+    single: bool  # one prompt, and not a list of them
+    token_ids: bool
+    text: bool
 
-def _choice(completion: Completion) -> Result:
-    choice: Result = {
-        "index": completion.index,
-        "text": completion.text,
-        "token_ids": completion.token_ids,
-        "finish_reason": completion.finish_reason,
-        "stopped_by": completion.stopped_by,
-    }
-    if completion.stop_text:
-        choice["stop_text"] = completion.stop_text
-    if completion.score is not None:
-        choice["score"] = completion.score
-    if completion.logprobs:
-        choice["logprobs"] = [_logprob(entry) for entry in completion.logprobs]
-    if completion.prompt_logprobs:
-        choice["prompt_logprobs"] = [_logprob(entry) for entry in completion.prompt_logprobs]
-    return choice
+    def result(self, completions: Iterable[Completion]) -> Any:
+        """What generate() returns."""
+        found = results.of_prompts(self.model, completions, self.token_ids, self.text)
+        return found[0] if self.single else found
 
-
-def _usage(completions: Sequence[Completion]) -> dict[str, int]:
-    prompt = completions[0].prompt_tokens
-    generated = sum(len(completion.token_ids) for completion in completions)
-    return {"prompt_tokens": prompt, "completion_tokens": generated, "total_tokens": prompt + generated}
+    def event(self, event: Event) -> dict[str, Any]:
+        """What a stream gives."""
+        shown: dict[str, Any] = {"prompt_index": event.prompt_index, "index": event.index, "text": event.text}
+        if self.token_ids:
+            shown["token_ids"] = event.token_ids
+        shown["finish_reason"] = event.finished.finish_reason if event.finished else None
+        return shown
 
 
 class LLM:
@@ -119,40 +117,101 @@ class LLM:
             "seed": seed,
             "repetition_penalty": repetition_penalty,
         }
-        config = config_of({**named, **options})
+        request = self.request(
+            input_context, return_token_ids=return_token_ids, return_text=return_text, **named, **options
+        )
+        return self._run(request, stream)
+
+    def request(
+        self,
+        input_context: Prompt | Sequence[Prompt],
+        *,
+        return_token_ids: bool = False,
+        return_text: bool = True,
+        **options: Any,
+    ) -> Request:
+        """What generate() would run, not begun."""
         single = _is_prompt(input_context)
-        prompts: Any = [input_context] if single else input_context
+        prompts = [input_context] if single else input_context
+        return Request(self.model, prompts, config_of(options), single, return_token_ids, return_text)
+
+    def _run(self, request: Request, stream: bool) -> Any:
         if stream:
-            return self._events(calls.Stream(self.model, prompts, config, Door.llm), return_token_ids)
-        by_prompt: dict[int, list[Completion]] = {}
-        for completion in calls.complete(self.model, prompts, config, Door.llm):
-            by_prompt.setdefault(completion.prompt_index, []).append(completion)
-        results = [self._results(some, return_token_ids, return_text) for some in by_prompt.values()]
-        return results[0] if single else results
+            return self._shown(request, calls.Stream(self.model, request.prompts, request.config, Door.llm))
+        return request.result(calls.complete(self.model, request.prompts, request.config, Door.llm))
 
-    def _results(self, completions: Sequence[Completion], token_ids: bool, text: bool) -> Result | list[Result]:
-        """Of one prompt."""
-        choices = [_choice(completion) for completion in completions]
-        whole = {"model": self.model.info["path"], "choices": choices, "usage": _usage(completions)}
-        whole |= {"seed": completions[0].seed}
-        results: list[Result] = []
-        for choice in choices:
-            kept = {"text": text, "token_ids": token_ids, "logprobs": True, "prompt_logprobs": True, "score": True}
-            result = {key: choice[key] for key, keep in kept.items() if keep and key in choice}
-            result["finish_reason"] = choice["finish_reason"]
-            result["_raw_response"] = whole if len(choices) == 1 else choice
-            results.append(result)
-        return results[0] if len(results) == 1 else results
+    @staticmethod
+    def _shown(request: Request, events: calls.Stream) -> Iterator[dict[str, Any]]:
+        with events:
+            for event in events:
+                yield request.event(event)
 
-    def _events(self, events: calls.Stream, token_ids: bool) -> Iterator[Result]:
-        for event in events:
-            result: Result = {"prompt_index": event.prompt_index, "index": event.index, "text": event.text}
-            if token_ids:
-                result["token_ids"] = event.token_ids
-            result["finish_reason"] = event.finished.finish_reason if event.finished else None
-            yield result
+    def generate_many(
+        self,
+        prompts: Iterable[Prompt],
+        *,
+        return_token_ids: bool = False,
+        progress: bool | None = None,
+        on_error: Literal["raise", "return"] = "raise",
+        **options: Any,
+    ) -> Iterator[Any]:
+        """As generate() of many prompts, of any iterable: results come in order, while the next are computed.
 
-    def chat(
+        Memory is bounded: prompts are taken, and results held, for some hundred of them at a time. Prompt number i
+        draws with seed + i. progress: a bar; None for one on a terminal. on_error="return": what a prompt fails with is
+        {"error": ...} in its place.
+        """
+        if on_error not in ("raise", "return"):
+            raise ValueError(f"on_error={on_error!r}: must be 'raise' or 'return'")
+        config_of(options)  # refused now, not at the first result
+        total = len(prompts) if isinstance(prompts, Sized) else None
+        return self._answers(prompts, total, return_token_ids, progress, on_error == "raise", options)
+
+    def _answers(
+        self,
+        prompts: Iterable[Prompt],
+        total: int | None,
+        token_ids: bool,
+        progress: bool | None,
+        raises: bool,
+        options: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        def question(prompt: Prompt, i: int) -> batches.Question:
+            return lambda: (prompt, batches.numbered(options, i))
+
+        questions = (question(prompt, i) for i, prompt in enumerate(prompts))
+        with Bar("generating", total, progress) as bar:
+            for done, answer in enumerate(batches.run(self.model, questions, Door.llm), 1):
+                if isinstance(answer, Exception):
+                    if raises:
+                        raise answer
+                    yield {"error": str(answer)}
+                else:
+                    yield results.of_prompt(self.model, answer, token_ids)
+                bar.show(done)
+
+    def generate_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> dict[str, int]:
+        """Answers a file of prompts into another, a JSON value a line. Returns how many prompts and failures.
+
+        A line of `source` is "text", [1, 2, 3], or {"prompt": either, "temperature": 0.5, ...} with options of its own;
+        one of `target` {"prompt_index", "index", "text", "token_ids", "finish_reason"}, or {"prompt_index", "error"}.
+        Prompt number i draws with seed + i. Memory is bounded. resume: go on where `target` ends.
+        """
+        return batches.run_file(self.model, source, target, options, Door.llm, resume=resume, progress=progress)
+
+    def chat(self, messages: Sequence[Message], *, stream: bool = False, **options: Any) -> Any:
+        """As generate(), of a conversation in the model's own form. Takes what chat_request() takes."""
+        return self._run(self.chat_request(messages, **options), stream)
+
+    def chat_request(
         self,
         messages: Sequence[Message],
         *,
@@ -162,8 +221,12 @@ class LLM:
         chat_template: str | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Any:
-        """As generate(), of a conversation in the model's own form."""
+    ) -> Request:
+        """What chat() would run, not begun.
+
+        tools, documents: as the model's template takes them. continue_final_message: the last message goes on.
+        chat_template: another template. chat_template_kwargs: its variables. options: as generate() takes them.
+        """
         chat = self._chat if chat_template is None else Chat(self.model, chat_template)
         ids = chat.encode(
             messages,
@@ -172,7 +235,7 @@ class LLM:
             continue_final_message=continue_final_message,
             **(chat_template_kwargs or {}),
         )
-        return self.generate(ids, **options)
+        return self.request(ids, **options)
 
     @cached_property
     def _chat(self) -> Chat:
@@ -189,6 +252,24 @@ class LLM:
         finally:
             log.tell()
         return scores[0] if single else scores
+
+    def embed(
+        self,
+        texts: Prompt | Sequence[Prompt],
+        *,
+        pooling: Literal["mean", "last", "first"] = "mean",
+        normalize: bool = True,
+        layer: int | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Vectors of texts, [texts, hidden_size]; of one text [hidden_size].
+
+        pooling: the mean of the hidden states of all tokens, or that of the last or first one. normalize: to length 1.
+        layer: after so many layers, in [0, layers]; None for all of them and the final norm.
+        """
+        single = _is_prompt(texts)
+        several: Any = [texts] if single else texts
+        vectors = _native.embed(self.model, several, pooling, normalize, layer)
+        return vectors[0] if single else vectors
 
     def session(self, prompt: Prompt, **options: Any) -> Session:
         """A generation to be stepped, forked, forced and saved."""

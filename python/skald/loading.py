@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 from skald import _native, log
-
-_SLOW = 0.5  # seconds of loading after which a bar shows
-_WIDTH = 40
+from skald.progress import Bar
 
 Progress = Callable[[float], object]
-
-
-def _bar() -> Progress | None:
-    """A progress bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    begin = time.monotonic()
-    shown = False
-
-    def show(fraction: float) -> None:
-        nonlocal shown
-        if fraction < 1 and time.monotonic() - begin < _SLOW:
-            return
-        if fraction < 1 or shown:
-            done = round(fraction * _WIDTH)
-            line = f"\rloading [{'#' * done}{'.' * (_WIDTH - done)}] {fraction:4.0%}" if fraction < 1 else "\r\033[K"
-            print(line, end="", file=sys.stderr, flush=True)
-        shown = True
-
-    return show
 
 
 def warn_of_device(device: object) -> None:
@@ -70,6 +46,7 @@ def load(
     use. progress: called with the fraction that is loaded; None shows a bar on a terminal.
     """
     path = find(model)
+    bar = Bar("loading", 1)
     try:
         return _native.Model.load(
             path,
@@ -82,7 +59,8 @@ def load(
             draft="" if draft is None else find(draft),
             experts=dict(experts or {}),
             control_vectors=dict(control_vectors or {}),
-            progress=progress or _bar(),
+            progress=progress or bar.show,
         )
     finally:
+        bar.close()
         log.tell()

@@ -146,14 +146,14 @@ class Maker {
 
   // Pairs with openings number [begin, end).
   void add(std::size_t begin, std::size_t end) {
-    std::vector<std::vector<TokenId>> prompts;
+    std::vector<Prompt> prompts;
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t pair = i % pairs_.size();
       const std::string opening = options_.openings.empty() ? std::string() : options_.openings[i / pairs_.size()];
       prompts.push_back(encode(pairs_[pair].positive + opening, pair, "positive"));
       prompts.push_back(encode(pairs_[pair].negative + opening, pair, "negative"));
     }
-    const std::vector<std::vector<float>> states = ModelAccess::last_states(model_, prompts, taps_);
+    const std::vector<std::vector<float>> states = ModelAccess::states(model_, prompts, taps_, Pooling::last);
     const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
     for (std::size_t i = 0; i < states.size(); i += 2) {
       for (std::size_t k = 0; k < taps_.size() * hidden; ++k) {

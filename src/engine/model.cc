@@ -20,6 +20,7 @@
 #include "engine/model_access.h"
 #include "engine/prepare.h"
 #include "engine/score.h"
+#include "engine/text_ids.h"
 #include "engine/token_healing.h"
 #include "models/control_vector.h"
 #include "models/lora.h"
@@ -336,16 +337,23 @@ Generation Model::submit(std::vector<Prompt> prompts, const GenerationConfig& co
                                      .hooks = std::move(hooks)});
 }
 
-std::vector<std::vector<float>> ModelAccess::last_states(const Model& model,
-                                                         const std::vector<std::vector<TokenId>>& prompts,
-                                                         std::span<const std::int32_t> layers) {
+std::vector<std::vector<float>> ModelAccess::states(const Model& model, const std::vector<Prompt>& texts,
+                                                    std::span<const std::int32_t> layers, Pooling pooling) {
   const std::shared_ptr<Model::Impl> impl = model.impl_;
   impl->engine->check_usable();
-  check_prompts(prompts.size());
+  check_prompts(texts.size());
+  const models::ModelShape& shape = impl->model->shape();
+  const std::vector<std::int32_t> after(layers.begin(), layers.end());
   auto group = std::make_shared<Group>();
-  for (const std::vector<TokenId>& prompt : prompts) {
-    group->add({.strategy = std::make_unique<decode::Probing>(prompt, layers, impl->engine->language_model()),
-                .needs = {{.prompt_length = std::ssize(prompt), .longest = std::ssize(prompt)}}});
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string name = "text " + std::to_string(i);
+    std::vector<TokenId> ids = engine::text_ids(texts[i], impl->text_tokenizer(), shape.vocab_size, name);
+    if (ids.empty()) throw OptionError({.field = name, .value = {}, .rule = "is empty"});
+    const std::int64_t length = std::ssize(ids);
+    engine::check_text_length(length, shape.hard_limit ? shape.max_positions : 0, name);
+    group->add(
+        {.strategy = std::make_unique<decode::Probing>(std::move(ids), after, pooling, impl->engine->language_model()),
+         .needs = {{.prompt_length = length, .longest = length}}});
   }
   impl->engine->submit(group);
   std::vector<std::vector<float>> states;

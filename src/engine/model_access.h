@@ -7,6 +7,7 @@
 
 #include "decode/sampling_request.h"
 #include "models/decoder_model.h"
+#include "skald/embed.h"
 #include "skald/model.h"
 
 namespace skald {
@@ -24,11 +25,10 @@ struct ModelAccess {
   };
   static Generation submit(const Model& model, Call call);
   static const models::ModelShape& shape(const Model& model);
-  /// Hidden states [layers, hidden_size] of the last token of each prompt after so many layers each. Throws LimitError
-  /// for prompts that do not fit.
-  static std::vector<std::vector<float>> last_states(const Model& model,
-                                                     const std::vector<std::vector<TokenId>>& prompts,
-                                                     std::span<const std::int32_t> layers);
+  /// Hidden states [layers, hidden_size] of each text after so many layers each. Throws OptionError for what is no
+  /// text of this model, LimitError for one that does not fit.
+  static std::vector<std::vector<float>> states(const Model& model, const std::vector<Prompt>& texts,
+                                                std::span<const std::int32_t> layers, Pooling pooling);
 };
 
 }  // namespace skald

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace skald::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{50};
+
+}  // namespace
 
 std::int32_t Plan::add(decode::ModelIndex model, decode::SequenceHandle sequence, std::span<const TokenId> tokens,
                        std::int64_t n_logits, const decode::RowWants& also) {
@@ -68,7 +73,17 @@ bool Group::wait_for(std::chrono::milliseconds time) {
   return changed_.wait_for(lock, time, [&] { return closed_; });
 }
 
+void Group::wait_with(const Waiting::Tick& tick) {
+  try {
+    while (!wait_for(kTick)) tick();
+  } catch (...) {
+    cancel();
+    throw;
+  }
+}
+
 std::vector<Completion> Group::wait() {
+  if (Waiting::current() != nullptr) wait_with(*Waiting::current());
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return closed_; });
   if (error_) std::rethrow_exception(error_);

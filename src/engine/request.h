@@ -16,6 +16,7 @@
 #include "engine/clock.h"
 #include "engine/conditions.h"
 #include "skald/model.h"
+#include "skald/waiting.h"
 
 namespace skald::engine {
 
@@ -97,7 +98,8 @@ class Group {
   /// Any thread.
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-  /// The completions: requests in order, of each by index. Rethrows the error that the call ended with.
+  /// The completions: requests in order, of each by index. Rethrows the error that the call ended with. What the
+  /// thread's Waiting throws ends the call; the engine lets go of it when its step ends.
   std::vector<Completion> wait();
   bool wait_for(std::chrono::milliseconds time);
   /// No callback is made any more once this returns. From the engine's own callbacks: mute_here().
@@ -122,6 +124,7 @@ class Group {
   std::shared_ptr<const void> keep_alive;  // what the strategies refer to (the tokenizer)
 
  private:
+  void wait_with(const Waiting::Tick& tick);
   [[nodiscard]] bool muted() const { return muted_.load(std::memory_order_relaxed); }
 
   std::vector<std::unique_ptr<Request>> requests_;

@@ -5,30 +5,11 @@
 #include <utility>
 
 #include "decode/strategies/scoring.h"
+#include "engine/text_ids.h"
 #include "skald/error.h"
 
 namespace skald::engine {
 namespace {
-
-std::vector<TokenId> ids_of(const ScoreSetup& setup, const Prompt& prompt, const std::string& name, bool continues) {
-  std::vector<TokenId> ids;
-  if (const auto* const text = std::get_if<std::string>(&prompt)) {
-    if (setup.tokenizer == nullptr) {
-      throw OptionError(
-          {.field = name, .value = {}, .rule = "is text, and this model's folder has no tokenizer: give token ids"});
-    }
-    ids = setup.tokenizer->encode(*text, {.add_special_tokens = !continues}).ids;
-  } else {
-    ids = std::get<std::vector<TokenId>>(prompt);
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= 0 && ids[i] < setup.shape.vocab_size) continue;
-    throw OptionError({.field = name + "[" + std::to_string(i) + "]",
-                       .value = std::to_string(ids[i]),
-                       .rule = "must be in [0, " + std::to_string(setup.shape.vocab_size) + ")"});
-  }
-  return ids;
-}
 
 TokenId decoder_start(const GenerationConfig& config) {
   const TokenId start = config.decoder_start_token_id.value_or(config.bos_token_id.value_or(-1));
@@ -38,26 +19,19 @@ TokenId decoder_start(const GenerationConfig& config) {
                      .rule = "is not in the model's files, which name no BOS token either"});
 }
 
-void check_length(std::int64_t length, std::int64_t limit, const std::string& name) {
-  if (limit == 0 || length <= limit) return;
-  throw LimitError({.field = name,
-                    .value = std::to_string(length) + " tokens",
-                    .rule = "is longer than the model's " + std::to_string(limit) + " positions"});
-}
-
 }  // namespace
 
 Request ScoreSetup::make_request(const ScoreInput& input, std::int64_t index) const {
   const std::string name = "text " + std::to_string(index);
   decode::ScoringRequest scoring{.n_top = n_top, .index = index};
-  std::vector<TokenId> text = ids_of(*this, input.text, name, input.given.has_value());
+  std::vector<TokenId> text = text_ids(input.text, tokenizer, shape.vocab_size, name, !input.given.has_value());
   std::vector<TokenId> given;
-  if (input.given) given = ids_of(*this, *input.given, name + ", what is given", /*continues=*/false);
+  if (input.given) given = text_ids(*input.given, tokenizer, shape.vocab_size, name + ", what is given");
   if (shape.encodes) {
     if (given.empty()) {
       throw OptionError({.field = name, .value = {}, .rule = "needs what is given: the encoder's input"});
     }
-    check_length(std::ssize(given), shape.encoder_positions, name + ", what is given");
+    check_text_length(std::ssize(given), shape.encoder_positions, name + ", what is given");
     scoring.encoder_input = std::exchange(given, {decoder_start(defaults)});
   }
   scoring.tokens = std::move(given);
@@ -69,7 +43,7 @@ Request ScoreSetup::make_request(const ScoreInput& input, std::int64_t index) co
                        .rule = "leaves nothing to score: the first token has none before it"});
   }
   const std::int64_t n_rows = std::ssize(scoring.tokens) - 1;
-  check_length(n_rows, shape.hard_limit ? shape.max_positions : 0, name);
+  check_text_length(n_rows, shape.hard_limit ? shape.max_positions : 0, name);
   SequenceNeed need{.prompt_length = scoring.n_given, .longest = n_rows};
   std::vector<TokenId> encoder_input = scoring.encoder_input;
   return {.strategy = std::make_unique<decode::Scoring>(std::move(scoring), engine.language_model()),

@@ -184,6 +184,19 @@ def test_ctrl_c_stops_a_call(lm):
     assert lm.generate("Once", max_tokens=2)
 
 
+def test_ctrl_c_stops_what_is_not_generation_too(lm):
+    text = [5] * 1000
+    session = lm.session("Once", max_new_tokens=900, min_new_tokens=900)
+    for work in (
+        lambda: lm.score([text] * 200),
+        lambda: lm.embed([text] * 200),
+        lambda: list(lm.generate_many(["Once"] * 50, **LONG)),
+        lambda: session.generate(900),
+    ):
+        assert interrupted_after(0.1, work) < 0.2
+    assert lm.score("Once upon a time").total < 0
+
+
 def test_the_lock_is_free_while_the_engine_works(lm):
     """Another thread counts on while a call runs."""
     counted, done = [0], threading.Event()

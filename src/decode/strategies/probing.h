@@ -1,4 +1,4 @@
-// What a model thinks at the end of a text: hidden states of its last token.
+// What a model thinks of a text: hidden states of its last token, its first, or the mean of all.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,15 @@
 
 #include "decode/strategy.h"
 #include "decode/track.h"
+#include "skald/embed.h"
 
 namespace skald::decode {
 
 /// One text. Its completion has no tokens, and the states [layers, hidden_size] in `step_outputs->hidden_states`.
 class Probing final : public DecodingStrategy {
  public:
-  /// `layers`: after so many layers each; they must outlive the strategy.
-  Probing(std::vector<TokenId> tokens, std::span<const std::int32_t> layers, LanguageModel& model);
+  /// `layers`: after so many layers each.
+  Probing(std::vector<TokenId> tokens, std::vector<std::int32_t> layers, Pooling pooling, LanguageModel& model);
 
   void plan(StepPlan& plan) override;
   void take(std::int32_t row, std::span<float> logits, Scratch& scratch) override;
@@ -27,7 +28,9 @@ class Probing final : public DecodingStrategy {
 
  private:
   Track track_;
-  std::span<const std::int32_t> layers_;
+  std::vector<std::int32_t> layers_;
+  Pooling pooling_;
+  std::vector<double> sums_;  // [layers, hidden_size], over the tokens that are taken
   std::shared_ptr<StepOutputs> states_;
   Output output_;
 };
