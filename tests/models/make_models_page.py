@@ -26,6 +26,11 @@ Four beams give transformers' sequences and scores too, in drawn settings of all
 """
 HEAD = """# Models
 
+    skald inspect path/to/model
+    skald generate path/to/model --prompt "Once upon a time" --max-tokens 20
+
+`inspect` says what a model is and what memory it needs, without loading it. What a MODEL can be: [formats](formats.md).
+
 Families by `model_type` of config.json. A folder of the Hugging Face kind (safetensors) is read for all of them; a GGUF
 file where the column says so. A `model_type` that is not in the table, but whose `architectures` names a class that is,
 is read as that family, with a notice.

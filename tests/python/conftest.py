@@ -1,5 +1,6 @@
 """The package skald, as built: PYTHONPATH is the folder that has it. Run by a Python that has pytest and NumPy."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from stand_ins import make_shelf  # noqa: E402
 
 MODEL = ROOT / "models" / "skald-tales"
+SKALD = Path(os.environ.get("SKALD_CLI", ROOT / "build" / "release" / "cli" / "skald"))
 PATIENCE = 120  # seconds, for machines under load
 
 
