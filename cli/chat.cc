@@ -104,10 +104,9 @@ class Chat final : public Command {
         throw OptionError("a chat has one answer to each turn: leave out --num-samples");
       }
       Conversation conversation(model, chat, config, system_);
-      take_turns(
-          "say something; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
-          [&](std::string_view line) { conversation.answer(line); },
-          [&](std::string_view line) { conversation.command(line); });
+      take_turns({"say something; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
+                  [&](std::string_view line) { conversation.answer(line); },
+                  [&](std::string_view line) { conversation.command(line); }});
     } catch (const OptionError& error) {
       throw with_flag_name(error);
     }

@@ -119,10 +119,9 @@ class Conversation {
 
 int run_interactive(const Model& model, const GenerationConfig& config) {
   Conversation conversation(model, config);
-  take_turns(
-      "type the beginning of a text; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
-      [&](std::string_view line) { conversation.answer(line); },
-      [&](std::string_view line) { conversation.command(line); });
+  take_turns({"type the beginning of a text; /help shows commands, Ctrl-C stops the answer, Ctrl-D ends",
+              [&](std::string_view line) { conversation.answer(line); },
+              [&](std::string_view line) { conversation.command(line); }});
   return 0;
 }
 

@@ -24,15 +24,16 @@ constexpr int kInterruptedExit = 130;
 constexpr std::string_view kReset = "\x1b[0m";
 
 std::array<bool, 3> closed_streams{};
-std::atomic<bool> soft_interrupt{false};
+std::atomic<int> soft_interrupts{0};  // that are alive
 std::atomic<bool> interrupt_seen{false};
 std::atomic<bool> terminal_touched{false};  // colour or a half line stands on the terminal
 
-static_assert(std::atomic<bool>::is_always_lock_free, "used in a signal handler");
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "used in a signal handler");
 
 // The kernel frees what the process holds, and everything that was written is out already: nothing is left to tidy.
 void on_interrupt(int /*signal*/) {
-  if (soft_interrupt && !interrupt_seen.exchange(true)) return;
+  if (soft_interrupts > 0 && !interrupt_seen.exchange(true)) return;
   if (terminal_touched) {
     constexpr std::string_view kTidy = "\x1b[0m\n";
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kTidy.data(), kTidy.size());
@@ -163,10 +164,10 @@ std::string bold(std::string_view text) { return styled("\x1b[1m", text); }
 
 SoftInterrupt::SoftInterrupt() {
   interrupt_seen = false;
-  soft_interrupt = true;
+  ++soft_interrupts;
 }
 
-SoftInterrupt::~SoftInterrupt() { soft_interrupt = false; }
+SoftInterrupt::~SoftInterrupt() { --soft_interrupts; }
 
 bool SoftInterrupt::interrupted() { return interrupt_seen; }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
+#include "line_editor.h"
 #include "skald/model.h"
 
 namespace skald::cli {
@@ -13,11 +15,19 @@ struct Quit {};
 
 using TakeLine = std::function<void(std::string_view line)>;
 
-/// Gives each line of standard input to `text`, or to `command` where it begins with a slash; // at its start stands
-/// for
-/// /, blank lines are passed over. On a terminal `invitation` comes first, and after an error the next line; else an
-/// error is thrown on.
-void take_turns(std::string_view invitation, const TakeLine& text, const TakeLine& command);
+/// Who answers.
+struct TurnTaker {
+  std::string invitation;  // shown first, on a terminal
+  TakeLine text;
+  TakeLine command;         // what begins with a slash
+  Completer complete = {};  // of what is typed on a terminal
+};
+
+/// Gives each turn of standard input to `taker`, until its end or Quit; // at its start stands for /, blank ones are
+/// passed over. In a pipe a turn is a line, and an error is thrown on. On a terminal lines are edited, a turn may be
+/// several (one that ends in \ goes on in the next; """ stands before and behind a block), Ctrl-C drops what is typed,
+/// and after an error comes the next turn.
+void take_turns(const TurnTaker& taker);
 
 /// The one completion of `prompt`, shown as it comes, behind `before` where that is not empty. Ctrl-C ends it; what is
 /// there stays.

@@ -1,12 +1,15 @@
 """How the tests of the command run it: the built binary, as a user's shell would."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -61,11 +64,13 @@ def refused(*arguments, code=2, **options):
 
 
 class Terminal:
-    """skald on a pseudo-terminal: all three streams, or only those of `streams`."""
+    """skald on a pseudo-terminal: all three streams, or only those of `streams`; without the variables `unset`."""
 
-    def __init__(self, *arguments, streams=(0, 1, 2), env=None, cwd=None):
+    def __init__(self, *arguments, streams=(0, 1, 2), env=None, cwd=None, unset=()):
         self.side, inner = pty.openpty()
         self.text = b""
+        self.seen = 0  # as far as wait_for() has come
+        given = {**os.environ, "TERM": "xterm", "NO_COLOR": "", "SKALD_HISTORY": "", **(env or {})}
         files = [inner if fd in streams else subprocess.PIPE for fd in (0, 1, 2)]
         self.process = subprocess.Popen(
             [BINARY, *map(os.fspath, arguments)],
@@ -74,12 +79,16 @@ class Terminal:
             stderr=files[2],
             start_new_session=True,
             cwd=cwd,
-            env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **(env or {})},
+            preexec_fn=lambda: fcntl.ioctl(inner, termios.TIOCSCTTY, 0),  # so that typed keys become signals
+            env={name: value for name, value in given.items() if name not in unset},
         )
         os.close(inner)
 
     def type(self, text):
         os.write(self.side, text.encode())
+
+    def resize(self, columns, rows=24):
+        fcntl.ioctl(self.side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read_until(self, wanted, times=1, seconds=PATIENCE):
         """Everything shown so far, once `wanted` is in it so many times."""
@@ -88,12 +97,19 @@ class Terminal:
             assert self._read(end - time.monotonic()), f"{wanted!r} never came: {self.text!r}"
         return self.text.decode()
 
+    def wait_for(self, wanted, seconds=PATIENCE):
+        """Reads until `wanted` stands behind what was waited for before."""
+        end = time.monotonic() + seconds
+        while (found := self.text.find(wanted.encode(), self.seen)) < 0:
+            assert self._read(end - time.monotonic()), f"{wanted!r} never came: {self.text[self.seen :]!r}"
+        self.seen = found + len(wanted.encode())
+
     def finish(self):
         """(exit code, everything shown but the bar that a slow machine shows while it loads)."""
         while self._read(PATIENCE):
             pass
         os.close(self.side)
-        return self.process.wait(PATIENCE), PROGRESS.sub("", self.text.decode())
+        return self.process.wait(PATIENCE), PROGRESS.sub("", self.text.decode(errors="replace"))
 
     def interrupt(self):
         """Sends Ctrl-C; seconds until the process is gone, and its exit code."""
