@@ -150,6 +150,11 @@ std::string completion_text(const Completion& completion, bool has_tokenizer) {
   return ids;
 }
 
+std::string completion_head(const Completion& completion) {
+  return "--- prompt " + std::to_string(completion.prompt_index + 1) + ", completion " +
+         std::to_string(completion.index + 1) + " ---";
+}
+
 std::string prompt_text(const Model& model, const Prompt& prompt) {
   if (model.info().encoder_layers > 0) return "";  // what comes out does not continue it
   if (const auto* text = std::get_if<std::string>(&prompt)) return escape_controls(*text);
@@ -157,7 +162,7 @@ std::string prompt_text(const Model& model, const Prompt& prompt) {
 }
 
 void OrderedJsonLines::add(const Completion& completion) {
-  waiting_[completion.prompt_index * per_prompt_ + completion.index] = completion_json(completion, with_timings_);
+  waiting_[completion.index] = completion_json(completion, with_timings_);
   for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_; ++next_) {
     write_output(first->second);
     first = waiting_.erase(first);
@@ -172,21 +177,20 @@ void CallTimer::count(const StreamEvent& event) {
   if (first_ == 0) first_ = last_;
 }
 
-std::string CallTimer::summary(const std::vector<Completion>& completions) const {
-  std::int64_t prompt_tokens = 0;
-  std::int64_t tokens = 0;
-  for (const Completion& completion : completions) {
-    if (completion.index == 0) prompt_tokens += completion.prompt_tokens;
-    tokens += static_cast<std::int64_t>(completion.token_ids.size());
-  }
-  std::string text = std::to_string(prompt_tokens) + " prompt tokens";
+void CallTimer::add(const Completion& completion) {
+  if (completions_++ == 0) seed_ = completion.seed;
+  if (completion.index == 0) prompt_tokens_ += completion.prompt_tokens;
+  tokens_ += static_cast<std::int64_t>(completion.token_ids.size());
+}
+
+std::string CallTimer::summary() const {
+  std::string text = std::to_string(prompt_tokens_) + " prompt tokens";
   if (first_ > 0) text += ", first token after " + fixed(first_ - start_, 3) + " s";
-  text += ", " + std::to_string(tokens) + " tokens";
+  text += ", " + std::to_string(tokens_) + " tokens";
   if (last_ > first_) {  // the first of each completion comes with the prompt
-    const auto later = static_cast<double>(tokens - static_cast<std::int64_t>(completions.size()));
-    text += " at " + fixed(later / (last_ - first_), 1) + " tokens/s";
+    text += " at " + fixed(static_cast<double>(tokens_ - completions_) / (last_ - first_), 1) + " tokens/s";
   }
-  if (!completions.empty()) text += ", seed " + std::to_string(completions[0].seed);
+  if (completions_ > 0) text += ", seed " + std::to_string(seed_);
   return text;
 }
 

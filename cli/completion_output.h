@@ -24,20 +24,22 @@ std::string logprobs_json(const std::vector<TokenLogprob>& entries);
 /// What a person reads of `completion`: its text, or its ids where the model has no tokenizer.
 std::string completion_text(const Completion& completion, bool has_tokenizer);
 
+/// "--- prompt 1, completion 1 ---"
+std::string completion_head(const Completion& completion);
+
 /// `prompt` as a terminal may show it: its text, or that of its ids.
 std::string prompt_text(const Model& model, const Prompt& prompt);
 
-/// Writes the JSON lines of a call as completions end, but in the order of prompts and their completions.
+/// Writes the JSON lines of a prompt's completions as they end, but in their order.
 class OrderedJsonLines {
  public:
-  OrderedJsonLines(std::int64_t per_prompt, bool with_timings) : per_prompt_(per_prompt), with_timings_(with_timings) {}
+  explicit OrderedJsonLines(bool with_timings) : with_timings_(with_timings) {}
   void add(const Completion& completion);
 
  private:
-  std::int64_t per_prompt_;
   bool with_timings_;
   std::int64_t next_ = 0;
-  std::map<std::int64_t, std::string> waiting_;  // by prompt_index * per_prompt_ + index
+  std::map<std::int64_t, std::string> waiting_;  // by index
 };
 
 /// Tokens and times of a call, for --stats.
@@ -45,13 +47,19 @@ class CallTimer {
  public:
   CallTimer();
   void count(const StreamEvent& event);
+  /// A completion that belongs to the call.
+  void add(const Completion& completion);
   /// "5 prompt tokens, first token after 0.012 s, 100 tokens in 0.110 s (909 tokens/s), seed 42"
-  [[nodiscard]] std::string summary(const std::vector<Completion>& completions) const;
+  [[nodiscard]] std::string summary() const;
 
  private:
   double start_ = 0;
   double first_ = 0;  // 0: no token yet
   double last_ = 0;
+  std::int64_t completions_ = 0;
+  std::int64_t prompt_tokens_ = 0;
+  std::int64_t tokens_ = 0;
+  std::uint64_t seed_ = 0;  // of the first
 };
 
 }  // namespace skald::cli

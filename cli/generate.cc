@@ -3,14 +3,14 @@
 #include <filesystem>
 #include <optional>
 
+#include "answer.h"
+#include "batch.h"
 #include "command.h"
-#include "completion_output.h"
 #include "generation_flags.h"
 #include "guided.h"
 #include "input.h"
 #include "interactive.h"
 #include "json_object.h"
-#include "live_text.h"
 #include "skald/skald.h"
 #include "skald/text.h"
 #include "terminal.h"
@@ -19,7 +19,6 @@
 namespace skald::cli {
 namespace {
 
-constexpr std::size_t kMaxPrompts = 100'000;
 constexpr std::int64_t kShownProbabilities = 10;  // of --show-probs
 
 class Generate final : public Command {
@@ -29,25 +28,17 @@ class Generate final : public Command {
   int run(const std::vector<std::string>& positional) override;
 
  private:
-  void check() const;
+  void check();
   void take_dash(std::vector<std::string>& positional);
-  [[nodiscard]] std::vector<Prompt> read_prompts() const;
+  [[nodiscard]] Prompt read_prompt() const;
+  [[nodiscard]] BatchSettings batch_settings() const;
   [[nodiscard]] Prompt text_prompt(std::string text, const std::string& source) const;
   [[nodiscard]] GenerationConfig config() const;
-  int answer(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config) const;
-  int finish(const std::vector<Completion>& completions, const CallTimer& timer) const;
   void notify(std::string_view line) const;
-
-  std::vector<Completion> stream_one(const Model& model, const Prompt& prompt, const GenerationConfig& config,
-                                     CallTimer& timer) const;
-  std::vector<Completion> write_json(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config,
-                                     CallTimer& timer) const;
-  std::vector<Completion> write_text(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config,
-                                     CallTimer& timer) const;
 
   void check_session(bool has_prompt) const;
   [[nodiscard]] bool goes_on() const { return session_file_ && std::filesystem::exists(*session_file_); }
-  int run_session(const Model& model, const std::vector<Prompt>& prompts, const GenerationConfig& config) const;
+  int run_session(const Model& model, const std::optional<Prompt>& prompt, const GenerationConfig& config) const;
   void show_probabilities(Session& session) const;
   void warn_without_json(const GenerationConfig& config) const;
 
@@ -55,6 +46,7 @@ class Generate final : public Command {
   bool interactive_ = false;
   bool guided_ = false;
   bool show_probs_ = false;
+  bool resume_ = false;
   bool escape_ = false;
   bool json_ = false;
   bool events_ = false;
@@ -84,7 +76,7 @@ Command::Words Generate::words() const {
               "skald generate --prompt \"The king\" --show-probs\n"
               "skald generate --prompt \"The king\" --guided --session tale.json\n"
               "printf 'The wolf said' | skald generate --stop .\n"
-              "skald generate path/to/model --batch-file prompts.jsonl --json > answers.jsonl"};
+              "skald generate --batch-file prompts.jsonl --output-file answers.jsonl --resume"};
 }
 
 void Generate::add_flags(Flags& flags) {
@@ -93,7 +85,8 @@ void Generate::add_flags(Flags& flags) {
   flags.text("--prompt-file,-f", "F", prompt_file_, "Read the text from this file, as it is (- is standard input).");
   flags.text("--ids", "IDS", ids_, "The prompt as token ids: 1,2,3. No tokenizer is needed.");
   flags.text("--batch-file", "F", batch_file_,
-             "One prompt a line, in JSON: \"text\", [1, 2, 3], or {\"prompt\": either}. All are run together.");
+             "One prompt a line, in JSON: \"text\", [1, 2, 3], or {\"prompt\": either, \"temperature\": 0.2, ...} with "
+             "options of its own. What is wrong with a line is its answer, and stops no other.");
   flags.toggle("--interactive,-i", interactive_, "Ask for prompts one after the other, each on its own.");
   flags.toggle("--guided", guided_, "Write the text together: show what may come next, and ask.");
   flags.text("--session", "F", session_file_, "With --guided: keep the session in this file, and go on from it.");
@@ -101,7 +94,11 @@ void Generate::add_flags(Flags& flags) {
   flags.group("Output");
   flags.toggle("--json", json_, "Write each completion as one line of JSON.");
   flags.toggle("--events", events_, "With --json: also a line for each piece of text as it comes.");
-  flags.text("--output-file,-o", "F", output_file_, "Write to this file instead of standard output.");
+  flags.text("--output-file,-o", "F", output_file_,
+             "Write to this file instead of standard output. The answers of --batch-file to a file called *.jsonl are "
+             "lines of JSON.");
+  flags.toggle("--resume", resume_,
+               "With --batch-file and --output-file: keep the answers that are there, and go on with what is missing.");
   flags.toggle("--show-probs", show_probs_, "Show how probable the next tokens are, and generate nothing.");
   flags.toggle("--no-stream", no_stream_, "Write the text when it is complete, not as it comes.");
   flags.toggle("--stats", stats_,
@@ -114,7 +111,9 @@ void Generate::add_flags(Flags& flags) {
   load_.add_to(flags);
 }
 
-void Generate::check() const {
+void Generate::check() {
+  const bool lines = output_file_ && std::filesystem::path(*output_file_).extension() == ".jsonl";
+  if (batch_file_ && lines) json_ = true;  // answers of a file of prompts, in a file named so, are for programs
   const int sources =
       (prompt_ ? 1 : 0) + (prompt_file_ ? 1 : 0) + (ids_ ? 1 : 0) + (batch_file_ ? 1 : 0) + (interactive_ ? 1 : 0);
   if (sources > 1) {
@@ -127,6 +126,10 @@ void Generate::check() const {
   if (interactive_ && json_) throw OptionError("--interactive is for people: leave out --json");
   if (output_file_ && (interactive_ || guided_)) {
     throw OptionError(ErrorFields{.field = "--output-file", .rule = "is not for --interactive and --guided"});
+  }
+  if (resume_ && !(batch_file_ && output_file_ && json_ && !events_)) {
+    throw OptionError(ErrorFields{
+        .field = "--resume", .rule = "goes with --batch-file F --output-file F.jsonl (or --json), without --events"});
   }
   if (events_ && !json_) throw OptionError(ErrorFields{.field = "--events", .rule = "goes with --json"});
   if (escape_ && !prompt_ && !generation_.has_texts()) {
@@ -187,24 +190,21 @@ Prompt Generate::text_prompt(std::string text, const std::string& source) const 
   return text;
 }
 
-std::vector<Prompt> Generate::read_prompts() const {
-  if (ids_) return {parse_ids("--ids", *ids_)};
-  if (prompt_ && *prompt_ != "-") return {text_prompt(escape_ ? unescape("--prompt", *prompt_) : *prompt_, "--prompt")};
-  if (!batch_file_) {
-    const std::string path = prompt_file_.value_or("-");
-    return {text_prompt(read_text(path), path == "-" ? "standard input" : path)};
-  }
-  std::vector<Prompt> prompts;
-  read_lines(*batch_file_, [&](std::string_view line, const std::string& source) {
-    if (is_blank(line)) return;
-    if (prompts.size() == kMaxPrompts) {
-      throw LimitError({.file = source, .rule = "one call takes at most " + std::to_string(kMaxPrompts) + " prompts"});
-    }
-    prompts.push_back(json_prompt(line, source));
-  });
-  if (prompts.empty())
-    throw FormatError({.file = *batch_file_, .rule = "holds no prompt: one JSON string a line is needed"});
-  return prompts;
+Prompt Generate::read_prompt() const {
+  if (ids_) return parse_ids("--ids", *ids_);
+  if (prompt_ && *prompt_ != "-") return text_prompt(escape_ ? unescape("--prompt", *prompt_) : *prompt_, "--prompt");
+  const std::string path = prompt_file_.value_or("-");
+  return text_prompt(read_text(path), path == "-" ? "standard input" : path);
+}
+
+BatchSettings Generate::batch_settings() const {
+  return {.input = *batch_file_,
+          .output = output_file_,
+          .resume = resume_,
+          .json = json_,
+          .events = events_,
+          .timings = stats_,
+          .quiet = quiet_};
 }
 
 GenerationConfig Generate::config() const {
@@ -230,24 +230,27 @@ int Generate::run(const std::vector<std::string>& positional) {
   check();
   show_log(quiet_);
   const GenerationConfig config = this->config();
-  std::vector<Prompt> prompts;
   const std::string path = model_path(arguments);  // told before a prompt is waited for
-  const bool asks = interactive_ || (guided_ && goes_on());
-  if (!asks) prompts = read_prompts();  // a wrong one is told before a model is loaded
-  if (output_file_) redirect_output(*output_file_);
+  // What is wrong with the prompt is told before a model is loaded.
+  const bool has_prompt = !interactive_ && !batch_file_ && !(guided_ && goes_on());
+  const std::optional<Prompt> prompt = has_prompt ? std::optional(read_prompt()) : std::nullopt;
+  const auto batch = batch_file_ ? std::make_unique<Batch>(batch_settings()) : nullptr;
+  if (output_file_ && !batch) redirect_output(*output_file_);
   const Model model = load_.load(path);
   warn_without_json(config);
   try {
-    if (guided_ || show_probs_) return run_session(model, prompts, config);
-    return interactive_ ? run_interactive(model, config) : answer(model, std::move(prompts), config);
+    if (batch) return batch->run(model, config);
+    if (interactive_) return run_interactive(model, config);
+    if (guided_ || show_probs_) return run_session(model, prompt, config);
+    return answer(model, *prompt, config, {json_, events_, no_stream_, stats_, quiet_});
   } catch (const OptionError& error) {
     throw with_flag_name(error);
   }
 }
 
-int Generate::run_session(const Model& model, const std::vector<Prompt>& prompts,
+int Generate::run_session(const Model& model, const std::optional<Prompt>& prompt,
                           const GenerationConfig& config) const {
-  Session session = prompts.empty() ? Session::load(*session_file_, model) : Session(model, prompts[0], config);
+  Session session = prompt ? Session(model, *prompt, config) : Session::load(*session_file_, model);
   if (guided_) return run_guided(session, session_file_);
   show_probabilities(session);
   return 0;
@@ -266,81 +269,6 @@ void Generate::show_probabilities(Session& session) const {
   };
   write_output(
       JsonObject().add("prompt_tokens", session.prompt().size()).add_raw("next", json_array(next, as_json)).line());
-}
-
-int Generate::answer(const Model& model, std::vector<Prompt> prompts, const GenerationConfig& config) const {
-  const std::int64_t samples = config.over(model.generation_config()).num_return_sequences.value_or(1);
-  CallTimer timer;
-  if (json_) return finish(write_json(model, std::move(prompts), config, timer), timer);
-  const bool one = prompts.size() == 1 && samples == 1 && model.has_tokenizer();
-  if (one && !no_stream_) return finish(stream_one(model, prompts[0], config, timer), timer);
-  return finish(write_text(model, std::move(prompts), config, timer), timer);
-}
-
-std::vector<Completion> Generate::stream_one(const Model& model, const Prompt& prompt, const GenerationConfig& config,
-                                             CallTimer& timer) const {
-  LiveText live;
-  if (stdout_is_terminal()) live.begin_with(prompt_text(model, prompt));
-  Generation generation = model.submit(
-      {prompt}, config,
-      [&](const StreamEvent& event) {
-        timer.count(event);
-        live.show(event);
-      },
-      Door::generate_command);
-  std::vector<Completion> completions = generation.wait();
-  write_output("\n");
-  if (!completions[0].trace.empty()) write_output("\n" + trace_table(model, completions[0]));
-  return completions;
-}
-
-std::vector<Completion> Generate::write_json(const Model& model, std::vector<Prompt> prompts,
-                                             const GenerationConfig& config, CallTimer& timer) const {
-  OrderedJsonLines lines(config.over(model.generation_config()).num_return_sequences.value_or(1), stats_);
-  Generation generation = model.submit(
-      std::move(prompts), config,
-      [&](const StreamEvent& event) {
-        timer.count(event);
-        if (events_) write_output(event_json(event));
-        if (event.finished != nullptr) lines.add(*event.finished);
-      },
-      Door::generate_command);
-  return generation.wait();
-}
-
-std::vector<Completion> Generate::write_text(const Model& model, std::vector<Prompt> prompts,
-                                             const GenerationConfig& config, CallTimer& timer) const {
-  const std::vector<Prompt> asked = prompts;
-  Generation generation = model.submit(
-      std::move(prompts), config, [&timer](const StreamEvent& event) { timer.count(event); }, Door::generate_command);
-  std::vector<Completion> completions = generation.wait();
-  for (const Completion& completion : completions) {
-    if (completions.size() > 1) {
-      const std::string head = "--- prompt " + std::to_string(completion.prompt_index + 1) + ", completion " +
-                               std::to_string(completion.index + 1) + " ---";
-      write_output(dim(head) + "\n");
-    }
-    if (stdout_is_terminal()) {
-      write_output(dim(prompt_text(model, asked[static_cast<std::size_t>(completion.prompt_index)])));
-    }
-    write_output(completion_text(completion, model.has_tokenizer()) + "\n");
-    if (!completion.trace.empty()) write_output("\n" + trace_table(model, completion));
-  }
-  return completions;
-}
-
-int Generate::finish(const std::vector<Completion>& completions, const CallTimer& timer) const {
-  int code = 0;
-  for (const Completion& completion : completions) {
-    if (completion.finish_reason == FinishReason::error) {
-      write_notice(completion.notice);
-      code = 1;
-    } else if (!completion.notice.empty()) {
-      notify(completion.notice);
-    }
-  }
-  if (stats_) write_notice(timer.summary(completions));
-  return code;
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ bool names_open_stream(const std::string& path) {
   return path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") || path == "/dev/stdin";
 }
 
+}  // namespace
+
 // An open file to read prompts from; "-" is standard input.
 class Source {
  public:
@@ -59,6 +61,11 @@ class Source {
   Source& operator=(const Source&) = delete;
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// 0 where it is no regular file.
+  [[nodiscard]] std::uint64_t size() const {
+    struct stat status = {};
+    return ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+  }
 
   /// Appends up to kBlockBytes to `text`; false at the end.
   bool read_block(std::string& text) {
@@ -88,6 +95,8 @@ class Source {
   std::string name_;
   int fd_ = -1;
 };
+
+namespace {
 
 [[noreturn]] void fail_too_long(const std::string& name, const char* what) {
   throw LimitError({.file = name, .rule = std::string(what) + " is longer than the limit of 64 MiB"});
@@ -123,25 +132,39 @@ std::string read_text(const std::string& path) {
   return text;
 }
 
+LineReader::LineReader(const std::string& path) : source_(std::make_unique<Source>(path)) {}
+LineReader::~LineReader() = default;
+LineReader::LineReader(LineReader&&) noexcept = default;
+
+std::optional<std::string_view> LineReader::next() {
+  std::size_t end = text_.find('\n', begin_);
+  while (end == std::string::npos) {
+    text_.erase(0, begin_);
+    begin_ = 0;
+    if (text_.size() > kMaxTextBytes) fail_too_long(source_->name(), "a line");
+    const std::size_t scanned = text_.size();
+    if (!source_->read_block(text_)) break;
+    end = text_.find('\n', scanned);
+  }
+  if (end == std::string::npos && text_.empty()) return std::nullopt;
+  ended_ = end != std::string::npos;
+  const std::size_t size = std::min(end, text_.size()) - begin_;
+  const std::string_view line = std::string_view(text_).substr(begin_, size);
+  const std::size_t taken = size + (ended_ ? 1 : 0);
+  begin_ += taken;
+  consumed_ += taken;
+  ++number_;
+  return line;
+}
+
+std::string LineReader::place() const { return source_->name() + " line " + std::to_string(number_); }
+
+std::uint64_t LineReader::size() const { return source_->size(); }
+
 void read_lines(const std::string& path,
                 const std::function<void(std::string_view line, const std::string& source)>& line) {
-  Source source(path);
-  std::string text;
-  std::size_t number = 0;
-  const auto emit = [&](std::string_view bytes) { line(bytes, source.name() + " line " + std::to_string(++number)); };
-  while (true) {
-    const std::size_t scanned = text.size();
-    const bool more = source.read_block(text);
-    std::size_t begin = 0;
-    for (std::size_t end = text.find('\n', scanned); end != std::string::npos; end = text.find('\n', begin)) {
-      emit(std::string_view(text).substr(begin, end - begin));
-      begin = end + 1;
-    }
-    text.erase(0, begin);
-    if (text.size() > kMaxTextBytes) fail_too_long(source.name(), "a line");
-    if (!more) break;
-  }
-  if (!text.empty()) emit(text);
+  LineReader reader(path);
+  while (const auto text = reader.next()) line(*text, reader.place());
 }
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }

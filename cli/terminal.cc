@@ -102,8 +102,8 @@ bool terminal_obeys() {
   return term != nullptr && std::strcmp(term, "dumb") != 0;
 }
 
-void redirect_output(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+void redirect_output(const std::string& path, bool append) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
   if (file < 0 || ::dup2(file, STDOUT_FILENO) < 0) {
     const PathError::Kind kind = errno == EISDIR   ? PathError::Kind::is_directory
                                  : errno == EACCES ? PathError::Kind::permission

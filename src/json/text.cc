@@ -69,6 +69,15 @@ Prompt json_prompt(std::string_view text, const std::string& source) {
   return prompt_of(value.as_object()[0].value, source);
 }
 
+std::vector<JsonMember> json_members(std::string_view text, const std::string& source) {
+  const json::Value value = json::parse(text, source);
+  if (!value.is_object())
+    throw FormatError({.file = source, .value = value.describe(), .rule = "must be a JSON object"});
+  std::vector<JsonMember> members;
+  for (const json::Member& member : value.as_object()) members.push_back({member.key, json::dump(member.value)});
+  return members;
+}
+
 std::size_t find_invalid_utf8(std::string_view text) { return first_invalid_utf8(text); }
 
 }  // namespace skald

@@ -30,6 +30,19 @@ TEST(JsonPrompt, RefusesEverythingElse) {
   }
 }
 
+TEST(JsonMembers, KeepsOrderAndValues) {
+  const std::vector<JsonMember> members = json_members(R"({"b": [1, 2.5], "a": "x\n", "c": {"d": null}})", "f");
+  ASSERT_EQ(members.size(), 3U);
+  EXPECT_EQ(members[0].key + members[1].key + members[2].key, "bac");
+  EXPECT_EQ(members[0].value, "[1,2.5]");
+  EXPECT_EQ(members[1].value, R"("x\n")");
+  EXPECT_EQ(members[2].value, R"({"d":null})");
+  EXPECT_TRUE(json_members("{}", "f").empty());
+  for (const char* text : {"[1]", "7", R"({"a": 1, "a": 2})", R"({"a": )"}) {
+    EXPECT_THROW(json_members(text, "f"), FormatError) << text;
+  }
+}
+
 TEST(FindInvalidUtf8, GivesTheFirstWrongByte) {
   EXPECT_EQ(find_invalid_utf8("abc"), 3U);
   EXPECT_EQ(find_invalid_utf8("ab\xff"), 2U);
