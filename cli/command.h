@@ -35,6 +35,7 @@ std::unique_ptr<Command> make_tokenize();
 std::unique_ptr<Command> make_detect();
 std::unique_ptr<Command> make_eval();
 std::unique_ptr<Command> make_quantize();
+std::unique_ptr<Command> make_config();
 std::unique_ptr<Command> make_control();
 std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_info();

@@ -51,7 +51,7 @@ std::string bash_script() {
          "    2-help) words='" +
          commands +
          "' files= ;;\n"
-         "    2-completion) words='bash zsh --help' files= ;;\n" +
+         "    2-completion) words='bash zsh fish --help' files= ;;\n" +
          cases +
          "  esac\n"
          "  if [[ $word == -* || ! $files ]]; then\n"
@@ -96,7 +96,7 @@ std::string zsh_script() {
   for (const Entry& entry : entries()) {
     commands += " " + entry.command;
     cases += "    " + entry.command + ") _arguments ";
-    cases += entry.command == "completion" ? "'1:shell:(bash zsh)'" : "'*:file:_files'";
+    cases += entry.command == "completion" ? "'1:shell:(bash zsh fish)'" : "'*:file:_files'";
     for (const Flag& flag : entry.flags) {
       for (const std::string& name : flag.names) {
         if (name.starts_with("--")) cases += zsh_flag(flag, name);
@@ -123,23 +123,60 @@ std::string zsh_script() {
          "if [[ ${funcstack[1]} == _skald ]]; then _skald \"$@\"; else compdef _skald skald; fi\n";
 }
 
+// In single quotes for fish, in which only \ and ' mean something.
+std::string fish_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string fish_script() {
+  std::string script =
+      "# Completion of skald for fish: skald completion fish | source\n"
+      "complete -c skald -n __fish_use_subcommand -f\n";
+  for (const auto& command : all_commands()) {
+    const Command::Words words = command->words();
+    script +=
+        "complete -c skald -n __fish_use_subcommand -a " + words.name + " -d " + fish_quoted(words.summary) + "\n";
+  }
+  for (const Entry& entry : entries()) {
+    const std::string place = "complete -c skald -n '__fish_seen_subcommand_from " + entry.command + "'";
+    if (entry.command == "completion") script += place + " -f -a 'bash zsh fish'\n";
+    for (const Flag& flag : entry.flags) {
+      script += place;
+      for (const std::string& name : flag.names) {
+        script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+      }
+      if (!flag.placeholder.empty()) script += " -r";  // takes a value
+      script += " -d " + fish_quoted(flag.help.substr(0, flag.help.find(". "))) + "\n";
+    }
+  }
+  return script;
+}
+
 class Completion final : public Command {
  public:
   [[nodiscard]] Words words() const override {
     return {.name = "completion",
-            .summary = "Write a script that completes commands and flags in bash or zsh.",
-            .synopsis = "bash | zsh",
+            .summary = "Write a script that completes commands and flags in bash, zsh or fish.",
+            .synopsis = "bash | zsh | fish",
             .details = "",
-            .examples = "source <(skald completion bash)\nskald completion zsh > ~/.zfunc/_skald"};
+            .examples =
+                "source <(skald completion bash)\nskald completion zsh > ~/.zfunc/_skald\n"
+                "skald completion fish > ~/.config/fish/completions/skald.fish"};
   }
 
   void add_flags(Flags&) override {}
 
   int run(const std::vector<std::string>& positional) override {
-    if (positional.size() != 1 || (positional[0] != "bash" && positional[0] != "zsh")) {
-      throw OptionError("`skald completion` takes one shell: bash or zsh");
+    const std::string shell = positional.size() == 1 ? positional[0] : "";
+    if (shell != "bash" && shell != "zsh" && shell != "fish") {
+      throw OptionError("`skald completion` takes one shell: bash, zsh or fish");
     }
-    write_output(positional[0] == "bash" ? bash_script() : zsh_script());
+    write_output(shell == "bash" ? bash_script() : shell == "zsh" ? zsh_script() : fish_script());
     return 0;
   }
 };

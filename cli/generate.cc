@@ -11,6 +11,7 @@
 #include "input.h"
 #include "interactive.h"
 #include "json_object.h"
+#include "request_options.h"
 #include "skald/skald.h"
 #include "skald/text.h"
 #include "terminal.h"
@@ -42,11 +43,12 @@ class Generate final : public Command {
   void show_probabilities(Session& session) const;
   void warn_without_json(const GenerationConfig& config) const;
 
-  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, config_file_, session_file_, output_file_;
+  std::optional<std::string> prompt_, prompt_file_, ids_, batch_file_, session_file_, output_file_, save_config_;
   bool interactive_ = false;
   bool guided_ = false;
   bool show_probs_ = false;
   bool resume_ = false;
+  bool only_saves_ = false;  // the options, and generates nothing
   bool escape_ = false;
   bool json_ = false;
   bool events_ = false;
@@ -54,7 +56,7 @@ class Generate final : public Command {
   bool stats_ = false;
   bool quiet_ = false;
   LoadFlags load_;
-  GenerationFlags generation_;
+  RequestOptions options_;
 };
 
 Command::Words Generate::words() const {
@@ -72,6 +74,8 @@ Command::Words Generate::words() const {
               "skald generate --prompt \"Once upon a time\"\n"
               "skald generate --prompt \"The king\" --temperature 0.8 --top-p 0.95 --seed 7 --max-tokens 300\n"
               "skald generate path/to/model --prompt-file opening.txt --no-sample\n"
+              "skald generate --prompt \"The king\" --preset creative --top-k 20\n"
+              "skald generate --temperature 0.8 --top-p 0.95 --save-config my.json\n"
               "skald generate --prompt \"Once\" --num-samples 3 --json\n"
               "skald generate --prompt \"The king\" --show-probs\n"
               "skald generate --prompt \"The king\" --guided --session tale.json\n"
@@ -104,10 +108,11 @@ void Generate::add_flags(Flags& flags) {
   flags.toggle("--stats", stats_,
                "Tell tokens, times and the seed on standard error; with --json also the timings of each.");
   flags.toggle("--quiet,-q", quiet_, "No warnings and notices on standard error.");
-  flags.group("Options from a file");
-  flags.text("--config", "F", config_file_,
-             "Take options from this generation_config.json, or the one in this folder; flags go before it.");
-  generation_.add_to(flags);
+  flags.text(
+      "--save-config", "F", save_config_,
+      "Write the options that are given to F, or to generation_config.json in the folder F, for --config and for "
+      "transformers. Without a prompt that is all.");
+  options_.add_to(flags);
   load_.add_to(flags);
 }
 
@@ -120,7 +125,8 @@ void Generate::check() {
     throw OptionError("give one of --prompt, --prompt-file, --ids, --batch-file and --interactive, not several");
   }
   check_session(sources > 0);
-  if (sources == 0 && stdin_is_terminal() && !guided_) {
+  only_saves_ = save_config_ && sources == 0 && !guided_;
+  if (sources == 0 && stdin_is_terminal() && !guided_ && !only_saves_) {
     throw OptionError("no prompt: skald generate --prompt \"Once upon a time\" (or --interactive to be asked)");
   }
   if (interactive_ && json_) throw OptionError("--interactive is for people: leave out --json");
@@ -132,7 +138,7 @@ void Generate::check() {
         .field = "--resume", .rule = "goes with --batch-file F --output-file F.jsonl (or --json), without --events"});
   }
   if (events_ && !json_) throw OptionError(ErrorFields{.field = "--events", .rule = "goes with --json"});
-  if (escape_ && !prompt_ && !generation_.has_texts()) {
+  if (escape_ && !prompt_ && !options_.has_texts()) {
     throw OptionError(ErrorFields{.field = "--escape", .rule = "acts on --prompt and --stop, and neither is given"});
   }
 }
@@ -208,8 +214,7 @@ BatchSettings Generate::batch_settings() const {
 }
 
 GenerationConfig Generate::config() const {
-  GenerationConfig config = generation_.config(escape_);
-  if (config_file_) config = config.over(GenerationConfig::load(*config_file_));
+  GenerationConfig config = options_.request();
   const auto& adapters = load_.options().adapters;
   if (adapters.size() == 1 && !config.adapter) config.adapter = adapters[0];
   if (adapters.size() > 1 && !config.adapter && !batch_file_ && !interactive_) {
@@ -229,6 +234,9 @@ int Generate::run(const std::vector<std::string>& positional) {
   take_dash(arguments);
   check();
   show_log(quiet_);
+  options_.read(escape_);
+  if (save_config_) options_.request().save(*save_config_);
+  if (only_saves_) return 0;
   const GenerationConfig config = this->config();
   const std::string path = model_path(arguments);  // told before a prompt is waited for
   // What is wrong with the prompt is told before a model is loaded.

@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "hub_client.h"
+#include "manual.h"
 #include "pull.h"
 #include "skald/skald.h"
 #include "terminal.h"
@@ -19,7 +20,7 @@ namespace skald::cli {
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
   for (auto* make : {make_generate, make_chat, make_inspect, make_tokenize, make_template, make_eval, make_quantize,
-                     make_control, make_detect, make_bench, make_pull, make_info, make_completion}) {
+                     make_config, make_control, make_detect, make_bench, make_pull, make_info, make_completion}) {
     commands.push_back(make());
   }
   return commands;
@@ -83,7 +84,8 @@ std::string indented(const std::string& lines, std::size_t width) {
 std::string command_help(const Command& command, const Flags& flags) {
   const Command::Words words = command.words();
   const std::size_t width = help_width();
-  std::string out = words.summary + "\n\nUsage: skald " + words.name + " " + wrap(words.synopsis, width - 20, 7) + "\n";
+  std::string out = words.summary + "\n\nUsage: skald " + words.name + " " +
+                    wrap(words.synopsis, width - words.name.size() - 14, 7) + "\n";
   if (!words.details.empty()) out += "\n" + indented(words.details, width - 2);
   return out + flags.help(width) + "\nExamples:\n" + indented(words.examples, 0);
 }
@@ -136,6 +138,10 @@ int run_command(Command& command, std::span<const std::string> arguments) {
 
 int dispatch(std::span<const std::string> arguments) {
   std::vector<std::string> asked;
+  if (arguments.size() == 2 && arguments[0] == "help" && arguments[1] == "--man") {
+    write_output(manual());
+    return kDone;
+  }
   if (arguments.size() > 1 && arguments[0] == "help") arguments = asked = {arguments[1], "--help"};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     write_output(general_help());

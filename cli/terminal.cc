@@ -161,6 +161,9 @@ std::string for_output(std::string_view text) {
 
 std::string dim(std::string_view text) { return styled("\x1b[2m", text); }
 std::string bold(std::string_view text) { return styled("\x1b[1m", text); }
+std::string by_probability(double probability, std::string_view text) {
+  return styled(probability >= 0.5 ? "\x1b[1;32m" : probability >= 0.1 ? "\x1b[1;33m" : "\x1b[1;31m", text);
+}
 
 SoftInterrupt::SoftInterrupt() {
   interrupt_seen = false;

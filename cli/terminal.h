@@ -51,6 +51,8 @@ std::string for_output(std::string_view text);
 /// `text` in grey or bold where standard output shows colours (a terminal, NO_COLOR unset), else as it is.
 std::string dim(std::string_view text);
 std::string bold(std::string_view text);
+/// `text` from green (certain) over yellow to red (a surprise).
+std::string by_probability(double probability, std::string_view text);
 
 /// While one is alive, Ctrl-C is noted for interrupted() instead of ending the process.
 class SoftInterrupt {

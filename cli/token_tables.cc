@@ -20,6 +20,13 @@ std::string percent(double probability) { return fixed(100 * probability, 2) + "
 
 std::string logit(float value) { return std::isfinite(value) ? fixed(value, 3) : "out"; }
 
+std::string bar(double probability) {
+  constexpr double kColumns = 30;
+  std::string out;
+  for (int i = 0; i < static_cast<int>(std::lround(probability * kColumns)); ++i) out += "\u2588";
+  return out;
+}
+
 std::string before_and_after(const TraceCandidate& candidate) {
   return percent(candidate.probability) + " -> " + percent(candidate.processed_probability);
 }
@@ -68,6 +75,7 @@ std::string probability_table(const Model& model, const std::vector<Alternative>
   for (const Alternative& next : alternatives) {
     const std::string name = next.text == " " ? "\" \" (space)" : spelled(model, next.token);
     out += "  " + bold(name) + ": " + fixed(next.probability, 4);
+    if (stdout_is_terminal()) out += " " + by_probability(next.probability, bar(next.probability));
     if (std::abs(next.processed_probability - next.probability) > 5e-5) {
       out += dim(" (" + fixed(next.processed_probability, 4) + " with the options)");
     }
@@ -82,9 +90,10 @@ std::string trace_table(const Model& model, const Completion& completion) {
     const TokenTrace& trace = completion.trace[i];
     const std::string number = std::to_string(i + 1);
     out += std::string(number.size() < 4 ? 4 - number.size() : 0, ' ') + number + "   " +
-           bold(padded(spelled(model, completion.token_ids[i]), 24)) + before_and_after(trace.candidates[0]) +
-           ", rank " + std::to_string(trace.rank) + ", entropy " + fixed(trace.entropy, 2) + " -> " +
-           fixed(trace.processed_entropy, 2) + ", " + std::to_string(trace.n_left) + " left\n";
+           by_probability(trace.candidates[0].probability, padded(spelled(model, completion.token_ids[i]), 24)) +
+           before_and_after(trace.candidates[0]) + ", rank " + std::to_string(trace.rank) + ", entropy " +
+           fixed(trace.entropy, 2) + " -> " + fixed(trace.processed_entropy, 2) + ", " + std::to_string(trace.n_left) +
+           " left\n";
     out += step_lines(trace) + other_lines(model, trace);
   }
   return out;

@@ -17,4 +17,5 @@ install(FILES ${PROJECT_BINARY_DIR}/skald-config.cmake ${PROJECT_BINARY_DIR}/ska
 
 if(SKALD_BUILD_CLI)
   install(TARGETS skald_cli)
+  install(FILES $<TARGET_FILE_DIR:skald_cli>/skald.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()

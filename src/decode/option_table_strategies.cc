@@ -259,7 +259,7 @@ const Option kOptions[] = {
      &G::output_attentions,
      0,
      1},
-    {{"trace", "--trace", "", "boolean", "true or false",
+    {{"trace", "--trace", "--explain", "boolean", "true or false",
       "Tell of each token what every processor did to it and to the best others, its rank and the entropy."},
      &G::trace,
      0,

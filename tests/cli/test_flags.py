@@ -8,7 +8,10 @@ import subprocess
 import pytest
 from conftest import BINARY, refused, run
 
-COMMANDS = ["generate", "chat", "inspect", "tokenize", "template", "detect", "bench", "info", "completion"]
+COMMANDS = [
+    *("generate", "chat", "inspect", "tokenize", "template", "eval", "quantize", "config", "control"),
+    *("detect", "bench", "pull", "info", "completion"),
+]
 
 
 def test_without_arguments_it_explains_itself():
@@ -90,8 +93,8 @@ def test_later_commands_are_refused_by_name(name):
         (["tokenize", "m", "a", "--json", "--ids"], "give one of --json and --ids"),
         (["info", "x"], "'x': skald info is about this machine and takes no argument; skald inspect is about a model"),
         (["bench", "--beams", "0"], "--beams = '0': must be an integer in [1, 128]"),
-        (["completion"], "takes one shell: bash or zsh"),
-        (["completion", "fish"], "takes one shell: bash or zsh"),
+        (["completion"], "takes one shell: bash, zsh or fish"),
+        (["completion", "csh"], "takes one shell: bash, zsh or fish"),
     ],
 )
 def test_refusals(arguments, wanted):
@@ -139,10 +142,10 @@ def test_config_file_errors(tmp_path):
     assert "missing.json" in refused("generate", "-p", "x", "--config", tmp_path / "missing.json")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_valid(shell):
     script = run("completion", shell).out
-    assert "--repetition-penalty" in script
+    assert ("-l repetition-penalty " if shell == "fish" else "--repetition-penalty") in script
     if shutil.which(shell):
         assert subprocess.run([shell, "-n"], input=script.encode(), check=False).returncode == 0
 

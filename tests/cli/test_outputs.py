@@ -2,8 +2,9 @@
 
 import json
 import math
+import re
 
-from conftest import run
+from conftest import Terminal, run
 
 GREEDY = ["--no-sample", "--max-tokens", "4"]
 
@@ -104,3 +105,19 @@ def test_guided(tmp_path):
     assert refused.code == 2
     assert "version" in refused.err
     assert run("generate", "--guided", stdin=b"").code == 2
+
+
+def test_explain_has_colours_on_a_terminal_only(model):
+    arguments = ("generate", model, "--prompt", "Once upon a", "--no-sample", "--max-tokens", "4", "--explain")
+    code, shown = Terminal(*arguments).finish()
+    assert code == 0 and re.search(r"   1   \x1b\[1;3[123]m", shown) and "entropy" in shown
+    piped = run(*arguments).out
+    assert "\x1b" not in piped and "entropy" in piped and "   1   " in piped
+    assert len(run(*arguments, "--json").json["trace"]) == 4
+
+
+def test_bars_on_a_terminal_only(model):
+    arguments = ("generate", model, "--prompt", "Once upon a", "--show-probs")
+    code, shown = Terminal(*arguments).finish()
+    assert code == 0 and "\u2588" in shown
+    assert "\u2588" not in run(*arguments).out
