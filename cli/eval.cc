@@ -25,6 +25,7 @@ constexpr std::int64_t kLargestWindow = 1 << 24;
 // A text, and what was found.
 struct Result {
   std::int64_t n_tokens = 0;  // scored
+  std::int64_t n_first = 0;   // of those, the most probable one at their place
   std::int64_t n_bytes = 0;   // of the text; 0: it was given as ids
   double total = 0;           // ln of its probability
   std::vector<TokenLogprob> logprobs = {};
@@ -40,12 +41,14 @@ class Eval final : public Command {
                 "Without a text it is read from standard input. The first token has nothing before it and is not "
                 "scored, unless --given stands there.\n"
                 "A text that is longer than --window is cut into windows; each begins with --overlap tokens of the one "
-                "before, which are not scored again.\n"
-                "perplexity = exp(-mean log-probability of a token); bits per byte = -log2 p(text) / bytes. All "
+                "before, which are not scored again (--stride: by so many tokens each goes on).\n"
+                "loss = -mean log-probability of a token; accuracy = share of tokens that are the most probable one. "
+                "perplexity = exp(loss); bits per byte = -log2 p(text) / bytes. All "
                 "log-probabilities are natural logarithms, and the very ones that generate reports.",
             .examples =
                 "skald eval --text \"The king was very angry.\"\n"
                 "skald eval path/to/model --file story.txt --json\n"
+                "skald eval path/to/model --file book.txt --window 1024 --stride 512 --output-file score.txt\n"
                 "skald eval --given \"Once upon a\" --text \" time\" --json --logprobs 3"};
   }
 
@@ -62,10 +65,13 @@ class Eval final : public Command {
                   "Tokens that are scored in one piece at most. Default: the model's context, or 2048.");
     flags.integer("--overlap", overlap_, 0, kLargestWindow,
                   "Of those, tokens of the window before that stand there again. Default: half of the window.");
+    flags.integer("--stride", stride_, 1, kLargestWindow,
+                  "Tokens by which a window goes on, instead of --overlap: the window without its overlap.");
     flags.group("Output");
     flags.toggle("--json", json_, "Write one JSON object a text.");
     flags.integer("--logprobs", top_, 0, 20,
                   "With --json: and the log-probability of every token, and of the k most probable ones.");
+    flags.text("--output-file,-o", "F", output_file_, "Write to this file instead of standard output.");
     flags.toggle("--quiet,-q", quiet_, "No warnings and notices on standard error.");
     load_.add_to(flags);
   }
@@ -75,6 +81,7 @@ class Eval final : public Command {
     show_log(quiet_);
     const std::string path = model_path(positional);
     const std::vector<Prompt> texts = read_texts();
+    if (output_file_) redirect_output(*output_file_);
     const Model model = load_.load(path);
     for (std::size_t i = 0; i < texts.size(); ++i) tell(i, score(model, texts[i]));
     return 0;
@@ -86,6 +93,7 @@ class Eval final : public Command {
     if (sources > 1) throw OptionError("give one of --text, --file, --ids and --batch-file, not several");
     if (sources == 0 && stdin_is_terminal()) throw OptionError("no text: skald eval --text \"The king was angry.\"");
     if (top_ >= 0 && !json_) throw OptionError(ErrorFields{.field = "--logprobs", .rule = "is for --json"});
+    if (stride_ > 0 && overlap_ >= 0) throw OptionError("give one of --overlap and --stride, not both");
     if (window_ > 0 && overlap_ >= window_) {
       throw OptionError({.field = "--overlap", .value = std::to_string(overlap_), .rule = "must be below --window"});
     }
@@ -113,6 +121,17 @@ class Eval final : public Command {
     return texts;
   }
 
+  // Tokens of a window that the one before has scored.
+  [[nodiscard]] std::size_t overlap_in(std::size_t window) const {
+    if (overlap_ >= 0) return static_cast<std::size_t>(overlap_);
+    if (stride_ == 0) return window / 2;
+    const auto stride = static_cast<std::size_t>(stride_);
+    if (stride < window) return window - stride;
+    throw OptionError({.field = "--stride",
+                       .value = std::to_string(stride),
+                       .rule = "must be below the window, " + std::to_string(window) + " tokens"});
+  }
+
   // Windows of the text: what is given in each, and what is scored.
   [[nodiscard]] std::vector<ScoreInput> windows_of(const Model& model, const Prompt& text) const {
     if (model.info().encoder_layers > 0) return {{.text = text, .given = given_}};
@@ -131,7 +150,7 @@ class Eval final : public Command {
     }
     const std::int64_t context = model.info().context > 0 ? model.info().context : kUsualWindow;
     const auto window = static_cast<std::size_t>(window_ > 0 ? window_ : context);
-    const std::size_t overlap = overlap_ >= 0 ? static_cast<std::size_t>(overlap_) : window / 2;
+    const std::size_t overlap = overlap_in(window);
     if (overlap >= window || begin >= window) {
       throw OptionError({.field = begin >= window ? "--given" : "--overlap",
                          .value = std::to_string(begin >= window ? begin : overlap) + " tokens",
@@ -161,11 +180,14 @@ class Eval final : public Command {
     for (std::size_t begin = 0; begin < windows.size(); begin += kWindowsTogether) {
       const std::size_t end = std::min(windows.size(), begin + kWindowsTogether);
       const auto at = [&](std::size_t i) { return windows.begin() + static_cast<std::ptrdiff_t>(i); };
-      for (TextScore& score : model.score({at(begin), at(end)}, {.top = std::max<std::int64_t>(0, top_)})) {
+      for (TextScore& score : model.score({at(begin), at(end)}, {.top = std::max<std::int64_t>(1, top_)})) {
         result.n_tokens += static_cast<std::int64_t>(score.logprobs.size());
         result.total += score.total();
-        if (top_ < 0) continue;
-        for (TokenLogprob& entry : score.logprobs) result.logprobs.push_back(std::move(entry));
+        for (TokenLogprob& entry : score.logprobs) {
+          if (!entry.top.empty() && entry.top[0].first == entry.token) ++result.n_first;
+          if (top_ == 0) entry.top.clear();
+          if (top_ >= 0) result.logprobs.push_back(std::move(entry));
+        }
       }
       bar.update(static_cast<double>(end) / static_cast<double>(windows.size()));
     }
@@ -173,12 +195,15 @@ class Eval final : public Command {
   }
 
   void tell(std::size_t index, const Result& result) const {
-    const double perplexity = std::exp(-result.total / static_cast<double>(result.n_tokens));
+    const double loss = -result.total / static_cast<double>(result.n_tokens);
+    const double perplexity = std::exp(loss);
+    const double accuracy = static_cast<double>(result.n_first) / static_cast<double>(result.n_tokens);
     const double bits =
         -result.total / std::numbers::ln2 / static_cast<double>(std::max<std::int64_t>(1, result.n_bytes));
     if (!json_) {
       std::string line = std::to_string(result.n_tokens) + " tokens, log-probability " + fixed(result.total, 3) +
-                         ", perplexity " + fixed(perplexity, 3);
+                         ", loss " + fixed(loss, 4) + ", perplexity " + fixed(perplexity, 3) + ", accuracy " +
+                         fixed(100 * accuracy, 1) + " %";
       if (result.n_bytes > 0) line += ", " + fixed(bits, 4) + " bits per byte";
       return write_output(line + "\n");
     }
@@ -186,15 +211,18 @@ class Eval final : public Command {
     object.add("index", index)
         .add("tokens", result.n_tokens)
         .add("logprob", result.total)
-        .add("perplexity", perplexity);
+        .add("loss", loss)
+        .add("perplexity", perplexity)
+        .add("accuracy", accuracy);
     if (result.n_bytes > 0) object.add("bits_per_byte", bits);
     if (top_ >= 0) object.add_raw("logprobs", logprobs_json(result.logprobs));
     write_output(object.line());
   }
 
-  std::optional<std::string> text_, file_, ids_, batch_file_, given_;
+  std::optional<std::string> text_, file_, ids_, batch_file_, given_, output_file_;
   std::int64_t window_ = 0;    // 0: the model's context
   std::int64_t overlap_ = -1;  // -1: half of the window
+  std::int64_t stride_ = 0;    // 0: overlap_ counts
   std::int64_t top_ = -1;      // -1: no tokens are told
   bool json_ = false;
   bool quiet_ = false;

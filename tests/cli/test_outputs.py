@@ -4,7 +4,7 @@ import json
 import math
 import re
 
-from conftest import Terminal, run
+from conftest import Terminal, refused, run
 
 GREEDY = ["--no-sample", "--max-tokens", "4"]
 
@@ -121,3 +121,31 @@ def test_bars_on_a_terminal_only(model):
     code, shown = Terminal(*arguments).finish()
     assert code == 0 and "\u2588" in shown
     assert "\u2588" not in run(*arguments).out
+
+
+def test_eval_has_loss_and_accuracy(tmp_path):
+    text = "Once upon a time there was a king who had a daughter."
+    got = run("eval", "--text", text, "--json", "--logprobs", "1").json
+    entries = got["logprobs"]
+    assert got["tokens"] == len(entries) > 5
+    assert math.isclose(got["loss"], -sum(entry["logprob"] for entry in entries) / len(entries), rel_tol=1e-6)
+    assert math.isclose(got["perplexity"], math.exp(got["loss"]), rel_tol=1e-9)
+    assert got["accuracy"] == sum(entry["top"][0][0] == entry["token"] for entry in entries) / len(entries) > 0
+    plain = run("eval", "--text", text, "--json", "--logprobs", "0").json
+    assert plain["accuracy"] == got["accuracy"] and all("top" not in entry for entry in plain["logprobs"])
+    assert "logprobs" not in run("eval", "--text", text, "--json").json
+    shown = run("eval", "--text", text, "--output-file", tmp_path / "score.txt")
+    assert (shown.code, shown.out) == (0, "")
+    for part in (f"loss {got['loss']:.4f}", f"accuracy {100 * got['accuracy']:.1f} %"):
+        assert part in (tmp_path / "score.txt").read_text()
+
+
+def test_eval_goes_on_by_a_stride(tmp_path):
+    (tmp_path / "text").write_text("The king had a daughter, and she was fair. " * 20)
+    arguments = ("eval", "--file", tmp_path / "text", "--window", "64", "--json")
+    strided = run(*arguments, "--stride", "16").json
+    assert strided == run(*arguments, "--overlap", "48").json
+    assert strided["tokens"] == run(*arguments, "--stride", "63").json["tokens"]
+    assert strided["loss"] < run(*arguments, "--stride", "63").json["loss"]  # more stands before each token
+    assert "--stride" in refused(*arguments, "--stride", "64")
+    assert "not both" in refused(*arguments, "--stride", "8", "--overlap", "8")
