@@ -72,7 +72,10 @@ std::string preset_list() {
   std::string list;
   for (const Preset& each : presets()) {
     std::string options;
-    for (const auto& [option, value] : each.options) options += (options.empty() ? "" : ", ") + option + " " + value;
+    for (const auto& [option, value] : each.options) {
+      options += options.empty() ? "" : ", ";
+      options.append(option).append(" ").append(value);
+    }
     list += (list.empty() ? "" : "; ") + each.name + " (" + options + ")";
   }
   return list;

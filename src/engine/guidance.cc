@@ -41,6 +41,11 @@ std::vector<AttributeChoice> attribute_choices(const GenerationConfig& config) {
   return choices;
 }
 
+// What other programs call attributes of the library.
+std::string_view library_name(std::string_view name) {
+  return name == "positive_sentiment" ? "positive" : name == "negative_sentiment" ? "negative" : name;
+}
+
 // The result lives as long as `attributes` does.
 const Attribute& find_attribute(const std::string& name, const std::optional<std::vector<Attribute>>& attributes) {
   const std::span<const Attribute> own =
@@ -48,7 +53,8 @@ const Attribute& find_attribute(const std::string& name, const std::optional<std
   const auto named = [&](const Attribute& attribute) { return attribute.name == name; };
   if (const auto found = std::ranges::find_if(own, named); found != own.end()) return *found;
   const auto library = attribute_library();
-  if (const auto found = std::ranges::find_if(library, named); found != library.end()) return *found;
+  const auto found_there = std::ranges::find(library, library_name(name), &Attribute::name);
+  if (found_there != library.end()) return *found_there;
   std::string known;
   for (const auto& list : {own, library}) {
     for (const Attribute& attribute : list) known += (known.empty() ? "" : ", ") + attribute.name;

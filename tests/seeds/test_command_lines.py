@@ -45,7 +45,7 @@ PARTS = [
     f'{BASIC} --bad-words "profanity,offensive,word"',
     f"{BASIC} --beam-size 5",
     f'{BASIC} --must-include "dragon,castle,knight"',
-    f'{BASIC} --guide-attribute "positive" --guide-strength 2.0',
+    f'{BASIC} --guide-attribute "positive_sentiment" --guide-strength 2.0',
     f"{BASIC} --max-tokens 100 --temperature 0.0",
     f"{BASIC} --num-samples 5 --temperature 0.8 --top-p 0.9",
     f"{BASIC} --beam-size 3",
@@ -122,6 +122,14 @@ def shell(shelf, script):
         timeout=PATIENCE,
         check=True,
     )
+
+
+def test_sentiments_have_two_names(shelf):
+    texts = {
+        name: run(*words(BASIC), "--guide-attribute", name, "--guide-strength", "3", "--seed", "1", cwd=shelf).out
+        for name in ("positive", "positive_sentiment", "negative", "negative_sentiment")
+    }
+    assert texts["positive"] == texts["positive_sentiment"] != texts["negative"] == texts["negative_sentiment"]
 
 
 def test_a_loop_over_temperatures(shelf):
