@@ -248,7 +248,10 @@ int Generate::run(const std::vector<std::string>& positional) {
   warn_without_json(config);
   try {
     if (batch) return batch->run(model, config);
-    if (interactive_) return run_interactive(model, config);
+    if (interactive_) {
+      const auto load = [this](const std::string& of) { return load_.load(named_model(of)); };
+      return run_interactive({.model = model, .config = config, .load = load});
+    }
     if (guided_ || show_probs_) return run_session(model, prompt, config);
     return answer(model, *prompt, config, {json_, events_, no_stream_, stats_, quiet_});
   } catch (const OptionError& error) {

@@ -145,7 +145,7 @@ def test_interactive_commands(model):
         ("/set top_p=7", "skald: --top-p = 7: must be a number in (0, 1]"),
         ("/set", "takes NAME=VALUE"),
         ("/set frobnicate=1", "frobnicate"),
-        ("/set num_samples=2", "--interactive shows one completion"),
+        ("/set num_samples=2", "one answer is shown to each turn"),
         ("/stats", "did you mean /status?"),
         ("/reset", "Back to the options of the start."),
     ]
