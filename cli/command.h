@@ -30,6 +30,7 @@ class Command {
 std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_inspect();
 std::unique_ptr<Command> make_chat();
+std::unique_ptr<Command> make_complete_step();
 std::unique_ptr<Command> make_template();
 std::unique_ptr<Command> make_tokenize();
 std::unique_ptr<Command> make_detect();

@@ -92,7 +92,7 @@ void Generate::add_flags(Flags& flags) {
              "One prompt a line, in JSON: \"text\", [1, 2, 3], or {\"prompt\": either, \"temperature\": 0.2, ...} with "
              "options of its own. What is wrong with a line is its answer, and stops no other.");
   flags.toggle("--interactive,-i", interactive_, "Ask for prompts one after the other, each on its own.");
-  flags.toggle("--guided", guided_, "Write the text together: show what may come next, and ask.");
+  flags.toggle("--guided", guided_, "Write the text together, as `skald complete-step` does.");
   flags.text("--session", "F", session_file_, "With --guided: keep the session in this file, and go on from it.");
   flags.toggle("--escape,-e", escape_, "Read \\n, \\t, \\\\ and \\xNN in --prompt and --stop as in C.");
   flags.group("Output");
@@ -262,7 +262,7 @@ int Generate::run(const std::vector<std::string>& positional) {
 int Generate::run_session(const Model& model, const std::optional<Prompt>& prompt,
                           const GenerationConfig& config) const {
   Session session = prompt ? Session(model, *prompt, config) : Session::load(*session_file_, model);
-  if (guided_) return run_guided(session, session_file_);
+  if (guided_) return run_guided(session, {.file = session_file_});
   show_probabilities(session);
   return 0;
 }

@@ -1,99 +1,176 @@
 #include "guided.h"
 
+#include <algorithm>
 #include <string_view>
+#include <vector>
 
 #include "flags.h"
-#include "input.h"
+#include "json_object.h"
 #include "report.h"
 #include "skald/error.h"
+#include "slash_commands.h"
 #include "terminal.h"
 #include "token_tables.h"
+#include "turns.h"
 
 namespace skald::cli {
 namespace {
 
-constexpr std::int64_t kShown = 5;
 constexpr std::int64_t kMostAtOnce = 1 << 20;
+constexpr std::int64_t kBetweenLooks = 16;  // tokens that are generated before Ctrl-C is looked for
+constexpr std::size_t kBarWidth = 24;
 
 class Guided {
  public:
-  Guided(Session& session, const std::optional<std::string>& file)
-      : session_(session), file_(file), asks_(stdin_is_terminal() && stderr_is_terminal()) {
-    while (!session.nodes()[static_cast<std::size_t>(at_)].children.empty()) {
-      at_ = session.nodes()[static_cast<std::size_t>(at_)].children.back();  // where it was left
-    }
+  Guided(Session& session, const GuidedSettings& settings) : session_(session), settings_(settings) {
+    while (!node().children.empty()) at_ = node().children.back();  // where it was left
+    add_commands();
   }
 
   int run() {
     write_error(
         "Choose a number, or type the text that comes next; Enter: the model chooses; /go N: it chooses N tokens; "
-        "/fork: "
-        "it draws others; /back: one token back; quit: the end.\n");
+        "/undo, /fork, /branches, /help; quit: the end.\n");
     show();
-    try {
-      read_lines("-", [&](std::string_view line, const std::string& source) { answer(line, source); });
-    } catch (const Quit&) {
-    }
-    write_output(for_output(session_.text(at_)) + "\n");
+    take_turns({.invitation = "your choice, or what comes next",
+                .text = [this](std::string_view line) { choose(line); },
+                .command = [this](std::string_view line) { commands_.run(line); },
+                .complete = [this](std::string_view before) { return commands_.complete(before); },
+                .takes_blank = true});
+    write_output(settings_.json ? json() : for_output(session_.text(at_)) + "\n");
     return 0;
   }
 
  private:
-  struct Quit {};
-
   [[nodiscard]] const SessionNode& node() const { return session_.nodes()[static_cast<std::size_t>(at_)]; }
 
-  void answer(std::string_view line, const std::string& source) {
-    try {
-      require_utf8(line, source);
-      act(line);
-      if (file_) session_.save(*file_);
-    } catch (const Error& error) {
-      if (!asks_) throw;  // a person may try again, a script must see the failure
-      write_notice(error.what());
-    }
-    show();
+  void add_commands() {
+    commands_.add({"/go", "N", "let the model choose N tokens",
+                   [this](std::string_view n) { go(Flags::parse_integer("/go", n, 1, kMostAtOnce)); }});
+    commands_.add({"/undo", "", "take the last step back", [this](auto) {
+                     if (steps_.empty()) throw OptionError("/undo: there is no step to take back; /back goes further");
+                     at_ = steps_.back();
+                     steps_.pop_back();
+                     done();
+                   }});
+    commands_.add({"/back", "", "go one token back", [this](auto) {
+                     if (node().parent >= 0) step_to(node().parent);
+                     done();
+                   }});
+    commands_.add({"/fork", "", "draw another next token, on a branch of its own", [this](auto) {
+                     step_to(session_.generate(at_, 1, /*fork=*/true));
+                     done();
+                   }});
+    commands_.add({"/branches", "", "list the texts so far", [this](auto) { list_branches(); }});
+    commands_.add({"/switch", "N", "go to the end of branch N", [this](std::string_view n) {
+                     const std::vector<Session::Node> ends = branches();
+                     const auto number = Flags::parse_integer("/switch", n, 1, std::ssize(ends));
+                     step_to(ends[static_cast<std::size_t>(number - 1)]);
+                     done();
+                   }});
+    commands_.add({"/help", "", "show this", [this](auto) { write_error(commands_.help()); }});
+    commands_.add({"/quit", "", "write the text, and end", [](auto) { throw Quit(); }});
   }
 
-  void act(std::string_view line) {
-    if (line == "quit" || line == "/quit") throw Quit();
-    if (line == "/back") {
-      if (node().parent >= 0) at_ = node().parent;
-    } else if (line == "/fork") {
-      at_ = session_.generate(at_, 1, /*fork=*/true);
-    } else if (line.starts_with("/go ")) {
-      at_ = session_.generate(at_, Flags::parse_integer("/go", line.substr(4), 1, kMostAtOnce));
-    } else if (line.empty()) {
-      at_ = session_.generate(at_, 1);
-    } else if (line.size() == 1 && line[0] >= '1' && line[0] < '1' + std::ssize(next_)) {
-      at_ = session_.force(at_, next_[static_cast<std::size_t>(line[0] - '1')].token);
+  void choose(std::string_view line) {
+    if (line == "quit") throw Quit();
+    if (line.empty()) return go(1);
+    const bool is_number = line.size() <= 2 && line.find_first_not_of("0123456789") == std::string_view::npos;
+    const std::int64_t number = is_number ? std::stoll(std::string(line)) : 0;
+    if (number >= 1 && number <= std::ssize(next_)) {
+      step_to(session_.force(at_, next_[static_cast<std::size_t>(number - 1)].token));
     } else {
-      at_ = session_.force(at_, line);
+      step_to(session_.force(at_, line));
     }
+    done();
+  }
+
+  void step_to(Session::Node node) {
+    steps_.push_back(at_);
+    at_ = node;
+  }
+
+  void go(std::int64_t n) {
+    const SoftInterrupt soft;
+    Session::Node end = at_;
+    for (std::int64_t made = 0; made < n && !SoftInterrupt::interrupted();) {
+      const std::int64_t some = std::min(n - made, kBetweenLooks);
+      const Session::Node next = session_.generate(end, some);
+      if (next == end) break;  // the text ended
+      end = next;
+      made += some;
+    }
+    step_to(end);
+    done();
+  }
+
+  // After every step.
+  void done() {
+    if (settings_.file) session_.save(*settings_.file);
+    show();
   }
 
   void show() {
     if (at_ != Session::kRoot) write_error("\n" + escape_controls(session_.text(at_)) + "\n");
     next_.clear();
-    next_ = session_.alternatives(at_, kShown);
-    if (next_.empty()) return write_error("The text ends here: /back or quit.\n");
+    next_ = session_.alternatives(at_, settings_.shown);
+    if (next_.empty()) return write_error("The text ends here: /undo, /switch N or quit.\n");
     write_error("\nTop " + std::to_string(next_.size()) + ":\n");
     for (std::size_t i = 0; i < next_.size(); ++i) {
-      write_error("  " + std::to_string(i + 1) + ". " + spelled(session_.model(), next_[i].token) + " (" +
-                  fixed(100 * next_[i].probability, 2) + " %)\n");
+      const std::string number = std::to_string(i + 1), name = spelled(session_.model(), next_[i].token);
+      const auto length = static_cast<std::size_t>(next_[i].probability * kBarWidth + 0.5);
+      write_error(std::string(number.size() < 3 ? 3 - number.size() : 0, ' ') + number + ". " + name +
+                  std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + "(" +
+                  fixed(100 * next_[i].probability, 2) + " %) " + std::string(length, '#') + "\n");
     }
-    if (asks_) write_error("> ");
+  }
+
+  // The ends of all branches, in the order in which they came about.
+  [[nodiscard]] std::vector<Session::Node> branches() const {
+    std::vector<Session::Node> ends;
+    for (Session::Node i = 0; i < std::ssize(session_.nodes()); ++i) {
+      if (session_.nodes()[static_cast<std::size_t>(i)].children.empty()) ends.push_back(i);
+    }
+    return ends;
+  }
+
+  void list_branches() const {
+    const std::vector<Session::Node> ends = branches();
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      write_error((ends[i] == at_ ? "* " : "  ") + std::to_string(i + 1) + ". " +
+                  escape_controls(session_.text(ends[i])) + "\n");
+    }
+  }
+
+  // The text, its tokens, and of each who chose it.
+  [[nodiscard]] std::string json() const {
+    std::vector<std::string> path;
+    for (Session::Node i = at_; i != Session::kRoot;) {
+      const SessionNode& step = session_.nodes()[static_cast<std::size_t>(i)];
+      JsonObject object;
+      object.add("token", step.token).add("forced", step.forced);
+      if (step.logprob) object.add("logprob", static_cast<double>(*step.logprob));
+      path.push_back(object.text());
+      i = step.parent;
+    }
+    std::reverse(path.begin(), path.end());
+    return JsonObject()
+        .add("text", session_.text(at_))
+        .add_raw("token_ids", json_integers(session_.tokens(at_)))
+        .add_raw("path", json_array(path, [](const std::string& step) { return step; }))
+        .line();
   }
 
   Session& session_;
-  const std::optional<std::string>& file_;
-  bool asks_;
+  const GuidedSettings& settings_;
+  SlashCommands commands_;
   Session::Node at_ = Session::kRoot;
+  std::vector<Session::Node> steps_;  // where each step began
   std::vector<Alternative> next_;
 };
 
 }  // namespace
 
-int run_guided(Session& session, const std::optional<std::string>& file) { return Guided(session, file).run(); }
+int run_guided(Session& session, const GuidedSettings& settings) { return Guided(session, settings).run(); }
 
 }  // namespace skald::cli

@@ -8,8 +8,13 @@
 
 namespace skald::cli {
 
-/// Asks until "quit" or the end of the input, then writes the text. With `file`, the session is saved there after every
-/// choice.
-int run_guided(Session& session, const std::optional<std::string>& file);
+struct GuidedSettings {
+  std::optional<std::string> file = {};  // where the session is saved after every choice
+  std::int64_t shown = 5;                // how many of the most probable tokens
+  bool json = false;                     // write the text as JSON, with its tokens and who chose them
+};
+
+/// Asks until "quit" or the end of the input, then writes the text.
+int run_guided(Session& session, const GuidedSettings& settings);
 
 }  // namespace skald::cli

@@ -19,8 +19,9 @@ namespace skald::cli {
 
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto* make : {make_generate, make_chat, make_inspect, make_tokenize, make_template, make_eval, make_quantize,
-                     make_config, make_control, make_detect, make_bench, make_pull, make_info, make_completion}) {
+  for (auto* make :
+       {make_generate, make_chat, make_complete_step, make_inspect, make_tokenize, make_template, make_eval,
+        make_quantize, make_config, make_control, make_detect, make_bench, make_pull, make_info, make_completion}) {
     commands.push_back(make());
   }
   return commands;
@@ -62,7 +63,7 @@ constexpr int kRefused = 2;
 constexpr int kInterrupted = 130;
 
 // Subcommands of later versions: refused by name, so that a mistyped one is told from a missing one.
-constexpr std::array<std::string_view, 2> kNotYet = {"complete-step", "serve"};
+constexpr std::array<std::string_view, 1> kNotYet = {"serve"};
 
 std::size_t help_width() {
   winsize size = {};
@@ -95,7 +96,7 @@ std::string general_help() {
                     ": text from trained language models.\n\nUsage: skald COMMAND [ARGUMENTS]\n\nCommands:\n";
   for (const auto& command : all_commands()) {
     const Command::Words words = command->words();
-    out += "  " + words.name + std::string(12 - words.name.size(), ' ') + words.summary + "\n";
+    out += "  " + words.name + std::string(15 - words.name.size(), ' ') + words.summary + "\n";
   }
   return out +
          "\nA first story, by the model that ships with Skald:\n"

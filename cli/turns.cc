@@ -59,7 +59,7 @@ void take_turn(const TurnTaker& taker, std::string_view turn, bool is_text) {
   if (is_text) return taker.text(turn);
   if (turn.starts_with("//")) return taker.text(turn.substr(1));
   if (turn.starts_with('/')) return taker.command(turn);
-  if (!is_blank(turn)) taker.text(turn);
+  if (taker.takes_blank || !is_blank(turn)) taker.text(turn);
 }
 
 // A person reads what was wrong and tries again; a script must see the failure.

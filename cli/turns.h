@@ -19,14 +19,15 @@ using TakeLine = std::function<void(std::string_view line)>;
 struct TurnTaker {
   std::string invitation;  // shown first, on a terminal
   TakeLine text;
-  TakeLine command;         // what begins with a slash
-  Completer complete = {};  // of what is typed on a terminal
+  TakeLine command;          // what begins with a slash
+  Completer complete = {};   // of what is typed on a terminal
+  bool takes_blank = false;  // as text; else blank turns are passed over
 };
 
-/// Gives each turn of standard input to `taker`, until its end or Quit; // at its start stands for /, blank ones are
-/// passed over. In a pipe a turn is a line, and an error is thrown on. On a terminal lines are edited, a turn may be
-/// several (one that ends in \ goes on in the next; """ stands before and behind a block), Ctrl-C drops what is typed,
-/// and after an error comes the next turn.
+/// Gives each turn of standard input to `taker`, until its end or Quit; // at its start stands for /. In a pipe a turn
+/// is a line, and an error is thrown on. On a terminal lines are edited, a turn may be several (one that ends in \ goes
+/// on in the next; """ stands before and behind a block), Ctrl-C drops what is typed, and after an error comes the next
+/// turn.
 void take_turns(const TurnTaker& taker);
 
 /// The one completion of `prompt`, shown as it comes, behind `before` where that is not empty. Ctrl-C ends it; what is

@@ -46,7 +46,7 @@ def test_help_names_every_option():
     assert [name for name in flags.split() if not re.search(rf"--{name}\b", text)] == []
 
 
-@pytest.mark.parametrize("name", ["complete-step", "serve"])
+@pytest.mark.parametrize("name", ["serve"])
 def test_later_commands_are_refused_by_name(name):
     assert f"'{name}' is not in this version" in refused(name)
 
