@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "skald/generation_config.h"
+#include "skald/torch_random.h"
 
 namespace skald {
 
@@ -37,6 +39,8 @@ struct Hooks {
   std::vector<GroupLogitsHook> group_logits_processors = {};  // behind those; the rows of the call step together
   std::vector<StopHook> stopping_criteria = {};               // any of them ends the completion
   AllowedTokens prefix_allowed_tokens_fn = {};                // empty: all
+  /// Where draws have torch's numbers (profile hf): the generator that they come from, instead of one of the seed.
+  std::shared_ptr<TorchRandom> torch_random = {};
 };
 
 }  // namespace skald

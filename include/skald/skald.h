@@ -21,5 +21,6 @@
 #include "skald/session.h"
 #include "skald/system.h"
 #include "skald/tokenizer.h"
+#include "skald/torch_random.h"
 #include "skald/waiting.h"
 #include "skald/watermark.h"

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -40,14 +41,14 @@ Running& running() {
 std::shared_ptr<Call> start(const Model& model, nb::handle prompts, const GenerationConfig& config, Door door,
                             bool stream, bool last_events, nb::handle logits_processors,
                             nb::handle group_logits_processors, nb::handle stopping_criteria,
-                            nb::handle prefix_allowed_tokens_fn) {
+                            nb::handle prefix_allowed_tokens_fn, std::shared_ptr<TorchRandom> torch_random) {
   if (running().ended) throw UsageError("the interpreter is ending: no call can begin");
-  auto call = std::make_shared<Call>(
-      model, to_prompts(prompts), config, door,
-      to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn),
-      last_events ? Kept::last
-      : stream    ? Kept::all
-                  : Kept::none);
+  Hooks hooks = to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn);
+  hooks.torch_random = std::move(torch_random);
+  auto call = std::make_shared<Call>(model, to_prompts(prompts), config, door, std::move(hooks),
+                                     last_events ? Kept::last
+                                     : stream    ? Kept::all
+                                                 : Kept::none);
   std::erase_if(running().calls, [](const std::weak_ptr<Call>& other) { return other.expired(); });
   running().calls.push_back(call);
   return call;
@@ -123,14 +124,10 @@ std::optional<Event> Call::poll() {
 
 bool Call::ended() { return ended_within(milliseconds(0)); }
 
-std::optional<Event> Call::event_within(milliseconds time) {
+void Call::wait_for_event(milliseconds time) {
   const Unlocked unlocked;
   std::unique_lock lock(events_->mutex);
   events_->arrived.wait_for(lock, time, [this] { return !events_->waiting.empty(); });
-  if (events_->waiting.empty()) return std::nullopt;
-  Event event = std::move(events_->waiting.front());
-  events_->waiting.pop_front();
-  return event;
 }
 
 bool Call::ended_within(milliseconds time) {
@@ -149,21 +146,22 @@ void Call::check() {
 }
 
 std::optional<Event> Call::next() {
-  (void)events();
-  for (;;) {
-    // In this order: an event that came before the end is never missed.
-    const bool ended = ended_within(milliseconds(0));
-    std::optional<Event> event = event_within(ended ? milliseconds(0) : one_has_finished_ ? kShortly : kTick);
-    if (event) {
-      one_has_finished_ = event->finished.has_value();
-      return event;
-    }
-    if (ended) {
+  std::optional<Event> event = poll();
+  while (!event) {
+    wait_for_event(one_has_finished_ ? kShortly : kTick);
+    event = poll();
+    if (event) break;
+    const bool over = ended();
+    event = poll();  // one that came before the end is never missed
+    if (event) break;
+    if (over) {
       (void)generation_->wait();  // rethrows what ended it
       return std::nullopt;
     }
     check();
   }
+  one_has_finished_ = event->finished.has_value();
+  return event;
 }
 
 std::vector<Completion> Call::wait() {
@@ -191,7 +189,37 @@ void end_calls() {
   end_waiting();
 }
 
+namespace {
+
+void bind_torch_random(nb::module_& m) {
+  nb::class_<TorchRandom>(m, "TorchRandom",
+                          "torch.Generator(device='cpu'): calls draw its numbers one after the other.")
+      .def(nb::init<std::uint64_t>(), nb::arg("seed"))
+      .def(
+          "state",
+          [](const TorchRandom& random) {
+            const TorchRandom::State state = random.state();
+            return nb::make_tuple(std::vector<std::uint32_t>(state.words.begin(), state.words.end()), state.next);
+          },
+          nb::sig("def state(self) -> tuple[list[int], int]"), "mt19937's 624 words, and which of them comes next.")
+      .def(
+          "set_state",
+          [](TorchRandom& random, const std::vector<std::uint32_t>& words, std::uint32_t next) {
+            TorchRandom::State state{.next = next};
+            if (words.size() != state.words.size()) {
+              throw OptionError(
+                  {.field = "words", .value = std::to_string(words.size()), .rule = "must be 624 numbers"});
+            }
+            std::ranges::copy(words, state.words.begin());
+            random.set_state(state);
+          },
+          nb::arg("words"), nb::arg("next"));
+}
+
+}  // namespace
+
 void bind_call(nb::module_& m) {
+  bind_torch_random(m);
   nb::class_<Event>(m, "Event", "Text that is final, in order, never half a character.")
       .def_ro("prompt_index", &Event::prompt_index)
       .def_ro("index", &Event::index)
@@ -213,13 +241,13 @@ void bind_call(nb::module_& m) {
   m.def("start", &start, nb::arg("model"), nb::arg("prompts"), nb::arg("config"), nb::arg("door"),
         nb::arg("stream") = false, nb::arg("last_events") = false, nb::arg("logits_processors") = nb::tuple(),
         nb::arg("group_logits_processors") = nb::tuple(), nb::arg("stopping_criteria") = nb::tuple(),
-        nb::arg("prefix_allowed_tokens_fn") = nb::none(),
+        nb::arg("prefix_allowed_tokens_fn") = nb::none(), nb::arg("torch_random") = nb::none(),
         nb::sig("def start(model: Model, prompts: typing.Iterable[str | typing.Iterable[int]], config: "
                 "GenerationConfig, door: Door, stream: bool = False, last_events: bool = False, logits_processors: "
                 "typing.Iterable[typing.Callable[..., typing.Any]] = (), group_logits_processors: "
                 "typing.Iterable[typing.Callable[..., typing.Any]] = (), stopping_criteria: "
                 "typing.Iterable[typing.Callable[..., bool]] = (), prefix_allowed_tokens_fn: typing.Callable[..., "
-                "typing.Iterable[int]] | None = None) -> Call"));
+                "typing.Iterable[int]] | None = None, torch_random: TorchRandom | None = None) -> Call"));
 }
 
 }  // namespace skald::python

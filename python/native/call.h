@@ -68,7 +68,7 @@ class Call {
   };
   static StreamCallback into(const std::shared_ptr<Events>& events, Kept kept);
   Events& events();
-  [[nodiscard]] std::optional<Event> event_within(std::chrono::milliseconds time);
+  void wait_for_event(std::chrono::milliseconds time);
   bool ended_within(std::chrono::milliseconds time);
   void check();
 

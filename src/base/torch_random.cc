@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 namespace skald {
@@ -18,6 +19,23 @@ void TorchGenerator::randperm(std::span<std::int32_t> out, std::size_t n_wanted)
   for (std::size_t i = 0; i < std::min(n_wanted, n) && i + 1 < n; ++i) {
     std::swap(out[i], out[i + randint(static_cast<std::uint32_t>(n - i))]);
   }
+}
+
+// The standard writes an engine as its words; libstdc++ and libc++ put what comes next behind them.
+std::uint32_t TorchGenerator::state(std::span<std::uint32_t> words) const {
+  std::stringstream text;
+  text << engine_;
+  for (std::uint32_t& word : words) text >> word;
+  std::uint32_t next = 0;
+  text >> next;
+  return next;
+}
+
+void TorchGenerator::set_state(std::span<const std::uint32_t> words, std::uint32_t next) {
+  std::stringstream text;
+  for (const std::uint32_t word : words) text << word << ' ';
+  text << next;
+  text >> engine_;
 }
 
 }  // namespace skald

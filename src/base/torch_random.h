@@ -42,6 +42,10 @@ class TorchGenerator {
   /// Passes over `n_words` words.
   void discard(std::uint64_t n_words) { engine_.discard(n_words); }
 
+  /// mt19937's words [624]; returns which of them comes next.
+  std::uint32_t state(std::span<std::uint32_t> words) const;
+  void set_state(std::span<const std::uint32_t> words, std::uint32_t next);
+
  private:
   std::mt19937 engine_;
 };

@@ -2,19 +2,22 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "skald/error.h"
 
 namespace skald::decode {
 
-TorchDraws::TorchDraws(std::uint64_t seed, std::size_t n_rows, std::size_t row_size)
-    : generator_(seed), row_size_(row_size), block_(n_rows * row_size) {}
+TorchDraws::TorchDraws(std::shared_ptr<TorchRandom> random, std::size_t n_rows, std::size_t row_size)
+    : random_(std::move(random)), generator_(random_->take()), row_size_(row_size), block_(n_rows * row_size) {}
 
 void TorchDraws::go_to(std::int64_t step) {
+  if (step == step_) return;
   if (step < step_) throw UsageError("the rows of a call that draws as torch does must step together");
   for (; step_ < step; ++step_) {
     for (std::uint64_t& bits : block_) bits = generator_.long_word();
   }
+  random_->put_back(generator_);
 }
 
 float TorchDraws::exponential(std::int64_t step, std::size_t row, std::size_t place) {

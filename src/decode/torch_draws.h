@@ -8,6 +8,7 @@
 
 #include "base/torch_random.h"
 #include "decode/candidates.h"
+#include "skald/torch_random.h"
 
 namespace skald::decode {
 
@@ -15,7 +16,8 @@ namespace skald::decode {
 /// row by row, also those of rows that have ended: so the rows of a call step together (Group::lockstep). Any thread.
 class TorchDraws {
  public:
-  TorchDraws(std::uint64_t seed, std::size_t n_rows, std::size_t row_size);
+  /// `random`: goes on behind what is drawn.
+  TorchDraws(std::shared_ptr<TorchRandom> random, std::size_t n_rows, std::size_t row_size);
 
   /// The exponential variate of place `place` of row `row` at `step`. Steps never go back.
   [[nodiscard]] float exponential(std::int64_t step, std::size_t row, std::size_t place);
@@ -27,6 +29,7 @@ class TorchDraws {
   void go_to(std::int64_t step);
 
   std::mutex mutex_;  // of the block
+  std::shared_ptr<TorchRandom> random_;
   TorchGenerator generator_;
   std::size_t row_size_;
   std::int64_t step_ = -1;

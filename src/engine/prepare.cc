@@ -162,6 +162,7 @@ void CallSetup::read_stop_strings() {
 }
 
 void CallSetup::set_hooks(Hooks hooks) {
+  torch_random_ = std::move(hooks.torch_random);
   if (hooks.logits_processors.empty() && hooks.group_logits_processors.empty() && hooks.stopping_criteria.empty() &&
       !hooks.prefix_allowed_tokens_fn) {
     return;
@@ -304,7 +305,8 @@ void CallSetup::share(std::vector<decode::SamplingRequest>& requests) const {
     const auto beams = static_cast<std::size_t>(config.num_beams.value_or(1));
     const auto returned = static_cast<std::size_t>(config.num_return_sequences.value_or(1));
     const std::size_t n_rows = requests.size() * (beams > 1 ? 1 : returned);
-    const auto draws = std::make_shared<decode::TorchDraws>(requests[0].seed, n_rows, vocab * beams);
+    const auto random = torch_random_ ? torch_random_ : std::make_shared<TorchRandom>(requests[0].seed);
+    const auto draws = std::make_shared<decode::TorchDraws>(random, n_rows, vocab * beams);
     for (decode::SamplingRequest& request : requests) {
       request.seed = requests[0].seed;
       request.torch_draws = draws;

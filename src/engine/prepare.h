@@ -63,8 +63,9 @@ struct CallSetup {
   decode::ResolvedConfig resolved_;  // texts of options looked up
   const ModelSet& models_;
   Engine& engine_;
-  decode::StopRules stops_;             // but for the length
-  std::shared_ptr<const Hooks> hooks_;  // null: none
+  decode::StopRules stops_;                    // but for the length
+  std::shared_ptr<const Hooks> hooks_;         // null: none
+  std::shared_ptr<TorchRandom> torch_random_;  // null: of the seed
   std::shared_ptr<const decode::SequenceBreakers> dry_breakers_ = {};
   std::shared_ptr<const decode::Constraints> constraints_ = {};
   decode::Resume resume_ = {};

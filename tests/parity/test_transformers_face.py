@@ -121,6 +121,32 @@ def test_sampling_after_set_seed(faces, options):
     assert results[1] == results[0]
 
 
+@pytest.mark.parametrize("options", [{}, {"num_return_sequences": 2}, {"num_beams": 2}], ids=str)
+def test_calls_after_one_seed(faces, options):
+    """The second and third call go on with the numbers behind those of the first; torch's own draws among them."""
+    results = []
+    for face in faces:
+        face.module.set_seed(7)
+        calls = []
+        for n in (1, 2, 3):
+            inputs = face.tokenizer(PROMPTS[:n], return_tensors="pt", padding=True)
+            calls.append(values(face.model.generate(**inputs, do_sample=True, max_new_tokens=6 * n, **options)))
+            calls.append(values(torch.rand(n)))
+        results.append(calls)
+    assert results[1] == results[0]
+
+
+def test_the_seed_of_torch_itself(faces):
+    results = []
+    for face in faces:
+        inputs = face.tokenizer(PROMPTS[:1], return_tensors="pt")
+        for skipped in (0, 1, 623, 624, 625):
+            torch.manual_seed(11)
+            torch.randint(10, (skipped,))
+            results.append(values(face.model.generate(**inputs, do_sample=True, max_new_tokens=8)))
+    assert results[5:] == results[:5]
+
+
 def test_dictionaries(faces):
     options = {"max_new_tokens": 6, "do_sample": False, "return_dict_in_generate": True, "output_scores": True}
     results = []
@@ -131,7 +157,8 @@ def test_dictionaries(faces):
         results.append((result, transitions))
     (theirs, their_scores), (ours, our_scores) = results
     assert values(ours.sequences) == values(theirs.sequences)
-    assert [key for key in theirs.keys() if key != "past_key_values"] == list(ours.keys())
+    assert list(theirs.keys()) == list(ours.keys())
+    assert ours.past_key_values.get_seq_length() == theirs.past_key_values.get_seq_length()
     assert type(ours).__name__ == type(theirs).__name__ and ours[0] is ours.sequences
     for name in ("scores", "logits"):
         assert len(ours[name]) == len(theirs[name])
@@ -139,6 +166,32 @@ def test_dictionaries(faces):
             assert our.dtype == their.dtype and our.shape == their.shape
             assert torch.allclose(our, their, atol=1e-3)
     assert torch.allclose(our_scores, their_scores, atol=1e-3) and our_scores.dtype == their_scores.dtype
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_states_in_dictionaries(faces, side):
+    """Hidden states and attentions: of each step and layer, where there is no padding."""
+    options = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "return_dict_in_generate": True}
+    results = []
+    for face in faces:
+        if face.module is transformers:
+            face.model.set_attn_implementation("eager")
+        inputs = face.tokenizer(PROMPTS if side == "left" else PROMPTS[:1], return_tensors="pt", padding=True)
+        states = face.model.generate(**inputs, output_hidden_states=True, output_attentions=True, **options)
+        results.append(states)
+    theirs, ours = results
+    assert list(theirs.keys()) == list(ours.keys())
+    mask = inputs["attention_mask"].bool()
+    for name in ("hidden_states", "attentions"):
+        assert len(theirs[name]) == len(ours[name]) == 5
+        for step, (their_layers, our_layers) in enumerate(zip(theirs[name], ours[name])):
+            assert len(their_layers) == len(our_layers)
+            for their, our in zip(their_layers, our_layers):
+                assert their.shape == our.shape and their.dtype == our.dtype
+                if step == 0:  # what stands at padding is nobody's business
+                    their, our = (x if name == "hidden_states" else x.transpose(1, 2) for x in (their, our))
+                    their, our = their[mask], our[mask]
+                assert torch.allclose(their, our, atol=2e-3)
 
 
 def test_beams_in_dictionaries(faces):

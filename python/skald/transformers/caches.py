@@ -13,6 +13,16 @@ class Cache:
 
     def __init__(self, *_: object, **settings: Any) -> None:
         self.settings = settings
+        self._length = 0
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How many tokens of a row the model has computed, as generate() left it."""
+        return self._length
+
+    def hold(self, length: int) -> Cache:
+        """Itself, after a call that computed so many tokens of a row."""
+        self._length = length
+        return self
 
 
 class DynamicCache(Cache):

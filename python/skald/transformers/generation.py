@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,14 @@ from skald import _native, log
 from skald._native import Completion, Door
 from skald.errors import UnsupportedError
 from skald.options import config_of
-from skald.transformers import hooks, outputs
+from skald.transformers import hooks, outputs, states
 from skald.transformers.arrays import Ids, as_kind, ids_of, kind_of, padded
-from skald.transformers.caches import StaticCache
+from skald.transformers.caches import Cache, DynamicCache, StaticCache
 from skald.transformers.configuration import GenerationConfig
-from skald.transformers.seeds import next_seed
+from skald.transformers.seeds import draws
 
 # Arguments of a model's forward() that mean nothing beside input_ids and attention_mask.
-_FORWARD = ("token_type_ids", "position_ids", "cache_position", "use_cache", "synced_gpus", "tokenizer")
+_FORWARD = ("token_type_ids", "position_ids", "cache_position", "synced_gpus", "tokenizer")
 _REFUSED = ("inputs_embeds", "encoder_outputs", "decoder_input_ids", "assistant_tokenizer", "custom_generate")
 
 
@@ -30,6 +31,7 @@ class Inputs:
     """The prompts of a call."""
 
     given: Ids  # [prompts, width], with padding
+    mask: Ids  # [prompts, width]: 0 for padding
     prompts: list[list[int]]  # without
     kind: str  # "np" or "pt": what the caller uses
 
@@ -52,7 +54,7 @@ def read_inputs(value: Any, mask: Any, pad: int | None, eos: Sequence[int], deco
             stacklevel=4,
         )
     prompts = [row[seen.astype(bool)].tolist() for row, seen in zip(given, attention)]
-    return Inputs(given, prompts, kind_of(value))
+    return Inputs(given, attention, prompts, kind_of(value))
 
 
 def _as_list(value: Any) -> list[int]:
@@ -76,10 +78,11 @@ class Call:
         for name in _REFUSED:
             if self.options.pop(name, None) is not None:
                 raise UnsupportedError(f"generate: {name}: Skald's models do not take it")
-        cache = self.options.pop("past_key_values", None)
+        cache = self.cache = self.options.pop("past_key_values", None)
         limited = isinstance(cache, StaticCache) and cache.max_cache_len
         if limited and "max_new_tokens" not in self.options:
             self.options.setdefault("max_length", cache.max_cache_len)
+        self.keeps = self.options.pop("use_cache", True) is not False
         for name in _FORWARD:
             self.options.pop(name, None)
         unknown = [name for name in self.options if name not in GenerationConfig._names]
@@ -113,8 +116,6 @@ class Call:
         options = dict(self.options)
         if not self.model.is_encoder_decoder:
             self._count_padding(options, inputs)
-        if self.get("do_sample", False):
-            options.setdefault("seed", next_seed())
         if not self.return_dict:
             for name in ("output_scores", "output_logits", "output_attentions", "output_hidden_states"):
                 if options.pop(name, None):
@@ -176,8 +177,14 @@ def output_of(call: Call, inputs: Inputs, completions: Sequence[Completion]) -> 
         values["sequences_scores"] = as_kind(scores, kind)
     values["scores"] = _steps(completions, lambda completion: completion.scores, kind)
     values["logits"] = _steps(completions, lambda completion: completion.logits, kind)
+    mask = inputs.mask[[completion.prompt_index for completion in completions]]
+    values["attentions"] = states.attentions(completions, mask, kind)
+    values["hidden_states"] = states.hidden_states(completions, mask, kind)
     if beams:
         values["beam_indices"] = as_kind(padded([c.beam_indices for c in completions], -1, "right"), kind)
+    if call.keeps:
+        cache = call.cache if isinstance(call.cache, Cache) else DynamicCache()
+        values["past_key_values"] = cache.hold(sequences.shape[1] - 1)
     made: type[outputs.ModelOutput]
     if call.model.is_encoder_decoder:
         made = outputs.GenerateBeamEncoderDecoderOutput if beams else outputs.GenerateEncoderDecoderOutput
@@ -226,11 +233,19 @@ def run(
         raise ValueError("`streamer` cannot be used with beam search or several prompts")
     functions = _functions(call, inputs, processors, criteria, prefix)
     config = call.config(inputs)
-    native = _native.start(
-        call.model.native, inputs.prompts, config, Door.transformers, stream=streamer is not None, **functions
-    )
-    try:
-        completions = native.wait() if streamer is None else _stream(streamer, native, inputs)
-    finally:
-        log.tell()
+    own_seed = not call.get("do_sample", False) or call.get("seed") is not None
+    with nullcontext() if own_seed else draws(inputs.kind) as torch_random:
+        native = _native.start(
+            call.model.native,
+            inputs.prompts,
+            config,
+            Door.transformers,
+            stream=streamer is not None,
+            torch_random=torch_random,
+            **functions,
+        )
+        try:
+            completions = native.wait() if streamer is None else _stream(streamer, native, inputs)
+        finally:
+            log.tell()
     return output_of(call, inputs, completions)
