@@ -16,6 +16,7 @@
 #include "skald/model.h"
 #include "skald/notice.h"
 #include "skald/outputs.h"
+#include "skald/processors.h"
 #include "skald/quantize.h"
 #include "skald/score.h"
 #include "skald/session.h"

@@ -15,6 +15,7 @@ void bind_chat(nb::module_& m);
 void bind_outputs(nb::module_& m);
 void bind_model(nb::module_& m);
 void bind_call(nb::module_& m);
+void bind_processors(nb::module_& m);
 void bind_session(nb::module_& m);
 
 }  // namespace skald::python

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <span>
 
+#include "bindings.h"
 #include "interpreter.h"
+#include "skald/processors.h"
 #include "values.h"
 
 namespace skald::python {
@@ -68,7 +70,34 @@ AllowedTokens allowed_tokens(nb::handle function) {
   };
 }
 
+std::vector<TokenId> ids_of(nb::handle ids) { return std::get<std::vector<TokenId>>(to_prompt(ids)); }
+
+// A copy of the scores [vocab_size], processed.
+nb::object process(const GenerationConfig& config, nb::handle token_ids, const Scores& scores,
+                   std::int64_t prompt_length, std::int64_t max_length, nb::handle encoder_input,
+                   std::int64_t min_tokens_to_keep) {
+  const std::vector<TokenId> ids = ids_of(token_ids), encoder_ids = ids_of(encoder_input);
+  std::vector<float> logits(scores.data(), scores.data() + scores.size());
+  process_logits(config,
+                 {.token_ids = ids,
+                  .prompt_length = prompt_length,
+                  .max_length = max_length,
+                  .encoder_input = encoder_ids,
+                  .min_tokens_to_keep = min_tokens_to_keep},
+                 logits);
+  return array_of<float>(logits, {logits.size()});
+}
+
 }  // namespace
+
+void bind_processors(nb::module_& m) {
+  m.def("process_logits", &process, nb::arg("config"), nb::arg("token_ids"), nb::arg("scores"), nb::kw_only(),
+        nb::arg("prompt_length") = 0, nb::arg("max_length") = 0, nb::arg("encoder_input") = nb::tuple(),
+        nb::arg("min_tokens_to_keep") = 1,
+        nb::sig("def process_logits(config: GenerationConfig, token_ids: typing.Iterable[int], scores: "
+                "numpy.ndarray, *, prompt_length: int = 0, max_length: int = 0, encoder_input: "
+                "typing.Iterable[int] = (), min_tokens_to_keep: int = 1) -> numpy.ndarray"));
+}
 
 Hooks to_hooks(nb::handle logits_processors, nb::handle group_logits_processors, nb::handle stopping_criteria,
                nb::handle prefix_allowed_tokens_fn) {

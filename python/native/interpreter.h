@@ -30,13 +30,36 @@ class Unlocked {
   PyThreadState* state_;
 };
 
+/// While one lives, this thread asks for the lock or has got it: the interpreter's end waits for that.
+class Asking {
+ public:
+  Asking();
+  ~Asking();
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+};
+
 /// Runs `function` with the interpreter's lock; not at all once the interpreter is going.
 template <class F>
 void with_gil(F&& function) {
+  const Asking asking;
   if (is_over()) return;
   const nb::gil_scoped_acquire lock;
   std::forward<F>(function)();
 }
+
+/// A T whose end does not hold the lock: the threads that it waits for may be asking for it.
+template <class T>
+class Owned final : public T {
+ public:
+  explicit Owned(T&& value) : T(std::move(value)) {}
+  Owned(Owned&&) noexcept = default;
+  Owned& operator=(Owned&&) = delete;
+  ~Owned() {
+    const Unlocked unlocked;
+    const T last(std::move(static_cast<T&>(*this)));
+  }
+};
 
 /// A callable that threads without the lock may copy and let go of.
 struct Held {
@@ -69,7 +92,7 @@ class Interruptible {
 /// Cancels the calls that are under way and lets none begin. For the interpreter's end.
 void end_calls();
 
-/// Waits until no thread is Unlocked, or for a second. The interpreter is going from now on.
+/// Waits until no thread is Unlocked or Asking, or for a second. The interpreter is going from now on.
 void end_waiting();
 
 }  // namespace skald::python

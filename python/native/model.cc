@@ -31,9 +31,9 @@ std::function<void(double)> watched(nb::handle progress) {
   };
 }
 
-Model load(const std::string& path, int bits, int kv_bits, int threads, bool strict, bool check_weights,
-           std::vector<std::string> adapters, std::string draft, Names experts, Names control_vectors,
-           std::int64_t prefill_chunk, std::size_t kv_budget_bytes, nb::handle progress) {
+Owned<Model> load(const std::string& path, int bits, int kv_bits, int threads, bool strict, bool check_weights,
+                  std::vector<std::string> adapters, std::string draft, Names experts, Names control_vectors,
+                  std::int64_t prefill_chunk, std::size_t kv_budget_bytes, nb::handle progress) {
   const LoadOptions options{.bits = bits,
                             .kv_bits = kv_bits,
                             .threads = threads,
@@ -46,8 +46,10 @@ Model load(const std::string& path, int bits, int kv_bits, int threads, bool str
                             .prefill_chunk = prefill_chunk,
                             .kv_budget_bytes = kv_budget_bytes,
                             .progress = watched(progress)};
-  const Unlocked unlocked;
-  return Model::load(path, options);
+  return Owned<Model>([&] {
+    const Unlocked unlocked;
+    return Model::load(path, options);
+  }());
 }
 
 nb::dict info_dict(const ModelInfo& info) {
@@ -158,6 +160,7 @@ void bind_model(nb::module_& m) {
           nb::arg("texts"), nb::arg("given"), nb::arg("top") = 0,
           nb::sig("def score(self, texts: list[str | collections.abc.Iterable[int]], given: list[str | "
                   "collections.abc.Iterable[int] | None], top: int = 0) -> list[TextScore]"));
+  nb::class_<Owned<Model>, Model>(m, "_OwnedModel", "What load() gives.");
   m.def("embed", &embeddings, nb::arg("model"), nb::arg("texts"), nb::arg("pooling") = "mean",
         nb::arg("normalize") = true, nb::arg("layer") = nb::none(),
         nb::sig("def embed(model: Model, texts: typing.Iterable[str | typing.Iterable[int]], pooling: str = 'mean', "

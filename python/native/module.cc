@@ -11,6 +11,7 @@ NB_MODULE(_native, m) {
   bind_chat(m);
   bind_outputs(m);
   bind_call(m);
+  bind_processors(m);
   bind_model(m);
   bind_session(m);
 }

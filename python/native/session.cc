@@ -54,17 +54,17 @@ void bind_session(nb::module_& m) {
       .def_ro("processed_probability", &Alternative::processed_probability);
 
   nb::class_<Session>(m, "Session", "A tree of tokens under one configuration. One thread at a time.")
-      .def(
-          "__init__",
-          [](Session* self, const Model& model, nb::handle prompt, const GenerationConfig& config) {
-            new (self) Session(model, to_prompt(prompt), config);
+      .def_static(
+          "begin",
+          [](const Model& model, nb::handle prompt, const GenerationConfig& config) {
+            return Owned<Session>(Session(model, to_prompt(prompt), config));
           },
           nb::arg("model"), nb::arg("prompt"), nb::arg("config"),
-          nb::sig("def __init__(self, model: Model, prompt: str | typing.Iterable[int], config: GenerationConfig) "
-                  "-> None"))
+          nb::sig("def begin(model: Model, prompt: str | typing.Iterable[int], config: GenerationConfig) -> Session"))
       .def_static(
-          "load", [](const std::string& path, const Model& model) { return Session::load(path, model); },
-          nb::arg("path"), nb::arg("model"))
+          "load",
+          [](const std::string& path, const Model& model) { return Owned<Session>(Session::load(path, model)); },
+          nb::arg("path"), nb::arg("model"), nb::sig("def load(path: str, model: Model) -> Session"))
       .def("save", &Session::save, nb::arg("path"))
       .def_prop_ro("nodes", &Session::nodes)
       .def_prop_ro("prompt", &Session::prompt)
@@ -85,6 +85,7 @@ void bind_session(nb::module_& m) {
       .def("to_json", &Session::to_json)
       .def("to_graphviz", &Session::to_graphviz)
       .def("to_mermaid", &Session::to_mermaid);
+  nb::class_<Owned<Session>, Session>(m, "_OwnedSession", "What begin() and load() give.");
 }
 
 }  // namespace skald::python

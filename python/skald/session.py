@@ -17,7 +17,7 @@ class Session:
     """
 
     def __init__(self, model: Model, prompt: Prompt, config: GenerationConfig) -> None:
-        self._tree = _native.Session(model, prompt, config)
+        self._tree = _native.Session.begin(model, prompt, config)
         self._node = 0
         self._forks = False  # whether what comes next is to differ from what other branches have drawn
 

@@ -321,3 +321,29 @@ def test_memory_stays_flat(model):
     before = resident()
     work(20, 600)
     assert resident() - before < 8 << 20
+
+
+ENDS = {
+    "exit": "",
+    "let_go": "del lm",
+    "let_go_midway": "call = begin(900); call.next(); del call, lm",
+    "exit_midway": "call = begin(900); call.next()",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_model_ends_right_behind_a_call_with_code_of_ones_own(end):
+    """The engine lets go of the code on its own thread, which asks for the interpreter's lock."""
+    code = f"""
+import skald
+lm = skald.LLM({str(MODEL)!r})
+def begin(n):
+    config = skald.options.config_of({{"max_tokens": n, "min_tokens": n}})
+    hooks = {{"logits_processors": [lambda view, scores: scores]}}
+    return skald._native.start(lm.model, ["Once"], config, skald.Door.llm, stream=True, **hooks)
+for _ in range(3):
+    begin(3).wait()
+{ENDS[end]}
+"""
+    for _ in range(2):
+        assert in_new_process(code) == (0, "", "")

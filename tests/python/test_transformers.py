@@ -5,6 +5,7 @@ from threading import Thread
 import numpy as np
 import pytest
 from conftest import MODEL, ROOT
+from skald import transformers as face
 from skald.transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
@@ -168,3 +169,63 @@ def test_encoder_decoders():
     alone = model.generate(ids[1:, :3], max_new_tokens=5, do_sample=False)
     n = alone.shape[1]
     assert (outputs[1, :n] == alone[0]).all() and len(outputs) == 2
+
+
+def test_calls_after_one_seed_go_on_with_its_numbers(model, tokenizer):
+    inputs = tokenizer(["Once upon a time"], return_tensors="np")
+
+    def three():
+        set_seed(5)
+        calls = [model.generate(**inputs, do_sample=True, max_new_tokens=n) for n in (4, 9, 9)]
+        return [call.tolist() for call in calls]
+
+    first = three()
+    assert first == three() and first[1] != first[2]
+
+
+def test_states_have_a_row_for_each_token(model, tokenizer):
+    tokenizer.pad_token = tokenizer.eos_token
+    inputs = tokenizer(["Once upon a time", "The"], return_tensors="np", padding=True)
+    options = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False, "return_dict_in_generate": True}
+    out = model.generate(**inputs, output_hidden_states=True, output_attentions=True, **options)
+    width, config = inputs["input_ids"].shape[1], model.config
+    hidden = [step[-1].shape for step in out.hidden_states]
+    assert hidden == [(2, width, config.hidden_size)] + [(2, 1, config.hidden_size)] * 3
+    assert len(out.hidden_states[0]) == len(out.attentions[0]) + 1 == config.num_hidden_layers + 1
+    weights = [step[0] for step in out.attentions]
+    assert [each.shape[2:] for each in weights] == [(width, width), (1, width + 1), (1, width + 2), (1, width + 3)]
+    for each in weights[1:]:
+        np.testing.assert_allclose(each.sum(-1), 1, atol=1e-3)
+    assert (weights[0][1, :, :, : width - 1] == 0).all(), "padding is looked at"
+    assert out.past_key_values.get_seq_length() == out.sequences.shape[1] - 1
+
+
+def test_processors_under_their_names():
+    scores = np.array([[1.0, 4.0, 2.0, 3.0]], np.float32)
+    ids = np.array([[1, 2, 1]])
+    chain = face.LogitsProcessorList([face.TemperatureLogitsWarper(0.5), face.TopKLogitsWarper(2)])
+    assert chain(ids, scores).tolist() == [[-np.inf, 8, -np.inf, 6]]
+    assert face.NoBadWordsLogitsProcessor([[3], [0]], eos_token_id=0)(ids, scores).tolist() == [[1, 4, 2, -np.inf]]
+    assert face.EosTokenCriteria([1])(ids, None).tolist() == [True]
+    assert scores.tolist() == [[1, 4, 2, 3]], "what is given stays"
+    with pytest.raises(ValueError, match="temperature"):
+        face.TemperatureLogitsWarper(-1.0)
+    with pytest.raises(ValueError, match="token_ids"):
+        face.RepetitionPenaltyLogitsProcessor(1.2)(np.array([[9]]), scores)
+
+
+def test_processors_under_their_names_in_a_call(model, tokenizer):
+    inputs = tokenizer(["Once upon a time"], return_tensors="np")
+    own = model.generate(**inputs, do_sample=False, max_new_tokens=12, no_repeat_ngram_size=1)
+    named = model.generate(
+        **inputs, do_sample=False, max_new_tokens=12, logits_processor=[face.NoRepeatNGramLogitsProcessor(1)]
+    )
+    assert named.tolist() == own.tolist()
+
+
+def test_weights_of_fewer_bits():
+    sizes = [
+        AutoModelForCausalLM.from_pretrained(MODEL, **bits).native.weight_bytes
+        for bits in ({"bits": 32}, {"dtype": "float32"}, {"bits": 8}, {"load_in_8bit": True}, {"bits": 4})
+    ]
+    assert sizes[0] == sizes[1] > 2 * sizes[2] and sizes[2] == sizes[3] > sizes[4]

@@ -23,6 +23,11 @@ def kind_of(value: object) -> str:
     return "pt" if is_torch(value) else "np"
 
 
+def numpy_of(value: Any) -> npt.NDArray[Any]:
+    """`value`, of either kind, as an array of NumPy."""
+    return value.detach().cpu().numpy() if is_torch(value) else np.asarray(value)
+
+
 def as_kind(array: npt.NDArray[Any], kind: str) -> Any:
     """`array` as "np" or "pt"."""
     if kind == "np":
@@ -36,7 +41,7 @@ def as_kind(array: npt.NDArray[Any], kind: str) -> Any:
 
 def ids_of(value: Any, name: str) -> Ids:
     """A matrix [rows, length] of integers."""
-    array = value.detach().cpu().numpy() if is_torch(value) else np.asarray(value)
+    array = numpy_of(value)
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool or array.size == 0):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skald.transformers.arrays import Ids, as_kind, is_torch
+from skald.transformers.arrays import Ids, as_kind, numpy_of
 
 View = tuple[int, int, Ids, int]  # prompt, index, token_ids, prompt_length: as _native gives it
 
@@ -46,10 +46,6 @@ class StoppingCriteriaList(list[Any]):
         return np.logical_or.reduce([np.asarray(criterion(input_ids, scores, **kwargs)) for criterion in self])
 
 
-def _numpy(value: Any) -> npt.NDArray[Any]:
-    return value.detach().cpu().numpy() if is_torch(value) else np.asarray(value)
-
-
 class Rows:
     """The rows of a call as its caller knows them: the ids that were given, with their padding."""
 
@@ -68,7 +64,7 @@ def one_by_one(processor: Callable[..., Any], rows: Rows) -> Callable[..., Any]:
 
     def call(view: View, scores: npt.NDArray[np.float32]) -> Any:
         ids = as_kind(rows.history(view)[None], rows.kind)
-        return np.ascontiguousarray(_numpy(processor(ids, as_kind(scores[None], rows.kind)))[0], np.float32)
+        return np.ascontiguousarray(numpy_of(processor(ids, as_kind(scores[None], rows.kind)))[0], np.float32)
 
     return call
 
@@ -87,7 +83,7 @@ def together(processor: Callable[..., Any], rows: Rows, filler: int) -> Callable
             ids[place, : len(history)] = history
         dense = np.zeros((n_rows, scores.shape[1]), np.float32)
         dense[places] = scores
-        returned = _numpy(processor(as_kind(ids, rows.kind), as_kind(dense, rows.kind)))
+        returned = numpy_of(processor(as_kind(ids, rows.kind), as_kind(dense, rows.kind)))
         return np.ascontiguousarray(returned[places], np.float32)
 
     return call
@@ -97,7 +93,7 @@ def criterion(stop: Callable[..., Any], rows: Rows) -> Callable[[View], bool]:
     """`stop` for a row at a time."""
 
     def call(view: View) -> bool:
-        return bool(np.any(_numpy(stop(as_kind(rows.history(view)[None], rows.kind), None))))
+        return bool(np.any(numpy_of(stop(as_kind(rows.history(view)[None], rows.kind), None))))
 
     return call
 

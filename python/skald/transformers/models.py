@@ -203,6 +203,7 @@ def _load(
     attn_implementation: str | None = None,
     trust_remote_code: bool | None = None,
     gguf_file: str | None = None,
+    bits: int | None = None,
     **options: Any,
 ) -> SkaldModel:
     loading.warn_of_device(None if isinstance(device_map, dict) else device_map)
@@ -210,7 +211,8 @@ def _load(
         warnings.warn(f"attn_implementation={attn_implementation!r}: attention is Skald's own", stacklevel=4)
     if trust_remote_code:
         warnings.warn("trust_remote_code=True: Skald runs no code of a model", stacklevel=4)
-    bits = _bits(dtype if dtype is not None else torch_dtype, quantization_config, load_in_8bit, load_in_4bit)
+    if bits is None:
+        bits = _bits(dtype if dtype is not None else torch_dtype, quantization_config, load_in_8bit, load_in_4bit)
     kept = {name: value for name, value in options.items() if name not in _ITS_OWN}
     path = os.path.join(loading.find(name), gguf_file) if gguf_file else name
     native = loading.load(path, bits=bits, **kept)
