@@ -1,6 +1,7 @@
 #include "guided.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -110,6 +111,18 @@ class Guided {
     show();
   }
 
+  // "  1. " the"            (41.39 %) ############"
+  [[nodiscard]] std::string line_of(std::size_t i) const {
+    const auto pad = [](std::size_t size, std::size_t width) {
+      return std::string(size < width ? width - size : 0, ' ');
+    };
+    const std::string number = std::to_string(i + 1), name = spelled(session_.model(), next_[i].token) + " ";
+    std::string line = pad(number.size(), 3);
+    line.append(number).append(". ").append(name).append(pad(name.size(), 16));
+    line.append("(").append(fixed(100 * next_[i].probability, 2)).append(" %) ");
+    return line.append(static_cast<std::size_t>(std::lround(next_[i].probability * kBarWidth)), '#').append("\n");
+  }
+
   void show() {
     if (at_ != Session::kRoot) write_error("\n" + escape_controls(session_.text(at_)) + "\n");
     next_.clear();
@@ -117,11 +130,7 @@ class Guided {
     if (next_.empty()) return write_error("The text ends here: /undo, /switch N or quit.\n");
     write_error("\nTop " + std::to_string(next_.size()) + ":\n");
     for (std::size_t i = 0; i < next_.size(); ++i) {
-      const std::string number = std::to_string(i + 1), name = spelled(session_.model(), next_[i].token);
-      const auto length = static_cast<std::size_t>(next_[i].probability * kBarWidth + 0.5);
-      write_error(std::string(number.size() < 3 ? 3 - number.size() : 0, ' ') + number + ". " + name +
-                  std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + "(" +
-                  fixed(100 * next_[i].probability, 2) + " %) " + std::string(length, '#') + "\n");
+      write_error(line_of(i));
     }
   }
 

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -103,6 +104,8 @@ bool terminal_obeys() {
 }
 
 void redirect_output(const std::string& path, bool append) {
+  std::error_code ignored;  // what cannot be made is told below
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
   if (file < 0 || ::dup2(file, STDOUT_FILENO) < 0) {
     const PathError::Kind kind = errno == EISDIR   ? PathError::Kind::is_directory

@@ -17,18 +17,9 @@ from skald.options import canonical, config_of
 from skald.progress import Bar
 
 AHEAD = 512  # calls under way, or done before their turn: enough to keep the engine's batches full
-_SEEDS = 1 << 53
 
 Failure = Error | TypeError | ValueError
 Question = Callable[[], tuple[Prompt, GenerationConfig]]
-
-
-def numbered(options: Mapping[str, Any], index: int) -> GenerationConfig:
-    """Options of prompt number `index`: it draws with seed + index, so that equal prompts get different answers."""
-    named = canonical(options)
-    if "seed" in named:
-        named["seed"] = (int(named["seed"]) + index) % _SEEDS
-    return config_of(named)
 
 
 def run(model: Model, questions: Iterable[Question], door: Door, ahead: int = AHEAD) -> Iterator[Any]:
@@ -56,14 +47,14 @@ def run(model: Model, questions: Iterable[Question], door: Door, ahead: int = AH
         yield answer()
 
 
-def _question_of(line: bytes, number: int, options: Mapping[str, Any]) -> tuple[Prompt, GenerationConfig]:
+def _question_of(line: bytes, options: Mapping[str, Any]) -> tuple[Prompt, GenerationConfig]:
     """A line of a file: "text", [1, 2, 3], or {"prompt": either, "temperature": 0.5, ...}."""
     value = json.loads(line)
     own = dict(value) if isinstance(value, dict) else {"prompt": value}
     if "prompt" not in own:
         raise ValueError('"prompt" is missing')
     prompt = own.pop("prompt")
-    return prompt, numbered({**canonical(options), **canonical(own)}, number)
+    return prompt, config_of({**canonical(options), **canonical(own)})
 
 
 def _lines_of(number: int, answer: list[Completion] | Failure) -> bytes:
@@ -119,7 +110,7 @@ def run_file(
                 if not line.strip():
                     continue
                 if number >= done:
-                    yield lambda line=line, number=number: _question_of(line, number, options)  # type: ignore[misc]
+                    yield lambda line=line: _question_of(line, options)  # type: ignore[misc]
                 number += 1
 
         with Bar("answering", size, progress) as bar:

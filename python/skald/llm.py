@@ -157,29 +157,25 @@ class LLM:
     ) -> Iterator[Any]:
         """As generate() of many prompts, of any iterable: results come in order, while the next are computed.
 
-        Memory is bounded: prompts are taken, and results held, for some hundred of them at a time. Prompt number i
-        draws with seed + i. progress: a bar; None for one on a terminal. on_error="return": what a prompt fails with is
-        {"error": ...} in its place.
+        Memory is bounded: prompts are taken, and results held, for some hundred of them at a time. progress: a bar;
+        None for one on a terminal. on_error="return": what a prompt fails with is {"error": ...} in its place.
         """
         if on_error not in ("raise", "return"):
             raise ValueError(f"on_error={on_error!r}: must be 'raise' or 'return'")
-        config_of(options)  # refused now, not at the first result
+        config = config_of(options)  # refused now, not at the first result
         total = len(prompts) if isinstance(prompts, Sized) else None
-        return self._answers(prompts, total, return_token_ids, progress, on_error == "raise", options)
+        return self._answers(prompts, config, total, return_token_ids, progress, on_error == "raise")
 
     def _answers(
         self,
         prompts: Iterable[Prompt],
+        config: GenerationConfig,
         total: int | None,
         token_ids: bool,
         progress: bool | None,
         raises: bool,
-        options: Mapping[str, Any],
     ) -> Iterator[Any]:
-        def question(prompt: Prompt, i: int) -> batches.Question:
-            return lambda: (prompt, batches.numbered(options, i))
-
-        questions = (question(prompt, i) for i, prompt in enumerate(prompts))
+        questions = (lambda prompt=prompt: (prompt, config) for prompt in prompts)
         with Bar("generating", total, progress) as bar:
             for done, answer in enumerate(batches.run(self.model, questions, Door.llm), 1):
                 if isinstance(answer, Exception):
@@ -203,7 +199,7 @@ class LLM:
 
         A line of `source` is "text", [1, 2, 3], or {"prompt": either, "temperature": 0.5, ...} with options of its own;
         one of `target` {"prompt_index", "index", "text", "token_ids", "finish_reason"}, or {"prompt_index", "error"}.
-        Prompt number i draws with seed + i. Memory is bounded. resume: go on where `target` ends.
+        Memory is bounded. resume: go on where `target` ends.
         """
         return batches.run_file(self.model, source, target, options, Door.llm, resume=resume, progress=progress)
 

@@ -14,9 +14,11 @@ _OTHER_NAMES |= {"min_tokens": "min_new_tokens", "num_samples": "num_return_sequ
 
 
 def _plain(value: Any) -> Any:
-    """`value` without NumPy, torch and tuples."""
+    """`value` without NumPy, torch, tuples and objects of settings."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if hasattr(value, "to_dict"):  # settings of a watermark
+        return value.to_dict()
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     raise TypeError(f"an option cannot be a {type(value).__name__}")

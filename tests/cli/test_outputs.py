@@ -149,3 +149,15 @@ def test_eval_goes_on_by_a_stride(tmp_path):
     assert strided["loss"] < run(*arguments, "--stride", "63").json["loss"]  # more stands before each token
     assert "--stride" in refused(*arguments, "--stride", "64")
     assert "not both" in refused(*arguments, "--stride", "8", "--overlap", "8")
+
+
+def test_the_folder_of_an_output_is_made(model, tmp_path):
+    out = tmp_path / "new" / "folder" / "story.txt"
+    result = run("generate", model, "--ids", "5,6", "--max-tokens", "2", "--temperature", "0", "--output-file", out)
+    assert result.code == 0, result.err
+    assert out.read_text()
+    (tmp_path / "file").write_text("")
+    refusal = run(
+        "generate", model, "--ids", "5", "--max-tokens", "2", "--output-file", tmp_path / "file" / "story.txt"
+    )
+    assert refusal.code == 2 and "cannot be written" in refusal.err

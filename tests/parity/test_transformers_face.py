@@ -228,6 +228,19 @@ def criterion_of(module):
     return Stop()
 
 
+def test_watermarks(faces):
+    results = []
+    for face in faces:
+        inputs = face.tokenizer(PROMPTS[:1], return_tensors="pt")
+        config = face.module.WatermarkingConfig(bias=4.0, seeding_scheme="selfhash")
+        calls = [face.model.generate(**inputs, watermarking_config=config, do_sample=False, max_new_tokens=10)]
+        synth = face.module.SynthIDTextWatermarkingConfig(ngram_len=4, keys=[5, 7, 11])
+        face.module.set_seed(3)
+        calls.append(face.model.generate(**inputs, watermarking_config=synth, do_sample=True, max_new_tokens=10))
+        results.append([values(call) for call in calls])
+    assert results[1] == results[0]
+
+
 @pytest.mark.parametrize("options", [{}, {"num_beams": 2}], ids=str)
 @pytest.mark.parametrize("foreign", [False, True])
 def test_code_of_ones_own(faces, foreign, options):

@@ -229,3 +229,23 @@ def test_weights_of_fewer_bits():
         for bits in ({"bits": 32}, {"dtype": "float32"}, {"bits": 8}, {"load_in_8bit": True}, {"bits": 4})
     ]
     assert sizes[0] == sizes[1] > 2 * sizes[2] and sizes[2] == sizes[3] > sizes[4]
+
+
+def test_settings_as_objects(model, tokenizer, inputs):
+    options = {"max_new_tokens": 10, "do_sample": False}
+    watermark = face.WatermarkingConfig(bias=6.0)
+    marked = model.generate(**inputs, watermarking_config=watermark, **options)
+    assert marked.tolist() == model.generate(**inputs, watermarking_config=watermark.to_dict(), **options).tolist()
+    assert marked.tolist() != model.generate(**inputs, **options).tolist()
+    config = GenerationConfig(watermarking_config=watermark, **options)
+    assert model.generate(**inputs, generation_config=config).tolist() == marked.tolist()
+    synth = face.SynthIDTextWatermarkingConfig(ngram_len=5, keys=[3, 9, 27])
+    sampled = {"max_new_tokens": 10, "do_sample": True, "seed": 3}
+    kept = model.generate(**inputs, watermarking_config=synth, **sampled)
+    assert kept.tolist() == model.generate(**inputs, watermarking_config=synth.to_dict(), **sampled).tolist()
+    words = tokenizer(" dragon", add_special_tokens=False)["input_ids"]
+    forced = model.generate(**inputs, constraints=[face.PhrasalConstraint(words)], num_beams=3, **options)
+    assert " dragon" in tokenizer.decode(forced[0])
+    either = face.DisjunctiveConstraint([words, tokenizer(" castle", add_special_tokens=False)["input_ids"]])
+    text = tokenizer.decode(model.generate(**inputs, constraints=[either], num_beams=3, **options)[0])
+    assert " dragon" in text or " castle" in text

@@ -52,6 +52,12 @@ from skald.transformers.processors import (
     TypicalLogitsWarper,
 )
 from skald.transformers.seeds import set_seed
+from skald.transformers.settings import (
+    DisjunctiveConstraint,
+    PhrasalConstraint,
+    SynthIDTextWatermarkingConfig,
+    WatermarkingConfig,
+)
 from skald.transformers.streamers import (
     AsyncTextIteratorStreamer,
     BaseStreamer,
@@ -68,6 +74,7 @@ __all__ = [
     "BaseStreamer",
     "BatchEncoding",
     "Cache",
+    "DisjunctiveConstraint",
     "DynamicCache",
     "EncoderDecoderCache",
     "EncoderNoRepeatNGramLogitsProcessor",
@@ -96,6 +103,7 @@ __all__ = [
     "ModelOutput",
     "NoBadWordsLogitsProcessor",
     "NoRepeatNGramLogitsProcessor",
+    "PhrasalConstraint",
     "PrefixConstrainedLogitsProcessor",
     "QuantizedCache",
     "RepetitionPenaltyLogitsProcessor",
@@ -108,6 +116,7 @@ __all__ = [
     "StoppingCriteriaList",
     "SuppressTokensAtBeginLogitsProcessor",
     "SuppressTokensLogitsProcessor",
+    "SynthIDTextWatermarkingConfig",
     "TemperatureLogitsWarper",
     "TextIteratorStreamer",
     "TextStreamer",
@@ -115,5 +124,6 @@ __all__ = [
     "TopKLogitsWarper",
     "TopPLogitsWarper",
     "TypicalLogitsWarper",
+    "WatermarkingConfig",
     "set_seed",
 ]
