@@ -23,8 +23,8 @@ bool stdin_is_closed();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 
-/// Standard output goes to the file at `path` from now on, which is made (with its folder), or emptied, or with `append` gone on with.
-/// Throws PathError.
+/// Standard output goes to the file at `path` from now on, which is made (with its folder), or emptied, or with
+/// `append` gone on with. Throws PathError.
 void redirect_output(const std::string& path, bool append = false);
 /// Columns of the terminal that standard output is; 80 where they are not known.
 std::size_t terminal_columns();

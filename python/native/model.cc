@@ -160,7 +160,7 @@ void bind_model(nb::module_& m) {
           nb::arg("texts"), nb::arg("given"), nb::arg("top") = 0,
           nb::sig("def score(self, texts: list[str | collections.abc.Iterable[int]], given: list[str | "
                   "collections.abc.Iterable[int] | None], top: int = 0) -> list[TextScore]"));
-  nb::class_<Owned<Model>, Model>(m, "_OwnedModel", "What load() gives.");
+  const nb::class_<Owned<Model>, Model> owned(m, "_OwnedModel", "What load() gives.");
   m.def("embed", &embeddings, nb::arg("model"), nb::arg("texts"), nb::arg("pooling") = "mean",
         nb::arg("normalize") = true, nb::arg("layer") = nb::none(),
         nb::sig("def embed(model: Model, texts: typing.Iterable[str | typing.Iterable[int]], pooling: str = 'mean', "

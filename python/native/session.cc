@@ -85,7 +85,7 @@ void bind_session(nb::module_& m) {
       .def("to_json", &Session::to_json)
       .def("to_graphviz", &Session::to_graphviz)
       .def("to_mermaid", &Session::to_mermaid);
-  nb::class_<Owned<Session>, Session>(m, "_OwnedSession", "What begin() and load() give.");
+  const nb::class_<Owned<Session>, Session> owned(m, "_OwnedSession", "What begin() and load() give.");
 }
 
 }  // namespace skald::python
