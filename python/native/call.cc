@@ -38,13 +38,19 @@ Running& running() {
   return all;
 }
 
+// Shared with the engine. A shared_ptr of nanobind's would ask for the interpreter's lock where the engine lets go of
+// it.
+struct SharedRandom {
+  std::shared_ptr<TorchRandom> random;
+};
+
 std::shared_ptr<Call> start(const Model& model, nb::handle prompts, const GenerationConfig& config, Door door,
                             bool stream, bool last_events, nb::handle logits_processors,
                             nb::handle group_logits_processors, nb::handle stopping_criteria,
-                            nb::handle prefix_allowed_tokens_fn, std::shared_ptr<TorchRandom> torch_random) {
+                            nb::handle prefix_allowed_tokens_fn, const SharedRandom* torch_random) {
   if (running().ended) throw UsageError("the interpreter is ending: no call can begin");
   Hooks hooks = to_hooks(logits_processors, group_logits_processors, stopping_criteria, prefix_allowed_tokens_fn);
-  hooks.torch_random = std::move(torch_random);
+  if (torch_random != nullptr) hooks.torch_random = torch_random->random;
   auto call = std::make_shared<Call>(model, to_prompts(prompts), config, door, std::move(hooks),
                                      last_events ? Kept::last
                                      : stream    ? Kept::all
@@ -192,26 +198,29 @@ void end_calls() {
 namespace {
 
 void bind_torch_random(nb::module_& m) {
-  nb::class_<TorchRandom>(m, "TorchRandom",
-                          "torch.Generator(device='cpu'): calls draw its numbers one after the other.")
-      .def(nb::init<std::uint64_t>(), nb::arg("seed"))
+  nb::class_<SharedRandom>(m, "TorchRandom",
+                           "torch.Generator(device='cpu'): calls draw its numbers one after the other.")
+      .def(
+          "__init__",
+          [](SharedRandom* self, std::uint64_t seed) { new (self) SharedRandom{std::make_shared<TorchRandom>(seed)}; },
+          nb::arg("seed"))
       .def(
           "state",
-          [](const TorchRandom& random) {
-            const TorchRandom::State state = random.state();
+          [](const SharedRandom& shared) {
+            const TorchRandom::State state = shared.random->state();
             return nb::make_tuple(std::vector<std::uint32_t>(state.words.begin(), state.words.end()), state.next);
           },
           nb::sig("def state(self) -> tuple[list[int], int]"), "mt19937's 624 words, and which of them comes next.")
       .def(
           "set_state",
-          [](TorchRandom& random, const std::vector<std::uint32_t>& words, std::uint32_t next) {
+          [](const SharedRandom& shared, const std::vector<std::uint32_t>& words, std::uint32_t next) {
             TorchRandom::State state{.next = next};
             if (words.size() != state.words.size()) {
               throw OptionError(
                   {.field = "words", .value = std::to_string(words.size()), .rule = "must be 624 numbers"});
             }
             std::ranges::copy(words, state.words.begin());
-            random.set_state(state);
+            shared.random->set_state(state);
           },
           nb::arg("words"), nb::arg("next"));
 }

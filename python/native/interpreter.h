@@ -68,11 +68,8 @@ struct Held {
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
   ~Held() {
-    if (is_over()) {
-      (void)object.release();  // nobody is left who could free it
-    } else {
-      with_gil([this] { object.reset(); });
-    }
+    with_gil([this] { object.reset(); });
+    (void)object.release();  // if it is still there, nobody is left who could free it
   }
 };
 inline std::shared_ptr<Held> keep(nb::object object) { return std::make_shared<Held>(std::move(object)); }
