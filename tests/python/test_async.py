@@ -131,4 +131,4 @@ def test_a_loop_that_ends_with_calls_under_way(alm):
     stream = asyncio.run(begun())
     del stream
     gc.collect()
-    assert asyncio.run(alm.generate("Once", max_tokens=2))["finish_reason"] == "length"
+    assert asyncio.run(alm.generate("Once", max_tokens=2, min_tokens=2))["finish_reason"] == "length"
