@@ -39,8 +39,7 @@ TokenId to_token(nb::handle value) {
 
 std::vector<TokenId> to_tokens(nb::handle value) {
   std::vector<TokenId> ids;
-  const Py_ssize_t n = PyObject_LengthHint(value.ptr(), 0);
-  if (n > 0) ids.reserve(static_cast<std::size_t>(n));
+  ids.reserve(nb::len_hint(value));
   for (const nb::handle id : nb::iter(value)) ids.push_back(to_token(id));
   return ids;
 }
