@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/model_access.h"
+#include "engine/text_ids.h"
 #include "models/control_vector.h"
 #include "skald/error.h"
 
@@ -138,10 +139,8 @@ class Maker {
     std::vector<TokenId> ids = model_.tokenizer().encode_ids(text);
     const std::string field = "pair " + std::to_string(pair) + ", " + which;
     if (ids.empty()) refuse(field, {}, "is empty");
-    if (!shape_.hard_limit || std::ssize(ids) <= shape_.max_positions) return ids;
-    throw LimitError({.field = field,
-                      .value = std::to_string(ids.size()) + " tokens",
-                      .rule = "is longer than the model's " + std::to_string(shape_.max_positions) + " positions"});
+    engine::check_text_length(std::ssize(ids), shape_.hard_limit ? shape_.max_positions : 0, field);
+    return ids;
   }
 
   // Pairs with openings number [begin, end).

@@ -25,6 +25,7 @@
 #include "engine/guidance.h"
 #include "engine/kept_outputs.h"
 #include "engine/option_checks.h"
+#include "engine/text_ids.h"
 #include "engine/token_checks.h"
 #include "skald/error.h"
 
@@ -172,30 +173,15 @@ void CallSetup::set_hooks(Hooks hooks) {
 }
 
 std::vector<TokenId> CallSetup::prompt_ids(const Prompt& prompt, std::int64_t prompt_index) const {
-  std::vector<TokenId> ids;
-  if (const auto* const text = std::get_if<std::string>(&prompt)) {
-    if (models_.tokenizer == nullptr) {
-      throw OptionError({.field = prompt_name(prompt_index),
-                         .rule = "is text, and this model's folder has no tokenizer: give token ids"});
-    }
-    ids = models_.tokenizer->encode(*text, {.offsets = false}).ids;
-  } else {
-    ids = std::get<std::vector<TokenId>>(prompt);
-  }
-  if (ids.empty()) {
-    const TokenId bos = resolved_.config.bos_token_id.value_or(-1);
-    if (bos < 0) {
-      throw OptionError({.field = prompt_name(prompt_index), .rule = "is empty, and the model has no BOS token"});
-    }
-    ids.push_back(bos);
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= 0 && ids[i] < models_.shape.vocab_size) continue;
-    throw OptionError({.field = prompt_name(prompt_index) + "[" + std::to_string(i) + "]",
-                       .value = std::to_string(ids[i]),
-                       .rule = "must be in [0, " + std::to_string(models_.shape.vocab_size) + ")"});
-  }
-  return ids;
+  const auto ids_of = [&](const Prompt& text) {
+    return text_ids(text, models_.tokenizer, models_.shape.vocab_size, prompt_name(prompt_index));
+  };
+  std::vector<TokenId> ids = ids_of(prompt);
+  if (!ids.empty()) return ids;
+  const TokenId bos = resolved_.config.bos_token_id.value_or(-1);
+  if (bos < 0)
+    throw OptionError({.field = prompt_name(prompt_index), .rule = "is empty, and the model has no BOS token"});
+  return ids_of(std::vector<TokenId>{bos});
 }
 
 void CallSetup::check_length(const decode::SamplingRequest& request) const {

@@ -14,7 +14,7 @@ std::vector<TokenId> text_ids(const Prompt& text, const text::Tokenizer* tokeniz
       throw OptionError(
           {.field = name, .value = {}, .rule = "is text, and this model's folder has no tokenizer: give token ids"});
     }
-    ids = tokenizer->encode(*words, {.add_special_tokens = add_special_tokens}).ids;
+    ids = tokenizer->encode(*words, {.add_special_tokens = add_special_tokens, .offsets = false}).ids;
   } else {
     ids = std::get<std::vector<TokenId>>(text);
   }
