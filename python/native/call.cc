@@ -128,17 +128,15 @@ std::optional<Event> Call::poll() {
   return event;
 }
 
-bool Call::ended() { return ended_within(milliseconds(0)); }
+bool Call::ended() {
+  const Unlocked unlocked;
+  return generation_->wait_for(milliseconds(0));
+}
 
 void Call::wait_for_event(milliseconds time) {
   const Unlocked unlocked;
   std::unique_lock lock(events_->mutex);
   events_->arrived.wait_for(lock, time, [this] { return !events_->waiting.empty(); });
-}
-
-bool Call::ended_within(milliseconds time) {
-  const Unlocked unlocked;
-  return generation_->wait_for(time);
 }
 
 // A signal's exception ends the call first.
@@ -171,7 +169,7 @@ std::optional<Event> Call::next() {
 }
 
 std::vector<Completion> Call::wait() {
-  while (!ended_within(kTick)) check();
+  const Interruptible waiting;
   return generation_->wait();
 }
 

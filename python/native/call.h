@@ -69,7 +69,6 @@ class Call {
   static StreamCallback into(const std::shared_ptr<Events>& events, Kept kept);
   Events& events();
   void wait_for_event(std::chrono::milliseconds time);
-  bool ended_within(std::chrono::milliseconds time);
   void check();
 
   std::shared_ptr<Events> events_;

@@ -49,61 +49,62 @@ class TemperatureLogitsWarper(_OfOptions):
         super().__init__(do_sample=True, temperature=temperature)
 
 
-class TopKLogitsWarper(_OfOptions):
+class _Filter(_OfOptions):
+    """Takes tokens out, where it samples."""
+
+    def __init__(self, filter_value: float, min_tokens_to_keep: int = 1, **options: Any) -> None:
+        super().__init__(do_sample=True, filter_value=filter_value, min_tokens_to_keep=min_tokens_to_keep, **options)
+
+
+class TopKLogitsWarper(_Filter):
     """top_k."""
 
     def __init__(self, top_k: int, filter_value: float = _NONE, min_tokens_to_keep: int = 1) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, top_k=max(top_k, min_tokens_to_keep), **keep)
+        super().__init__(filter_value, min_tokens_to_keep, top_k=max(top_k, min_tokens_to_keep))
 
 
-class TopPLogitsWarper(_OfOptions):
+class TopPLogitsWarper(_Filter):
     """top_p."""
 
     def __init__(self, top_p: float, filter_value: float = _NONE, min_tokens_to_keep: int = 1) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, top_p=top_p, **keep)
+        super().__init__(filter_value, min_tokens_to_keep, top_p=top_p)
 
 
-class MinPLogitsWarper(_OfOptions):
+class MinPLogitsWarper(_Filter):
     """min_p."""
 
     def __init__(self, min_p: float, filter_value: float = _NONE, min_tokens_to_keep: int = 1) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, min_p=min_p, **keep)
+        super().__init__(filter_value, min_tokens_to_keep, min_p=min_p)
 
 
-class TopHLogitsWarper(_OfOptions):
+class TopHLogitsWarper(_Filter):
     """top_h."""
 
     def __init__(self, top_h: float, filter_value: float = _NONE) -> None:
-        super().__init__(do_sample=True, top_h=top_h, filter_value=filter_value)
+        super().__init__(filter_value, top_h=top_h)
 
 
-class TypicalLogitsWarper(_OfOptions):
+class TypicalLogitsWarper(_Filter):
     """typical_p."""
 
     def __init__(self, mass: float = 0.9, filter_value: float = _NONE, min_tokens_to_keep: int = 1) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, typical_p=mass, **keep)
+        super().__init__(filter_value, min_tokens_to_keep, typical_p=mass)
 
 
-class EpsilonLogitsWarper(_OfOptions):
+class EpsilonLogitsWarper(_Filter):
     """epsilon_cutoff."""
 
     def __init__(self, epsilon: float, filter_value: float = _NONE, min_tokens_to_keep: int = 1) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, epsilon_cutoff=epsilon, **keep)
+        super().__init__(filter_value, min_tokens_to_keep, epsilon_cutoff=epsilon)
 
 
-class EtaLogitsWarper(_OfOptions):
+class EtaLogitsWarper(_Filter):
     """eta_cutoff."""
 
     def __init__(
         self, epsilon: float, filter_value: float = _NONE, min_tokens_to_keep: int = 1, device: Any = "cpu"
     ) -> None:
-        keep: dict[str, Any] = {"filter_value": filter_value, "min_tokens_to_keep": min_tokens_to_keep}
-        super().__init__(do_sample=True, eta_cutoff=epsilon, **keep)
+        super().__init__(filter_value, min_tokens_to_keep, eta_cutoff=epsilon)
 
 
 class MinLengthLogitsProcessor(_OfOptions):
