@@ -5,6 +5,7 @@
 
 #include "batch_resume.h"
 #include "json_object.h"
+#include "request_options.h"
 #include "skald/error.h"
 #include "token_tables.h"
 
@@ -29,11 +30,6 @@ void refuse_same_file(const std::string& input, const std::string& output) {
 std::string with_place(const Error& error, const std::string& place) {
   const std::string text = error.what();
   return text.find(place) == std::string::npos ? place + ": " + text : text;
-}
-
-// Options that no prompt can be answered with are the whole run's fault.
-void check_options(const Model& model, const GenerationConfig& config) {
-  static_cast<void>(model.submit({Prompt(std::vector<TokenId>{0})}, config, {}, Door::generate_command));
 }
 
 }  // namespace
@@ -65,7 +61,7 @@ void Batch::skip_answered() {
 }
 
 int Batch::run(const Model& model, const GenerationConfig& config) {
-  check_options(model, config);
+  static_cast<void>(notices_of(model, config));  // options that no prompt can be answered with are the run's fault
   fill_window(model, config);
   while (!window_.empty()) {
     finish(model, window_.front());

@@ -55,9 +55,8 @@ class Config final : public Command {
     const std::vector<InForce> options = in_force(model.generation_config());
     std::vector<Notice> notices;
     std::optional<OptionError> contradiction;
-    try {  // a prompt of one token, dropped before it runs: what the engine says of these options
-      notices =
-          model.submit({Prompt(std::vector<TokenId>{0})}, options_.request(), {}, Door::generate_command).notices();
+    try {
+      notices = notices_of(model, options_.request());
     } catch (const OptionError& error) {
       contradiction = with_flag_name(error);
     }

@@ -7,6 +7,7 @@
 #include "skald/conversation.h"
 #include "skald/error.h"
 #include "skald/session.h"
+#include "skald/text.h"
 #include "terminal.h"
 #include "token_tables.h"
 #include "turns.h"
@@ -18,26 +19,12 @@ constexpr std::int64_t kShownProbabilities = 10;
 constexpr std::string_view kNothingYet = "there is no turn yet";
 
 // {"a":1,"b":[2,3]} as lines "  a = 1".
-std::string settings_lines(std::string_view json) {
-  std::string out = "  ";
-  int depth = 0;
-  bool in_string = false, in_key = true;
-  for (std::size_t i = 1; i + 1 < json.size(); ++i) {
-    const char c = json[i];
-    if (c == '"' && json[i - 1] != '\\') in_string = !in_string;
-    if (!in_string) depth += static_cast<int>(c == '[' || c == '{') - static_cast<int>(c == ']' || c == '}');
-    const bool outside = !in_string && depth == 0;
-    if (outside && c == ',') {
-      out += "\n  ";
-      in_key = true;
-    } else if (outside && in_key && c == ':') {
-      out += " = ";
-      in_key = false;
-    } else if (!in_key || c != '"') {
-      out += c;
-    }
+std::string settings_lines(const std::string& json) {
+  std::string out;
+  for (const JsonMember& member : json_members(json, "options")) {
+    out.append("  ").append(member.key).append(" = ").append(member.value).append("\n");
   }
-  return json.size() > 2 ? out + "\n" : "";
+  return out;
 }
 
 }  // namespace

@@ -19,4 +19,8 @@ void RequestOptions::read(bool escape) {
   if (preset_name_) preset_ = cli::preset(*preset_name_);
 }
 
+std::vector<Notice> notices_of(const Model& model, const GenerationConfig& config) {
+  return model.submit({Prompt(std::vector<TokenId>{0})}, config, {}, Door::generate_command).notices();
+}
+
 }  // namespace skald::cli

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "flags.h"
 #include "generation_flags.h"
 #include "skald/generation_config.h"
+#include "skald/model.h"
 
 namespace skald::cli {
 
@@ -29,5 +31,9 @@ class RequestOptions {
   GenerationFlags generation_;
   GenerationConfig flags_, file_, preset_;
 };
+
+/// What the engine says of options, whatever the prompt: one of a single token is dropped before it runs. Throws
+/// OptionError.
+std::vector<Notice> notices_of(const Model& model, const GenerationConfig& config);
 
 }  // namespace skald::cli
